@@ -1,0 +1,162 @@
+"""Published checkpoints to a weights directory."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..dimensions import default_prompts
+from ..models.maxvqa import HeadConfig
+from ..prompts import tokenize
+from ..weights import PARTS, file_sha256, flat_shapes, save
+from . import tables
+from .reader import CheckpointError, read_checkpoint
+
+CLIP_SHA256 = "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762"  # OpenAI's RN50.pt
+
+# The prefixes of backbone and head in DOVER.pth, in FAST_VQA_B_1_4.pth, and in some exports of the latter.
+FASTVQA_PREFIXES = (
+    ("technical_backbone", "technical_head"),
+    ("fragments_backbone", "vqa_head"),
+    ("backbone", "vqa_head"),
+)
+
+
+def convert_checkpoints(
+    output: str | os.PathLike,
+    fastvqa: str | os.PathLike | None = None,
+    clip: str | os.PathLike | None = None,
+    maxvqa: str | os.PathLike | None = None,
+) -> str:
+    """Converts published checkpoints into one weights directory and returns its id.
+
+    Args:
+        output: directory to make; scoring needs all three checkpoints in it.
+        fastvqa: DOVER.pth or FAST_VQA_B_1_4.pth: the technical encoder and FAST-VQA's own head.
+        clip: CLIP's RN50.pt: the aesthetic encoder and the text transformer.
+        maxvqa: maxvqa_maxwell.pt: context vector and fusion MLP, shallow or deep; goes with `clip`.
+
+    Raises:
+        CheckpointError: a checkpoint cannot be read, or its tensors are not exactly those of its model.
+        WeightsError: the output exists or cannot be written.
+    """
+    if not (fastvqa or clip or maxvqa):
+        raise CheckpointError("nothing to convert: give at least one checkpoint.")
+    if maxvqa and not clip:
+        raise CheckpointError(f"{maxvqa} is trained on top of CLIP's text transformer: give CLIP's RN50.pt as well.")
+    configs: dict[str, Any] = {}
+    tensors: dict[str, np.ndarray] = {}
+
+    def take(path, state, table, part_configs, required=()):
+        configs.update(part_configs)
+        shapes = {k: v for part, config in part_configs.items() for k, v in flat_shapes(part, config).items()}
+        tensors.update(fit(path, state, table, shapes, required))
+
+    if fastvqa:
+        state = read_checkpoint(fastvqa)
+        take(fastvqa, state, fastvqa_table(state), defaults("swin", "fastvqa_head"))
+    if clip:
+        take(clip, read_checkpoint(clip), tables.clip(), defaults("clip_visual", "clip_text"))
+    if maxvqa:
+        state = read_checkpoint(maxvqa)
+        deep = any(key.startswith("implicit_mlp.model.") for key in state)
+        config = HeadConfig(depth=4 if deep else 2)
+        take(maxvqa, state, tables.maxvqa(deep), {"maxvqa": config}, required=("prefix", "suffix"))
+        check_prompts(maxvqa, state, tensors["clip_text/embedding/embedding"])
+    sources = [
+        {"file": Path(path).name, "bytes": Path(path).stat().st_size, "sha256": file_sha256(path)}
+        for path in (fastvqa, clip, maxvqa)
+        if path
+    ]
+    return save(output, tensors, configs, default_prompts(), sources)
+
+
+def defaults(*parts: str) -> dict[str, Any]:
+    """The published sizes of some parts."""
+    return {part: PARTS[part][1]() for part in parts}
+
+
+def fastvqa_table(state: dict[str, np.ndarray]) -> tables.Table:
+    """The table for the prefixes that a checkpoint of the FAST-VQA family uses."""
+    for backbone, head in FASTVQA_PREFIXES:
+        if any(key.startswith(backbone + ".") for key in state):
+            return tables.fastvqa(backbone, head)
+    return tables.fastvqa(*FASTVQA_PREFIXES[0])
+
+
+def fit(
+    path: str | os.PathLike,
+    state: dict[str, np.ndarray],
+    table: tables.Table,
+    shapes: dict[str, tuple[int, ...]],
+    required: Iterable[str] = (),
+) -> dict[str, np.ndarray]:
+    """Takes every parameter of `shapes` from a state dict, and accounts for every key in it.
+
+    Args:
+        required: keys that the table ignores but the checkpoint must have.
+
+    Raises:
+        CheckpointError: lists every missing, unexpected, misshapen and non-finite tensor.
+    """
+    fitted, used = {}, set()
+    problems = [f"missing: {key}" for key in required if key not in state]
+    for ours, shape in shapes.items():
+        row, key = find(table, ours)
+        used.add(key)
+        if key not in state:
+            problems.append(f"missing: {key}")
+            continue
+        try:
+            value = np.ascontiguousarray(row.transform(state[key]))
+        except (ValueError, IndexError):
+            value = None
+        if value is None or value.shape != shape:
+            problems.append(f"misshapen: {key} is {list(state[key].shape)}, which does not make {ours} {list(shape)}")
+        elif not np.isfinite(value).all():
+            problems.append(f"not finite: {key} holds NaN or infinity")
+        else:
+            fitted[ours] = value
+    for key, value in state.items():
+        if key not in used and not re.fullmatch(table.ignored, key):
+            problems.append(f"unexpected: {key} {list(value.shape)}")
+    if problems:
+        parts = " and ".join(sorted({name.split("/")[0] for name in shapes}))
+        raise CheckpointError(
+            f"{path} is not a checkpoint of {parts}, {len(problems)} tensors do not fit:\n  " + "\n  ".join(problems)
+        )
+    return fitted
+
+
+def find(table: tables.Table, ours: str) -> tuple[tables.Row, str]:
+    """The one row of a table for a parameter of ours, and the key it stands for."""
+    found = [(row, match.expand(row.theirs)) for row in table.rows if (match := re.fullmatch(row.ours, ours))]
+    if len(found) != 1:
+        raise LookupError(f"{len(found)} rows of the table match {ours}")
+    return found[0]
+
+
+def check_prompts(path: str | os.PathLike, state: dict[str, np.ndarray], embedding: np.ndarray) -> None:
+    """Makes sure that a MaxVQA checkpoint was trained with our prompts and this CLIP.
+
+    The checkpoint repeats the token embeddings of its prompts around the context vector.
+
+    Raises:
+        CheckpointError: they are not CLIP's embeddings of the default prompts.
+    """
+    prompts = default_prompts()
+    expected = embedding[tokenize(prompts)].astype(np.float32)
+    expected = {"prefix": expected[:, :1], "suffix": expected[:, 2:]}
+    for key, wanted in expected.items():
+        if state[key].shape != wanted.shape:
+            raise CheckpointError(f"{path}: {key} is {list(state[key].shape)} instead of {list(wanted.shape)}.")
+        # CLIP is published in float16, which is this coarse for its largest embeddings.
+        wrong = np.abs(state[key] - wanted).max(axis=(1, 2)) > 1e-3
+        if wrong.any():
+            raise CheckpointError(
+                f"{path} does not go with this CLIP and the default prompts: its {key} differs from "
+                f"CLIP's token embeddings for {wrong.sum()} of {len(prompts)} prompts, the first being {prompts[wrong.argmax()]!r}."
+            )

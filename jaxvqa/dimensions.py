@@ -1,0 +1,67 @@
+"""The 16 quality dimensions of MaxWell: code, name, prompt pair and display scale.
+
+Source: MaxVQA (arXiv:2305.12726, table 1 and section 4); the display scale is that of the published demo.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+
+class Dimension(NamedTuple):
+    """One quality dimension, in the order of the MaxWell columns.
+
+    Attributes:
+        code: column of the MaxWell label files, such as "T-3".
+        name: what it is about, in plain words.
+        positive: description that a perfect video matches.
+        negative: its opposite.
+        mean: centre of the raw score on the display scale.
+        deviation: width of the raw score on the display scale.
+    """
+
+    code: str
+    name: str
+    positive: str
+    negative: str
+    mean: float
+    deviation: float
+
+
+DIMENSIONS = (
+    Dimension("O", "overall", "high quality", "low quality", 0.64816874, 0.16527903),
+    Dimension("A-1", "content", "good content", "bad content", 0.7389499, 0.1164713),
+    Dimension("A-2", "composition", "organized composition", "chaotic composition", 0.72287375, 0.12123751),
+    Dimension("A-3", "color", "vibrant color", "faded color", 0.7463802, 0.13628706),
+    Dimension("A-4", "lighting", "contrastive lighting", "gloomy lighting", 0.8296112, 0.12584831),
+    Dimension("A-5", "camera trajectory", "consistent trajectory", "incoherent trajectory", 0.7190873, 0.11652958),
+    Dimension("A-all", "aesthetics", "good aesthetics", "bad aesthetics", 0.6247339, 0.15417372),
+    Dimension("T-1", "sharpness", "sharp", "fuzzy", 0.54232854, 0.18802027),
+    Dimension("T-2", "focus", "in-focus", "out-of-focus", 0.629289, 0.16696042),
+    Dimension("T-3", "noise", "noiseless", "noisy", 0.5732389, 0.15306316),
+    Dimension("T-4", "motion blur", "clear-motion", "blurry-motion", 0.69551915, 0.153056),
+    Dimension("T-5", "stability", "stable", "shaky", 0.49694163, 0.1480174),
+    Dimension("T-6", "exposure", "well-exposed", "poorly-exposed", 0.68725526, 0.1273537),
+    Dimension("T-7", "compression artifacts", "original", "compressed", 0.60615003, 0.16313092),
+    Dimension("T-8", "fluency", "fluent", "choppy", 0.88730884, 0.07106569),
+    Dimension("T-all", "technical", "clear", "severely degraded", 0.5536831, 0.1876018),
+)
+
+
+def default_prompts() -> list[str]:
+    """The 32 prompts: the positive one of each dimension, then the negative ones in the same order."""
+    descriptions = [d.positive for d in DIMENSIONS] + [d.negative for d in DIMENSIONS]
+    return [f"a X {description} photo" for description in descriptions]
+
+
+def display(raw: Float[np.ndarray, "*batch 16"]) -> Float[np.ndarray, "*batch 16"]:
+    """Puts raw scores on the published demo's display scale, `sigmoid((raw - mean) / deviation)`, in (0, 1).
+
+    0.5 is the demo's centre for that dimension. The demo marks its constants as unfinished and
+    they do not match the published predictions: compare videos within a dimension, not
+    dimensions with each other.
+    """
+    mean = np.array([d.mean for d in DIMENSIONS])
+    deviation = np.array([d.deviation for d in DIMENSIONS])
+    return 1 / (1 + np.exp((mean - raw) / deviation))

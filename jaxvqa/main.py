@@ -1,0 +1,71 @@
+"""jaxvqa: explainable video quality assessment.
+
+usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
+
+    configs/score.py    score video files in 16 quality dimensions
+
+Each config file says at its top what it does; its fields can be set from the command line.
+Exit code: 0, all done; 1, some of the work failed; 2, wrong usage or unusable input.
+"""
+
+import sys
+
+import ml_collections
+from absl import flags
+from ml_collections import config_flags
+
+from .errors import UserError
+
+
+def main(argv: list[str]) -> int:
+    """Runs the task of a config file with command line arguments, program name first, and returns the exit code."""
+    if "--help" in argv or "-h" in argv:
+        print(__doc__.strip())
+        return 0
+    try:
+        return run(read_config(argv))
+    except UserError as error:
+        print(f"jaxvqa: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"jaxvqa: {error.filename or 'output'}: {error.strerror}; what was finished is kept.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("jaxvqa: stopped; the same command goes on from here.", file=sys.stderr)
+        return 130
+
+
+def read_config(argv: list[str]) -> ml_collections.ConfigDict:
+    """The config that the arguments name, with their changes to it.
+
+    Raises:
+        UserError: no config, one that cannot be read, or an argument that does not fit it.
+    """
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
+    try:
+        if not any(argument.split("=")[0] in ("--config", "-config") for argument in argv):
+            raise UserError("no config given: add --config configs/score.py (--help tells more).")
+        rest = values(argv)[1:]
+        if rest:
+            raise UserError(f"unexpected argument {rest[0]!r}: fields are set as --config.FIELD=VALUE.")
+        return values["config"].value
+    except flags.Error as error:
+        raise UserError(f"{error}.") from error
+    except (AttributeError, KeyError) as error:  # how a locked config answers a field that it lacks
+        raise UserError(f"the config has no such field: {' '.join(str(error).split())}.") from error
+    except (OSError, ImportError, SyntaxError) as error:
+        raise UserError(f"the config cannot be read: {error}.") from error
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Runs the task that a config is for and returns the exit code."""
+    if config.task == "score":
+        from . import scoring
+
+        return scoring.run(config)
+    raise UserError(f"config.task is {config.task!r}, but only 'score' is known.")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

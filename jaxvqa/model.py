@@ -1,0 +1,125 @@
+"""A loaded model: video to features to explained scores."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Float
+
+from . import weights
+from .dimensions import DIMENSIONS, default_prompts, display
+from .models.visual import encode_views
+from .prompts import ends_of_text, tokenize
+from .video.decode import Video, open_video, read_frames
+from .video.sampling import SamplingPlan, draw_plan
+from .video.views import Views, make_views
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model says of one video. Higher is always better, for noise or compression as well.
+
+    Attributes:
+        local: float32 in (0, 1), score of each of the 64 moments and 7x7 positions (row by row) in each
+            of the 16 dimensions, in the order of `jaxvqa.DIMENSIONS`.
+        raw: the means over moments and positions: MaxVQA's own scores, in (0, 1). They are comparable
+            between videos within a dimension, not between dimensions.
+        display: the same on the published demo's display scale, see `jaxvqa.display`.
+    """
+
+    local: Float[np.ndarray, "64 49 16"]
+    raw: Float[np.ndarray, "16"]
+    display: Float[np.ndarray, "16"]
+
+    @property
+    def overall(self) -> float:
+        """The overall raw score."""
+        return float(self.raw[0])
+
+    @property
+    def dimensions(self) -> dict[str, float]:
+        """Raw score by dimension name, such as "sharpness"."""
+        return {dimension.name: float(score) for dimension, score in zip(DIMENSIONS, self.raw, strict=True)}
+
+
+class Model:
+    """MaxVQA with its weights, compiled at the first use.
+
+    Attributes:
+        weights_id: names the weights; scores of different weights do not compare.
+    """
+
+    def __init__(self, loaded: weights.Weights):
+        self.weights_id = loaded.id
+        tokens = tokenize(loaded.prompts)
+        ends = ends_of_text(tokens)
+        text, head = loaded.parts["clip_text"], loaded.parts["maxvqa"]
+        embeddings = text.embedding(jnp.asarray(tokens[:, : ends.max() + 1]))
+        text_features = jitted(lambda head, text, *prompts: head.text_features(text, *prompts), head, text)
+        self.text_features = text_features(embeddings, ends)
+        self.encode = jitted(encode_views, loaded.parts["swin"], loaded.parts["clip_visual"])
+        self.localize = jitted(lambda head, *features: head(*features), head)
+
+    def features(self, views: Views) -> Float[np.ndarray, "64 49 1792"]:
+        """Float32 features of a video's views: CLIP's 1024 channels, then FAST-VQA's 768."""
+        return np.asarray(self.encode(views.technical, views.aesthetic))
+
+    def score_features(self, features: Float[np.ndarray, "64 49 1792"]) -> Scores:
+        """Scores of a video whose features are at hand."""
+        local = np.asarray(self.localize(features, self.text_features))
+        raw = local.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+        return Scores(local, raw, display(raw))
+
+    def score(self, path: str | os.PathLike, seed: int = 0, plan: SamplingPlan | None = None) -> Scores:
+        """Decodes and scores a video file.
+
+        Args:
+            seed: with the file's name, decides which frames and patches are looked at.
+            plan: decides it instead.
+
+        Raises:
+            VideoError: the file cannot be decoded.
+        """
+        video = open_video(path)
+        return self.score_features(self.features(video_views(video, plan or video_plan(video, seed))))
+
+
+def load(directory: str | os.PathLike) -> Model:
+    """Loads the model of a weights directory, made by `scripts/convert.py`.
+
+    The name "random" stands for untrained full-size weights, whose scores mean nothing.
+
+    Raises:
+        WeightsError: says what is wrong with the directory and how to get one.
+    """
+    if str(directory) == "random":
+        return Model(weights.random_weights(weights.SCORING_PARTS, default_prompts()))
+    return Model(weights.load(directory, weights.SCORING_PARTS))
+
+
+def video_plan(video: Video, seed: int) -> SamplingPlan:
+    """The sampling plan that a seed gives a video."""
+    return draw_plan(seed, video.path.name, video.frames, video.height, video.width)
+
+
+def video_views(video: Video, plan: SamplingPlan) -> Views:
+    """Decodes what a plan asks for, each frame once, and cuts the views from it."""
+    indices = np.concatenate([plan.technical_indices, plan.aesthetic_indices])
+    return make_views(read_frames(video, indices), plan)
+
+
+def jitted(function: Callable, *modules: nnx.Module) -> Callable:
+    """Compiles `function(*modules, *arrays)` to a function of the arrays, in true float32 on every device."""
+    graph, state = nnx.split(modules)
+
+    @jax.jit
+    def compiled(state, *arrays):
+        with jax.default_matmul_precision("float32"):
+            return function(*nnx.merge(graph, state), *arrays)
+
+    return partial(compiled, state)

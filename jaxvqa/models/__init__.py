@@ -1,0 +1,1 @@
+"""Flax NNX modules: the two visual encoders, the text transformer, MaxVQA's head."""

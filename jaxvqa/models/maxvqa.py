@@ -1,0 +1,86 @@
+"""MaxVQA's head: visual features and prompts to explained scores, and FAST-VQA's own head.
+
+Sources: MaxVQA (arXiv:2305.12726, section 4) and FAST-VQA (arXiv:2207.02595, section 3.4).
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, Int
+
+from .clip_text import CLIPText
+from .swin3d import exact_gelu
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Sizes of the head; `depth` is the number of linear layers: 2 (shallow) or 4 (deep)."""
+
+    clip_width: int = 1024
+    technical_width: int = 768
+    hidden: int = 64
+    depth: int = 2
+    text_width: int = 512
+
+
+class MaxVQA(nnx.Module):
+    """All that MaxVQA trains: a context vector shared by all prompts, and the fusion MLP."""
+
+    def __init__(self, config: HeadConfig, rngs: nnx.Rngs):
+        self.config = config
+        self.context = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (config.text_width,)))
+        # The published MLP has one output more than it uses; it is kept so that its checkpoints fit as they are.
+        widths = [
+            config.clip_width + config.technical_width,
+            *[config.hidden] * (config.depth - 1),
+            config.clip_width + 1,
+        ]
+        self.layers = nnx.List([nnx.Linear(i, o, use_bias=False, rngs=rngs) for i, o in pairwise(widths)])
+
+    def text_features(
+        self, text: CLIPText, embeddings: Float[Array, "prompts length width"], ends: Int[Array, " prompts"]
+    ) -> Float[Array, "prompts d"]:
+        """Features of prompts whose token at position 1 gives way to the context vector."""
+        return text(embeddings.at[:, 1].set(self.context[...]), ends)
+
+    def fuse(self, features: Float[Array, "*batch c"]) -> Float[Array, "*batch d"]:
+        """The CLIP part of the features plus what the fusion MLP makes of both parts."""
+        x = features
+        for layer in self.layers[:-1]:
+            x = exact_gelu(layer(x))
+        width = self.config.clip_width
+        return features[..., :width] + self.layers[-1](x)[..., :width]
+
+    def __call__(
+        self, features: Float[Array, "*batch c"], text_features: Float[Array, "prompts d"]
+    ) -> Float[Array, "*batch dimensions"]:
+        """Local scores in (0, 1): how much nearer each position is to the positive than to the negative prompt.
+
+        Args:
+            features: float32 [..., 1792], CLIP part first.
+            text_features: positive prompts of all dimensions, then their negatives in the same order.
+        """
+        positive, negative = jnp.split(2 * self.fuse(features) @ text_features.T, 2, axis=-1)
+        return jax.nn.sigmoid(positive - negative)  # the softmax over two
+
+
+@dataclass(frozen=True)
+class FastVQAConfig:
+    """Sizes of FAST-VQA's own head."""
+
+    width: int = 768
+    hidden: int = 64
+
+
+class FastVQAHead(nnx.Module):
+    """FAST-VQA's regression head: features [..., 768] to one local score [...]; a clip's score is their mean."""
+
+    def __init__(self, config: FastVQAConfig, rngs: nnx.Rngs):
+        self.fc_hid = nnx.Linear(config.width, config.hidden, rngs=rngs)
+        self.fc_last = nnx.Linear(config.hidden, 1, rngs=rngs)
+
+    def __call__(self, features: Float[Array, "*batch c"]) -> Float[Array, "*batch"]:
+        return self.fc_last(exact_gelu(self.fc_hid(features)))[..., 0]

@@ -1,0 +1,52 @@
+"""Both encoders side by side: the views of a video to its features. Source: MaxVQA (arXiv:2305.12726, section 4)."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from .clip_resnet import CLIPResNet
+from .swin3d import VideoSwin, at_once
+
+# ImageNet's, on 0-255 RGB, for both encoders: MaxVQA does not use CLIP's own.
+MEAN = np.array([123.675, 116.28, 103.53], np.float32)
+DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
+
+CLIP_FRAMES = 32  # frames of a technical clip
+
+
+def normalize(frames: UInt8[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
+    """RGB values 0 to 255 as the encoders take them, float32."""
+    return (frames.astype(jnp.float32) - MEAN) / DEVIATION
+
+
+def encode_clips(swin: VideoSwin, clips: UInt8[Array, "clips t h w 3"]) -> Float[Array, "clips t2 h32 w32 c"]:
+    """Technical features of each clip."""
+    # On a CPU, more than one clip at once gains no time and costs memory.
+    return jax.lax.map(lambda clip: swin(normalize(clip)[None])[0], clips, batch_size=at_once(1, len(clips)))
+
+
+def encode_frames(clip_visual: CLIPResNet, frames: UInt8[Array, "frames h w 3"]) -> Float[Array, "frames 50 d"]:
+    """Tokens of CLIP's attention pool for each frame: the pooled one, then the positions row by row."""
+
+    def encode(frame):
+        return clip_visual(normalize(frame)[None])[0]
+
+    return jax.lax.map(encode, frames, batch_size=at_once(8, len(frames)))
+
+
+def encode_views(
+    swin: VideoSwin,
+    clip_visual: CLIPResNet,
+    technical: UInt8[Array, "128 224 224 3"],
+    aesthetic: UInt8[Array, "64 224 224 3"],
+) -> Float[Array, "64 49 1792"]:
+    """Features of a video: CLIP's beside FAST-VQA's, moment by moment and position by position.
+
+    The 4 clips give 16 moments each; they and the 64 aesthetic frames are aligned by index.
+    """
+    clips = technical.reshape(-1, CLIP_FRAMES, *technical.shape[1:])
+    technical_features = encode_clips(swin, clips)
+    aesthetic_features = encode_frames(clip_visual, aesthetic)[:, 1:]
+    technical_features = technical_features.reshape(*aesthetic_features.shape[:2], -1)
+    return jnp.concatenate([aesthetic_features, technical_features], axis=-1)

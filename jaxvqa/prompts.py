@@ -1,0 +1,34 @@
+"""Prompts as CLIP tokens. Source: CLIP (arXiv:2103.00020, section 2.4)."""
+
+from collections.abc import Sequence
+
+import instant_clip_tokenizer
+import numpy as np
+from jaxtyping import Int
+
+from .errors import UserError
+
+CONTEXT = 77
+
+
+def tokenize(texts: Sequence[str]) -> Int[np.ndarray, "prompts 77"]:
+    """CLIP's byte-pair tokens, int32, between start (49406) and end of text (49407), padded with 0.
+
+    Works offline: the vocabulary comes with the tokenizer package.
+
+    Raises:
+        UserError: a text longer than 75 tokens; CLIP has no positions for it.
+    """
+    tokenizer = instant_clip_tokenizer.Tokenizer()
+    tokens = np.zeros((len(texts), CONTEXT), np.int32)
+    for row, text in zip(tokens, texts, strict=True):
+        ids = [49406, *tokenizer.encode(text), 49407]
+        if len(ids) > CONTEXT:
+            raise UserError(f"prompt of {len(ids) - 2} tokens is too long, CLIP takes {CONTEXT - 2}: shorten {text!r}.")
+        row[: len(ids)] = ids
+    return tokens
+
+
+def ends_of_text(tokens: Int[np.ndarray, "prompts 77"]) -> Int[np.ndarray, " prompts"]:
+    """Position of the end-of-text token, which has the largest id, of each prompt."""
+    return tokens.argmax(axis=1)

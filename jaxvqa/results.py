@@ -1,0 +1,109 @@
+"""Scores on disk: one row per video, as CSV and as JSON lines."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from .dimensions import DIMENSIONS
+from .errors import UserError
+
+RAW = [dimension.name.replace(" ", "_") for dimension in DIMENSIONS]
+DISPLAY = [f"{name}_display" for name in RAW]
+FACTS = ["frames", "height", "width", "fps", "seed", "weights", "sha256"]
+COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *FACTS]
+
+Row = dict[str, Any]
+Key = tuple[str, int, str]
+
+
+class Results:
+    """The files `scores.csv` and `scores.jsonl` of a folder.
+
+    Rows are appended as they come, so that a run that is killed loses none; JSON lines are what
+    is read back. `close` puts both in order of path, seed and weights, so that the same rows
+    make the same files however many runs they came from.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        """Opens the folder, made if need be, with the rows of earlier runs.
+
+        Raises:
+            UserError: `scores.jsonl` holds something else than such rows.
+            OSError: the folder cannot be written.
+        """
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.csv_path, self.json_path = self.folder / "scores.csv", self.folder / "scores.jsonl"
+        self.rows: dict[Key, Row] = {key(row): row for row in read_rows(self.json_path)}
+        self._write_all()
+        self._csv, self._json = self.csv_path.open("ab"), self.json_path.open("ab")
+
+    def add(self, row: Row) -> None:
+        """Appends a row; one of the same path, seed and weights gives way to it."""
+        self.rows[key(row)] = row
+        for file, text in ((self._json, json_line(row)), (self._csv, csv_line(row))):
+            file.write(text.encode("utf-8", "surrogateescape"))
+            file.flush()
+
+    def close(self) -> None:
+        """Puts the files in order."""
+        self._csv.close()
+        self._json.close()
+        self._write_all()
+
+    def _write_all(self) -> None:
+        rows = [self.rows[k] for k in sorted(self.rows)]
+        replace(self.json_path, "".join(map(json_line, rows)))
+        replace(self.csv_path, ",".join(COLUMNS) + "\n" + "".join(map(csv_line, rows)))
+
+
+def key(row: Row) -> Key:
+    """What makes a row another row, not a newer version of the same."""
+    return row["path"], row["seed"], row["weights"]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a JSON lines file, without a last line that a killed run left unfinished.
+
+    Raises:
+        UserError: a line is not such a row.
+    """
+    if not path.exists():
+        return []
+    lines = path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
+    rows = []
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            row = json.loads(line)
+            key(row)
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{path}, line {number}: not a row of scores; move the file away or choose another config.output."
+            ) from None
+        rows.append(row)
+    return rows
+
+
+def json_line(row: Row) -> str:
+    """A row as one line of JSON."""
+    return json.dumps({column: row.get(column) for column in COLUMNS}) + "\n"
+
+
+def csv_line(row: Row) -> str:
+    """A row as one line of CSV; what is not known is empty."""
+    file = io.StringIO()
+    values = (row.get(column) for column in COLUMNS)
+    csv.writer(file, lineterminator="\n").writerow(
+        f"{value:.6f}" if isinstance(value, float) else "" if value is None else value for value in values
+    )
+    return file.getvalue()
+
+
+def replace(path: Path, text: str) -> None:
+    """Writes a file, whole or not at all."""
+    scratch = path.with_suffix(path.suffix + ".tmp")
+    scratch.write_bytes(text.encode("utf-8", "surrogateescape"))
+    scratch.replace(path)

@@ -1,0 +1,126 @@
+"""The scoring task: video files to a table of scores."""
+
+import json
+import sys
+from collections.abc import Iterable
+
+import ml_collections
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from .dimensions import DIMENSIONS
+from .errors import UserError
+from .files import find_videos
+from .model import Model, load, video_plan, video_views
+from .results import DISPLAY, RAW, Results, Row
+from .video.decode import VideoError, check_file, open_video
+from .weights import HOW_TO_GET, file_sha256
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Scores all videos that `config` names, writes the results and prints the table.
+
+    Returns:
+        Exit code: 0, or 1 if a video could not be scored.
+
+    Raises:
+        UserError: the config names no videos or no usable weights.
+    """
+    if not config.videos:
+        raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
+    if not config.weights:
+        raise UserError(f"no weights given: add --config.weights=DIR; to get them, {HOW_TO_GET}.")
+    paths, left_out = find_videos(config.videos)
+    log = Console(stderr=True)
+    if left_out:
+        log.print(
+            Text(f"left out {len(left_out)} files that are no videos by their suffix, the first being {left_out[0]}")
+        )
+    if config.weights == "random":
+        log.print("weights are random, as asked: these scores mean nothing")
+    model = load(config.weights)
+
+    results = Results(config.output)
+    (results.folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
+    rows, kept = [], 0
+    columns = (
+        TextColumn("scoring"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    try:
+        with Progress(*columns, console=log, transient=True) as progress:
+            for path in progress.track(paths):
+                row = results.rows.get((path, config.seed, model.weights_id))
+                if row and row["status"] == "ok" and row["sha256"] == content(path):
+                    kept += 1
+                else:
+                    row = score_file(model, path, config.seed)
+                    results.add(row)
+                rows.append(row)
+    finally:
+        results.close()
+
+    print_table(rows)
+    failed = [row for row in rows if row["status"] != "ok"]
+    for row in failed:
+        log.print(Text(f"failed: {row['error']}"), soft_wrap=True)
+    log.print(
+        Text(
+            f"{len(rows) - len(failed)} of {len(rows)} videos scored ({kept} of them in an earlier run): "
+            f"{results.csv_path}, {results.json_path}"
+        ),
+        soft_wrap=True,
+    )
+    return 1 if failed else 0
+
+
+def score_file(model: Model, path: str, seed: int) -> Row:
+    """The row of one video; what cannot be decoded becomes a row with its error."""
+    row: Row = {"path": path, "status": "error", "seed": seed, "weights": model.weights_id}
+    try:
+        check_file(path)
+        row["sha256"] = file_sha256(path)
+        video = open_video(path)
+        row.update(frames=video.frames, height=video.height, width=video.width, fps=round(video.fps, 6))
+        scores = model.score_features(model.features(video_views(video, video_plan(video, seed))))
+    except VideoError as error:
+        return {**row, "error": str(error)}
+    row["status"] = "ok"
+    row.update((name, round(float(score), 6)) for name, score in zip(RAW, scores.raw, strict=True))
+    row.update((name, round(float(score), 6)) for name, score in zip(DISPLAY, scores.display, strict=True))
+    return row
+
+
+def content(path: str) -> str | None:
+    """SHA-256 of a file, None if it cannot be read."""
+    try:
+        return file_sha256(path)
+    except OSError:
+        return None
+
+
+def print_table(rows: Iterable[Row]) -> None:
+    """Prints the scores on the display scale, a video a line, and what they mean."""
+    out = Console()
+    if not out.is_terminal:
+        out.width = 1000  # what reads a pipe wraps lines itself
+    table = Table("video", box=None, pad_edge=False)
+    for dimension in DIMENSIONS:
+        table.add_column(dimension.code, justify="right", no_wrap=True)
+    for row in rows:
+        scores = [f"{100 * row[name]:.0f}" if row["status"] == "ok" else "-" for name in DISPLAY]
+        table.add_row(Text(row["path"], overflow="ellipsis", no_wrap=True), *scores)
+    out.print(table)
+    out.print(
+        "0 to 100, higher is better in every dimension (noise 90: little noise); 50 is the centre of the published\n"
+        "demo's display scale. Compare videos within a column, not columns. Dimensions:\n"
+        + ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS),
+        highlight=False,
+    )
+    sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""Video files to the two views that the encoders look at."""

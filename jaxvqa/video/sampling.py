@@ -1,0 +1,83 @@
+"""Which frames and which patches of a video are looked at.
+
+Source: FAST-VQA (arXiv:2207.02595, section 3.1, grid mini-patch sampling), MaxVQA (arXiv:2305.12726).
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from ..errors import UserError
+
+SIDE = 224  # of both views, pixels
+GRID, PATCH = 7, 32  # the technical view is a 7x7 grid of 32x32 patches
+CLIPS, CLIP_FRAMES = 4, 32
+MOMENTS = 64  # frames of the aesthetic view
+INTERVAL = 2  # frames between two frames of a clip
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """All that is left to chance in scoring a video.
+
+    Attributes:
+        technical_indices: frames of the technical view, clip by clip.
+        aesthetic_indices: frames of the aesthetic view.
+        row_offsets: pixels from the top of a grid cell to its patch, by grid row, column and clip.
+        column_offsets: pixels from the left of a grid cell to its patch, likewise.
+    """
+
+    technical_indices: Int[np.ndarray, "128"]
+    aesthetic_indices: Int[np.ndarray, "64"]
+    row_offsets: Int[np.ndarray, "7 7 4"]
+    column_offsets: Int[np.ndarray, "7 7 4"]
+
+
+def draw_plan(seed: int, name: str, frames: int, height: int, width: int) -> SamplingPlan:
+    """Draws the plan for a video of `frames` frames of `height` x `width` pixels.
+
+    It is a function of its arguments alone. `name` is the file's name without its folder, so that
+    a video keeps its plan when it is moved.
+
+    Raises:
+        UserError: the seed is negative.
+    """
+    if seed < 0:
+        raise UserError(f"seed is {seed}, but must be 0 or larger.")
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    generator = np.random.default_rng([seed, int.from_bytes(digest[:16])])
+    starts = [
+        generator.integers(0, start_range(frames, clips, length), clips)
+        for clips, length in ((CLIPS, CLIP_FRAMES), (MOMENTS, 1))
+    ]
+    height, width = upsampled_size(height, width)
+    rows, columns = (
+        generator.integers(0, max(size // GRID - PATCH, 1), (GRID, GRID, CLIPS)) for size in (height, width)
+    )
+    return SamplingPlan(
+        frame_indices(frames, CLIPS, CLIP_FRAMES, starts[0]),
+        frame_indices(frames, MOMENTS, 1, starts[1]),
+        rows,
+        columns,
+    )
+
+
+def start_range(frames: int, clips: int, length: int) -> int:
+    """How many starts a clip of `length` frames can choose from in its segment."""
+    return max(frames // clips - length * INTERVAL, 1)
+
+
+def frame_indices(
+    frames: int, clips: int, length: int, starts: Int[np.ndarray, " clips"]
+) -> Int[np.ndarray, " indices"]:
+    """Frame numbers of one clip per equal time segment, each `starts` frames into it; past the end they wrap around."""
+    first = frames // clips * np.arange(clips) + starts
+    return ((first[:, None] + INTERVAL * np.arange(length)) % frames).reshape(-1)
+
+
+def upsampled_size(height: int, width: int) -> tuple[int, int]:
+    """The size a frame is brought to before patches are cut: its short side is at least 224."""
+    short = min(height, width)
+    return (height, width) if short >= SIDE else (height * SIDE // short, width * SIDE // short)
