@@ -49,13 +49,16 @@ def read_config(argv: list[str]) -> ml_collections.ConfigDict:
         rest = values(argv)[1:]
         if rest:
             raise UserError(f"unexpected argument {rest[0]!r}: fields are set as --config.FIELD=VALUE.")
-        return values["config"].value
+        config = values["config"].value
+        if "task" not in config:  # the first look into it also tells whether it could be read
+            raise UserError("the config has no task: see configs/score.py.")
+        return config
     except flags.Error as error:
         raise UserError(f"{error}.") from error
     except (AttributeError, KeyError) as error:  # how a locked config answers a field that it lacks
         raise UserError(f"the config has no such field: {' '.join(str(error).split())}.") from error
     except (OSError, ImportError, SyntaxError) as error:
-        raise UserError(f"the config cannot be read: {error}.") from error
+        raise UserError(f"the config cannot be read: {' '.join(str(error).split())}.") from error
 
 
 def run(config: ml_collections.ConfigDict) -> int:

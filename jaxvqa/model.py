@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from . import weights
 from .dimensions import DIMENSIONS, default_prompts, display
+from .models.maxvqa import MaxVQA
 from .models.visual import encode_views
 from .prompts import ends_of_text, tokenize
 from .video.decode import Video, open_video, read_frames
@@ -60,10 +61,10 @@ class Model:
         ends = ends_of_text(tokens)
         text, head = loaded.parts["clip_text"], loaded.parts["maxvqa"]
         embeddings = text.embedding(jnp.asarray(tokens[:, : ends.max() + 1]))
-        text_features = jitted(lambda head, text, *prompts: head.text_features(text, *prompts), head, text)
+        text_features = jitted(MaxVQA.text_features, head, text)
         self.text_features = text_features(embeddings, ends)
         self.encode = jitted(encode_views, loaded.parts["swin"], loaded.parts["clip_visual"])
-        self.localize = jitted(lambda head, *features: head(*features), head)
+        self.localize = jitted(MaxVQA.__call__, head)
 
     def features(self, views: Views) -> Float[np.ndarray, "64 49 1792"]:
         """Float32 features of a video's views: CLIP's 1024 channels, then FAST-VQA's 768."""

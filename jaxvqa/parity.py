@@ -6,6 +6,7 @@ A golden folder holds, for one set of weights: `text.npz`, `clip_visual.npz`, `s
 
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,8 @@ from jaxtyping import UInt8
 from .dimensions import default_prompts
 from .errors import UserError
 from .model import Model, jitted, video_views
+from .models.clip_resnet import CLIPResNet
+from .models.swin3d import VideoSwin
 from .models.visual import normalize
 from .prompts import ends_of_text, tokenize
 from .video.decode import open_video
@@ -91,8 +94,11 @@ def compare_folder(folder: Path, weights: Weights, videos: Path | None) -> Itera
         elif path.name.startswith("video_") and videos is None:
             yield path.name, "not compared: no folder of videos given"
         else:
-            for comparison in functions[0](path, weights.parts):
-                yield path.name, comparison
+            try:
+                for comparison in functions[0](path, weights.parts):
+                    yield path.name, comparison
+            except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+                raise UserError(f"{path} is no golden file of this layout: {error}.") from error
 
 
 def pattern_video(frames: int, height: int, width: int, seed: int) -> UInt8[np.ndarray, "frames height width 3"]:
@@ -125,8 +131,8 @@ def compare_text(path: Path, parts: dict) -> Iterator[Comparison]:
 def compare_clip_visual(path: Path, parts: dict) -> Iterator[Comparison]:
     """Every step of the aesthetic encoder."""
     golden = np.load(path)
-    frames = normalize(pattern_video(len(golden["tokens"]), SIDE, SIDE, int(golden["input_seed"])))
-    steps = jitted(lambda encoder, x: encoder.intermediates(x), parts["clip_visual"])(frames)
+    frames = normalize(pattern_video(3, SIDE, SIDE, int(golden["input_seed"])))
+    steps = jitted(CLIPResNet.intermediates, parts["clip_visual"])(frames)
     yield from compare_steps(golden, steps, every=997)
 
 
@@ -140,7 +146,7 @@ def swin_steps(path: Path, parts: dict) -> dict[str, jax.Array]:
     """The steps of the technical encoder for the input that a file is named after."""
     frames, height, width = map(int, path.stem.removeprefix("swin_").split("x"))
     clip = normalize(pattern_video(frames, height, width, int(np.load(path)["input_seed"])))
-    return jitted(lambda encoder, x: encoder.intermediates(x), parts["swin"])(clip[None])
+    return jitted(VideoSwin.intermediates, parts["swin"])(clip[None])
 
 
 def compare_steps(golden, steps: dict[str, jax.Array], every: int) -> Iterator[Comparison]:
@@ -175,12 +181,11 @@ def compare_video(path: Path, parts: dict, model: Model, videos: Path) -> Iterat
     Of frames smaller than 224, the published technical view is a slip that we do not repeat
     (it samples only the top-left part of the upsampled frame), so what follows from it is left out.
     """
-    golden = np.load(path)
     name = path.stem.removeprefix("video_")
     files = [file for file in sorted(videos.iterdir()) if file.stem == name] if videos.is_dir() else []
     if not files:
         raise UserError(f"{videos} has no video {name}, which {path} is about.")
-    video = open_video(files[0])
+    golden, video = np.load(path), open_video(files[0])
 
     for array, clips, length in (("technical_indices", CLIPS, CLIP_FRAMES), ("aesthetic_indices", MOMENTS, 1)):
         starts = golden[array][::length] - video.frames // clips * np.arange(clips)

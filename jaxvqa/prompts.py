@@ -17,12 +17,14 @@ def tokenize(texts: Sequence[str]) -> Int[np.ndarray, "prompts 77"]:
     Works offline: the vocabulary comes with the tokenizer package.
 
     Raises:
-        UserError: a text longer than 75 tokens; CLIP has no positions for it.
+        UserError: a text of no token, or of more than the 75 that CLIP has positions for.
     """
     tokenizer = instant_clip_tokenizer.Tokenizer()
     tokens = np.zeros((len(texts), CONTEXT), np.int32)
     for row, text in zip(tokens, texts, strict=True):
         ids = [49406, *tokenizer.encode(text), 49407]
+        if len(ids) == 2:
+            raise UserError(f"prompt {text!r} is empty: describe something.")
         if len(ids) > CONTEXT:
             raise UserError(f"prompt of {len(ids) - 2} tokens is too long, CLIP takes {CONTEXT - 2}: shorten {text!r}.")
         row[: len(ids)] = ids

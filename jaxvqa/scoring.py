@@ -16,6 +16,7 @@ from .files import find_videos
 from .model import Model, load, video_plan, video_views
 from .results import DISPLAY, RAW, Results, Row
 from .video.decode import VideoError, check_file, open_video
+from .video.sampling import check_seed
 from .weights import HOW_TO_GET, file_sha256
 
 
@@ -32,6 +33,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
     if not config.weights:
         raise UserError(f"no weights given: add --config.weights=DIR; to get them, {HOW_TO_GET}.")
+    check_seed(config.seed)
     paths, left_out = find_videos(config.videos)
     log = Console(stderr=True)
     if left_out:
@@ -69,7 +71,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     print_table(rows)
     failed = [row for row in rows if row["status"] != "ok"]
     for row in failed:
-        log.print(Text(f"failed: {row['error']}"), soft_wrap=True)
+        log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
     log.print(
         Text(
             f"{len(rows) - len(failed)} of {len(rows)} videos scored ({kept} of them in an earlier run): "
@@ -105,6 +107,11 @@ def content(path: str) -> str | None:
         return None
 
 
+def printable(text: str) -> str:
+    """Text with a mark for each byte of a file name that is no text."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def print_table(rows: Iterable[Row]) -> None:
     """Prints the scores on the display scale, a video a line, and what they mean."""
     out = Console()
@@ -115,7 +122,7 @@ def print_table(rows: Iterable[Row]) -> None:
         table.add_column(dimension.code, justify="right", no_wrap=True)
     for row in rows:
         scores = [f"{100 * row[name]:.0f}" if row["status"] == "ok" else "-" for name in DISPLAY]
-        table.add_row(Text(row["path"], overflow="ellipsis", no_wrap=True), *scores)
+        table.add_row(Text(printable(row["path"]), overflow="ellipsis", no_wrap=True), *scores)
     out.print(table)
     out.print(
         "0 to 100, higher is better in every dimension (noise 90: little noise); 50 is the centre of the published\n"

@@ -17,6 +17,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from .errors import UserError
@@ -71,10 +72,10 @@ def build(part: str, config: Any) -> nnx.Module:
 def flat_shapes(part: str, config: Any) -> dict[str, tuple[int, ...]]:
     """Shape of every parameter of a part by its `part/path` name, without making them."""
     abstract = nnx.state(nnx.eval_shape(lambda: build(part, config)))
-    return {name(part, path): variable.shape for path, variable in nnx.to_flat_state(abstract)}
+    return {parameter_name(part, path): variable.shape for path, variable in nnx.to_flat_state(abstract)}
 
 
-def name(part: str, path: tuple) -> str:
+def parameter_name(part: str, path: tuple) -> str:
     """The name a parameter has in the tensors file."""
     return "/".join([part, *map(str, path)])
 
@@ -120,8 +121,8 @@ def save(
         (scratch / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
         scratch.chmod(0o755)
         scratch.rename(directory)
-    except OSError as error:
-        raise WeightsError(f"{directory} cannot be written: {error.strerror}.") from error
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{directory} cannot be written: {error}.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return identity(description)
@@ -181,13 +182,13 @@ def read_description(directory: Path) -> dict[str, Any]:
             f"{directory} has weights format {description.get('version')}, this jaxvqa reads {VERSION}: "
             "convert the checkpoints again."
         )
-    absent = {"parts", "prompts", "tensors"} - description.keys()
-    unknown = description.get("parts", {}).keys() - PARTS.keys()
-    if absent or unknown:
-        problem = (
-            f"lacks {', '.join(sorted(absent))}" if absent else f"names unknown parts {', '.join(sorted(unknown))}"
+    parts, prompts, tensors = (description.get(field) for field in ("parts", "prompts", "tensors"))
+    if not (isinstance(parts, dict) and isinstance(prompts, list) and isinstance(tensors, dict)):
+        raise WeightsError(f"{directory / DESCRIPTION} lacks parts, prompts or tensors: convert again.")
+    if unknown := parts.keys() - PARTS.keys():
+        raise WeightsError(
+            f"{directory / DESCRIPTION} names unknown parts {', '.join(sorted(unknown))}: convert the checkpoints again."
         )
-        raise WeightsError(f"{directory / DESCRIPTION} {problem}: convert the checkpoints again.")
     return description
 
 
@@ -197,12 +198,12 @@ def read_tensors(directory: Path, description: dict[str, Any]) -> dict[str, np.n
     if not path.is_file():
         raise WeightsError(f"{directory} is incomplete: {TENSORS} is missing; copy or convert it again.")
     size, expected = path.stat().st_size, description["tensors"]
-    if size != expected["bytes"]:
+    if size != expected.get("bytes"):
         raise WeightsError(
-            f"{path} has {size:,} bytes instead of {expected['bytes']:,}: it was not written or copied whole; "
+            f"{path} has {size} bytes instead of {expected.get('bytes')}: it was not written or copied whole; "
             "do that again."
         )
-    if file_sha256(path) != expected["sha256"]:
+    if file_sha256(path) != expected.get("sha256"):
         raise WeightsError(
             f"{path} is not the file that {DESCRIPTION} describes (SHA-256 differs): copy or convert it again."
         )
@@ -222,7 +223,7 @@ def parse_config(directory: Path, part: str, values: dict[str, Any]) -> Any:
 def fill(directory: Path, part: str, config: Any, tensors: dict[str, np.ndarray]) -> nnx.Module:
     """One part with its parameters from `tensors`, as float32."""
     graph, abstract = nnx.split(nnx.eval_shape(lambda: build(part, config)))
-    variables = {name(part, path): (path, variable) for path, variable in nnx.to_flat_state(abstract)}
+    variables = {parameter_name(part, path): (path, variable) for path, variable in nnx.to_flat_state(abstract)}
     shapes = {key: variable.shape for key, (_, variable) in variables.items()}
     problems = mismatches(shapes, {key: value for key, value in tensors.items() if key.startswith(part + "/")})
     if problems:

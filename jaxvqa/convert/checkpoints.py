@@ -157,6 +157,6 @@ def check_prompts(path: str | os.PathLike, state: dict[str, np.ndarray], embeddi
         wrong = np.abs(state[key] - wanted).max(axis=(1, 2)) > 1e-3
         if wrong.any():
             raise CheckpointError(
-                f"{path} does not go with this CLIP and the default prompts: its {key} differs from "
-                f"CLIP's token embeddings for {wrong.sum()} of {len(prompts)} prompts, the first being {prompts[wrong.argmax()]!r}."
+                f"{path} does not go with this CLIP and the default prompts: its {key} differs from CLIP's token "
+                f"embeddings for {wrong.sum()} of {len(prompts)} prompts, the first being {prompts[wrong.argmax()]!r}."
             )

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import decord
 import numpy as np
@@ -18,6 +19,9 @@ from ..errors import UserError
 
 # Without these names no MP4 or MOV file begins; behind them, anything may be appended to one.
 TOP_LEVEL_BOXES = frozenset(b"ftyp moov mdat free skip wide moof mfra meta styp sidx uuid udta pdin".split())
+
+
+DECORD_ERRORS = (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, StopIteration, IndexError)
 
 
 class VideoError(UserError):
@@ -55,9 +59,9 @@ def open_video(path: str | os.PathLike) -> Video:
     with captured_stderr() as log:
         try:
             # Any tolerance above 0 makes decord report frames that it would else replace by their neighbours.
-            reader = decord.VideoReader(str(path), fault_tol=1e-9)
-            height, width, _ = reader[0].shape
-        except (decord.DECORDError, RuntimeError, AssertionError, IndexError) as error:
+            reader = decord.VideoReader(source(path), fault_tol=1e-9)
+            height, width = reader[0].shape[:2]
+        except (*DECORD_ERRORS, AssertionError) as error:
             raise VideoError(f"{path} cannot be opened as a video: {reason(error, log())}.") from error
     return Video(path, len(reader), height, width, float(reader.get_avg_fps()), reader)
 
@@ -73,8 +77,8 @@ def read_frames(video: Video, indices: np.ndarray) -> Iterator[tuple[int, UInt8[
     """
     for index in np.unique(indices).tolist():
         try:
-            frame = video.reader[index].asnumpy()
-        except (decord.DECORDError, RuntimeError, StopIteration, IndexError) as error:
+            frame = rgb(video.reader[index].asnumpy())
+        except DECORD_ERRORS as error:
             raise VideoError(
                 f"{video.path} is damaged: frame {index} of {video.frames} cannot be decoded ({reason(error)})."
             ) from error
@@ -84,6 +88,21 @@ def read_frames(video: Video, indices: np.ndarray) -> Iterator[tuple[int, UInt8[
                 f"{frame.shape[1]}x{frame.shape[0]}: cut it into parts of one size."
             )
         yield index, frame
+
+
+def source(path: Path) -> str | BinaryIO:
+    """What decord opens a file by: its name, or where that is no valid text, its content."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return path.open("rb")
+    return str(path)
+
+
+def rgb(frame: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w 3"]:
+    """A frame without the padding at the end of its rows, which decord takes for channels in some narrow videos."""
+    height, width = frame.shape[:2]
+    return frame.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
 
 
 def check_file(path: str | os.PathLike) -> None:
@@ -144,6 +163,8 @@ def captured_stderr() -> Iterator:
 
 def reason(error: BaseException, log: str = "") -> str:
     """What decord says went wrong, without the places in its source code."""
+    if isinstance(error, decord.DECORDLimitReachedError):
+        return "the decoder would have put a neighbouring frame in its place"
     said = re.findall(r"\(-?\d+ vs\. -?\d+\)\s*:?\s*([^\n]+)", str(error)) or re.findall(
         r"ERROR opening: .*, (.+)", log
     )

@@ -44,8 +44,7 @@ def draw_plan(seed: int, name: str, frames: int, height: int, width: int) -> Sam
     Raises:
         UserError: the seed is negative.
     """
-    if seed < 0:
-        raise UserError(f"seed is {seed}, but must be 0 or larger.")
+    check_seed(seed)
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     generator = np.random.default_rng([seed, int.from_bytes(digest[:16])])
     starts = [
@@ -62,6 +61,12 @@ def draw_plan(seed: int, name: str, frames: int, height: int, width: int) -> Sam
         rows,
         columns,
     )
+
+
+def check_seed(seed: int) -> None:
+    """Raises a UserError if a seed is negative."""
+    if seed < 0:
+        raise UserError(f"seed is {seed}, but must be 0 or larger.")
 
 
 def start_range(frames: int, clips: int, length: int) -> int:

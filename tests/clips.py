@@ -1,0 +1,34 @@
+"""Real video files for tests, encoded with PyAV."""
+
+import av
+import numpy as np
+
+LEVELS = 4  # grey levels between one frame of `numbered_clip` and the next
+
+
+def write_clip(path, frames, codec="libx264", fps=25, **options):
+    """Encodes uint8 [n, h, w, 3] frames; options go to the container."""
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def moving_clip(path, frames=20, height=240, width=320, seed=0, **options):
+    """A textured scene that drifts by three pixels a frame."""
+    scene = np.random.default_rng(seed).integers(0, 255, (height // 4 + 1, width // 4 + frames, 3))
+    scene = scene.repeat(4, axis=0).repeat(4, axis=1).astype(np.uint8)
+    return write_clip(path, [scene[:height, 3 * i : 3 * i + width] for i in range(frames)], **options)
+
+
+def numbered_clip(path, frames=50, height=64, width=96, **options):
+    """Flat frames whose grey level tells their number."""
+    return write_clip(path, [np.full((height, width, 3), 20 + LEVELS * i, np.uint8) for i in range(frames)], **options)
+
+
+def frame_number(frame) -> int:
+    """The number of a frame of `numbered_clip`."""
+    return round((float(frame.mean()) - 20) / LEVELS)

@@ -1,0 +1,94 @@
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import moving_clip
+
+from jaxvqa import weights
+from jaxvqa.convert import convert_checkpoints
+from jaxvqa.dimensions import default_prompts
+
+GOLDEN = Path(__file__).parent / "golden"
+
+SMALL = {
+    "swin": dict(width=8, depths=(1, 2, 1, 1), heads=(1, 2, 2, 4)),
+    "fastvqa_head": dict(width=64, hidden=8),
+    "clip_visual": dict(width=8, depths=(1, 1, 1, 1), heads=4, output_width=32),
+    "clip_text": dict(width=16, depth=1, heads=2, output_width=32),
+    "maxvqa": dict(clip_width=32, technical_width=64, hidden=8, text_width=16),
+}
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the complete golden arrays and real clips, which a clone of its own does not have."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not (folder / "golden").is_dir():
+        pytest.skip("the complete golden arrays are not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def standin():
+    """Stand-in for a published checkpoint: name to {key: array}."""
+    spec = importlib.util.spec_from_file_location("golden_weights", GOLDEN / "weights.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    kept = {}
+
+    def get(name):
+        if name not in kept:
+            kept[name] = module.state_dict(name)
+        return dict(kept[name])
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def checkpoints(standin, tmp_path_factory):
+    """Paths of stand-ins for DOVER.pth, RN50.pt and maxvqa_maxwell.pt (shallow and deep)."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for name in ("dover", "clip_rn50", "maxvqa", "maxvqa_deep"):
+        torch.save({k: torch.from_numpy(np.array(v)) for k, v in standin(name).items()}, folder / f"{name}.pth")
+    return {path.stem: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def full_weights(checkpoints, tmp_path_factory):
+    """The stand-ins, converted."""
+    directory = tmp_path_factory.mktemp("full") / "weights"
+    convert_checkpoints(directory, checkpoints["dover"], checkpoints["clip_rn50"], checkpoints["maxvqa"])
+    return directory
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory):
+    """Random weights of small sizes of the same modules."""
+    configs = {part: weights.PARTS[part][1](**sizes) for part, sizes in SMALL.items()}
+    return save_random(tmp_path_factory.mktemp("small") / "weights", configs)
+
+
+def save_random(directory, configs, prompts=None):
+    """Writes a weights directory with random parameters for some parts."""
+    generator = np.random.default_rng(0)
+    tensors = {}
+    for part, config in configs.items():
+        for name, shape in weights.flat_shapes(part, config).items():
+            values = generator.normal(size=shape) * np.prod(shape[:-1]) ** -0.5
+            tensors[name] = (1 + 0.1 * abs(values) if name.endswith(("scale", "var")) else values).astype(np.float32)
+    weights.save(directory, tensors, configs, prompts or default_prompts(), [])
+    return directory
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    """A folder with three different short clips."""
+    folder = tmp_path_factory.mktemp("clips")
+    moving_clip(folder / "a.mp4", seed=1)
+    moving_clip(folder / "b.mp4", frames=90, seed=2)
+    (folder / "deep").mkdir()
+    moving_clip(folder / "deep" / "c.mkv", height=144, width=96, seed=3)
+    return folder

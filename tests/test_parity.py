@@ -1,0 +1,95 @@
+"""Full-size networks against the numbers of the published implementation."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import GOLDEN, save_random
+
+from jaxvqa import parity, weights
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "check_parity.py"
+
+
+@pytest.mark.slow
+def test_golden_arrays_of_this_repository(full_weights):
+    arrays = 0
+    for file, comparison in parity.compare_folder(GOLDEN / "seed0", weights.load(full_weights), None):
+        assert comparison.passed, (file, comparison.array, comparison.relative)
+        arrays += 1
+    assert arrays == 4 + 6 + 7 * 6 + 2 + 18
+
+
+@pytest.mark.slow
+def test_all_golden_arrays_and_real_videos(shared, full_weights):
+    command = [
+        sys.executable,
+        SCRIPT,
+        shared / "golden" / "seed0",
+        "--weights",
+        full_weights,
+        "--videos",
+        shared / "videos",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAIL" not in done.stdout
+    assert done.stdout.count("pass  video_") == 9 + 5 + 9
+
+
+def test_input_is_the_golden_one(shared):
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("inputs", shared / "golden" / "inputs.py")
+    inputs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(inputs)
+    assert np.array_equal(parity.pattern_video(3, 40, 50, 7), inputs.pattern_video(3, 40, 50, 7))
+
+
+def test_script_fails_where_a_number_is_off(tmp_path, standin):
+    golden = tmp_path / "golden"
+    golden.mkdir()
+    shutil.copy(GOLDEN / "seed0" / "frame_sampler.json", golden)
+    text = dict(np.load(GOLDEN / "seed0" / "text.npz"))
+    np.savez(golden / "text.npz", **text)
+    configs = {part: weights.PARTS[part][1]() for part in ("clip_text", "maxvqa", "swin", "clip_visual")}
+    directory = save_random(tmp_path / "weights", configs)
+    done = subprocess.run([sys.executable, SCRIPT, golden, "--weights", directory], capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "FAIL  text.npz" in done.stdout
+    assert done.stdout.count("pass") == 18 + 1  # the sampler and the tokens do not depend on weights
+    assert "19 arrays within their limits, 3 not" in done.stdout
+
+
+def test_wrong_usage(tmp_path, small_weights):
+    (tmp_path / "video_x.npz").touch()
+    for arguments, message in (
+        ([tmp_path / "none", "--weights", small_weights], "does not exist"),
+        ([tmp_path, "--weights", tmp_path], "has no jaxvqa.json"),
+        ([tmp_path, "--weights", small_weights, "--videos", tmp_path / "none"], "has no video x"),
+    ):
+        done = subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith("check_parity: ")
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_limits_tell_right_from_wrong():
+    golden = np.linspace(0, 100, 50, dtype=np.float32)
+    near, far = golden + np.float32(1e-3), golden + np.float32(4e-3)
+    assert parity.Comparison("x", near, golden, 2e-5).passed
+    assert not parity.Comparison("x", far, golden, 2e-5).passed
+    assert not parity.Comparison("x", golden[:-1], golden, 2e-5).passed
+    assert not parity.Comparison("x", np.where(golden > 50, np.nan, golden), golden, 2e-5).passed
+    assert not parity.Comparison("x", near, golden, parity.EXACT).passed
+    pixels = np.zeros(100_000, np.uint8)
+    for count, passed in ((9, True), (10, False)):
+        other = pixels.copy()
+        other[:count] = 1
+        assert parity.Comparison("x", other, pixels, parity.EXACT, fraction=1e-4).passed == passed
+    other[:1] = 2
+    assert not parity.Comparison("x", other, pixels, parity.EXACT, fraction=1e-4).passed

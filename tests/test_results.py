@@ -1,0 +1,80 @@
+import csv
+import json
+
+import pytest
+
+from jaxvqa import UserError
+from jaxvqa.results import COLUMNS, RAW, Results
+
+
+def row(path, status="ok", seed=0, weights="abc", **fields):
+    scores = dict.fromkeys(RAW, 0.25) if status == "ok" else {"error": 'it is broken, see "log"\nline 2'}
+    return {"path": path, "status": status, "seed": seed, "weights": weights, **scores, **fields}
+
+
+def write(folder, *rows):
+    results = Results(folder)
+    for each in rows:
+        results.add(each)
+    results.close()
+    return (folder / "scores.csv").read_bytes(), (folder / "scores.jsonl").read_bytes()
+
+
+def test_columns_are_stable():
+    assert COLUMNS[:5] == ["path", "status", "error", "overall", "content"]
+    assert COLUMNS[19] == "overall_display"
+    assert COLUMNS[-7:] == ["frames", "height", "width", "fps", "seed", "weights", "sha256"]
+    assert len(COLUMNS) == 3 + 32 + 7
+
+
+def test_csv_and_json_lines_say_the_same(tmp_path):
+    write(tmp_path, row("b.mp4", fps=29.97, frames=7), row("a,b.mp4", "error"))
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    lines = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    assert [each["path"] for each in table] == [each["path"] for each in lines] == ["a,b.mp4", "b.mp4"]
+    assert list(table[0]) == list(lines[0]) == COLUMNS
+    assert (table[1]["overall"], lines[1]["overall"]) == ("0.250000", 0.25)
+    assert (table[1]["frames"], lines[1]["frames"], table[1]["fps"]) == ("7", 7, "29.970000")
+    assert (table[0]["overall"], lines[0]["overall"]) == ("", None)
+    assert table[0]["error"] == lines[0]["error"]
+
+
+def test_order_and_number_of_runs_do_not_matter(tmp_path):
+    rows = [row(f"{name}.mp4") for name in "cab"]
+    once = write(tmp_path / "once", *rows)
+    for each in rows[::-1]:
+        parts = write(tmp_path / "parts", each)
+    assert parts == once
+
+
+def test_later_row_of_a_video_takes_the_place_of_the_earlier(tmp_path):
+    write(tmp_path, row("a.mp4", "error"))
+    content, _ = write(tmp_path, row("a.mp4"), row("a.mp4", seed=1), row("a.mp4", weights="def"))
+    assert content.count(b"a.mp4,ok") == 3
+    assert b"error," not in content.split(b"\n", 1)[1]
+
+
+def test_killed_run_loses_the_unfinished_line_only(tmp_path):
+    results = Results(tmp_path)
+    results.add(row("a.mp4"))
+    results.add(row("b.mp4"))
+    path = tmp_path / "scores.jsonl"
+    path.write_bytes(path.read_bytes()[:-30])  # killed while writing b.mp4
+    assert [key[0] for key in Results(tmp_path).rows] == ["a.mp4"]
+    assert (tmp_path / "scores.csv").read_text().count("\n") == 2
+
+
+def test_file_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "scores.jsonl").write_text('{"loss": 1}\n')
+    with pytest.raises(UserError, match=r"scores.jsonl, line 1: not a row of scores"):
+        Results(tmp_path)
+    assert (tmp_path / "scores.jsonl").read_text() == '{"loss": 1}\n'
+
+
+def test_names_that_are_no_text(tmp_path):
+    name = b"caf\xe9 \xf0\x9f\x8e\xac.mp4".decode("utf-8", "surrogateescape")
+    content, lines = write(tmp_path, row(name))
+    assert b"caf\xe9 \xf0\x9f\x8e\xac.mp4,ok" in content
+    assert json.loads(lines)["path"] == name
+    assert [key[0] for key in Results(tmp_path).rows] == [name]

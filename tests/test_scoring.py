@@ -1,0 +1,225 @@
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxvqa
+from jaxvqa.main import main
+
+ROOT = Path(__file__).parents[1]
+
+
+def score(videos, weights, output, *overrides):
+    """The scoring command in this process; returns its exit code."""
+    config = ROOT / "configs" / "score.py"
+    fields = {"videos": videos, "weights": weights, "output": output}
+    return main(["jaxvqa", f"--config={config}", *(f"--config.{k}={v}" for k, v in fields.items()), *overrides])
+
+
+def rows(output):
+    with (output / "scores.csv").open(newline="", errors="surrogateescape") as file:
+        return list(csv.DictReader(file))
+
+
+def files(output):
+    return (output / "scores.csv").read_bytes(), (output / "scores.jsonl").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def scored(clips, small_weights, tmp_path_factory):
+    """Results of all clips in one run."""
+    output = tmp_path_factory.mktemp("scored")
+    assert score(clips, small_weights, output) == 0
+    return output
+
+
+def test_table_and_files(clips, small_weights, scored, capfd):
+    assert score(clips, small_weights, scored) == 0
+    out, err = capfd.readouterr()
+    head, *lines = out.splitlines()
+    assert head.split() == ["video", *(dimension.code for dimension in jaxvqa.DIMENSIONS)]
+    assert [line.split()[0] for line in lines[:3]] == [str(clips / name) for name in ("a.mp4", "b.mp4", "deep/c.mkv")]
+    assert all(len(line.split()) == 17 for line in lines[:3])
+    assert "higher is better" in lines[3]
+    assert "3 of 3 videos scored (3 of them in an earlier run)" in err
+
+    table = {os.path.basename(row["path"]): row for row in rows(scored)}
+    assert [table["c.mkv"][k] for k in ("status", "frames", "height", "width", "fps", "seed")] == [
+        "ok", "20", "144", "96", "25.000000", "0",
+    ]  # fmt: skip
+    assert 0 < float(table["a.mp4"]["overall"]) < 1
+    assert table["a.mp4"]["overall"] != table["b.mp4"]["overall"]
+    assert json.loads((scored / "config.json").read_text())["seed"] == 0
+
+
+def test_scores_are_those_of_the_library(clips, small_weights, scored):
+    model = jaxvqa.load(small_weights)
+    scores = model.score(clips / "b.mp4")
+    [row] = [row for row in rows(scored) if row["path"].endswith("b.mp4")]
+    assert row["weights"] == model.weights_id
+    for name, value in scores.dimensions.items():
+        assert float(row[name.replace(" ", "_")]) == pytest.approx(value, abs=1e-6)
+    assert scores.overall == scores.dimensions["overall"]
+    assert scores.local.shape == (64, 49, 16)
+    np.testing.assert_allclose(scores.raw, scores.local.mean(axis=(0, 1), dtype=float), atol=1e-6)
+    np.testing.assert_allclose(scores.display, jaxvqa.display(scores.raw))
+    assert float(row["noise_display"]) == pytest.approx(scores.display[9], abs=1e-6)
+
+
+def test_same_bytes_in_another_order_and_in_three_runs(clips, small_weights, scored, tmp_path):
+    paths = [str(clips / name) for name in ("deep/c.mkv", "b.mp4", "a.mp4")]
+    (tmp_path / "list.txt").write_text("\n".join(paths))
+    assert score(tmp_path / "list.txt", small_weights, tmp_path / "order") == 0
+    for path in paths:
+        assert score(path, small_weights, tmp_path / "runs") == 0
+    assert files(tmp_path / "order") == files(tmp_path / "runs") == files(scored)
+
+
+def test_seed_changes_scores_and_keeps_earlier_rows(clips, small_weights, tmp_path):
+    path = clips / "b.mp4"
+    assert score(path, small_weights, tmp_path) == score(path, small_weights, tmp_path, "--config.seed=1") == 0
+    first, second = rows(tmp_path)
+    assert (first["seed"], second["seed"]) == ("0", "1")
+    assert first["overall"] != second["overall"]
+
+
+def test_resumed_run_scores_the_rest_only(clips, small_weights, scored, tmp_path, monkeypatch):
+    output = shutil.copytree(scored, tmp_path / "output")
+    lines = (output / "scores.jsonl").read_bytes().splitlines(keepends=True)
+    (output / "scores.jsonl").write_bytes(lines[0] + lines[1][:50])
+    opened = []
+    from jaxvqa import scoring
+
+    monkeypatch.setattr(scoring, "open_video", lambda path: opened.append(path) or open_video(path))
+    from jaxvqa.video.decode import open_video
+
+    assert score(clips, small_weights, output) == 0
+    assert [os.path.basename(path) for path in opened] == ["b.mp4", "c.mkv"]
+    assert files(output) == files(scored)
+
+
+def test_changed_file_is_scored_again(clips, small_weights, tmp_path):
+    path = shutil.copy(clips / "a.mp4", tmp_path / "clip.mp4")
+    assert score(path, small_weights, tmp_path / "out") == 0
+    [before] = rows(tmp_path / "out")
+    shutil.copy(clips / "b.mp4", path)
+    assert score(path, small_weights, tmp_path / "out") == 0
+    [after] = rows(tmp_path / "out")
+    assert (before["frames"], after["frames"]) == ("20", "90")
+    assert before["sha256"] != after["sha256"]
+
+
+def test_scores_do_not_depend_on_the_folder(clips, small_weights, tmp_path):
+    model = jaxvqa.load(small_weights)
+    copy = shutil.copy(clips / "b.mp4", tmp_path / "b.mp4")
+    assert np.array_equal(model.score(copy).local, model.score(clips / "b.mp4").local)
+
+
+def test_failures_are_rows_and_exit_code_1(clips, small_weights, tmp_path, capfd):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    shutil.copy(clips / "a.mp4", folder / "good.mp4")
+    (folder / "empty.mp4").touch()
+    (folder / "text.mp4").write_text("not a video " * 100)
+    (folder / "cut.mp4").write_bytes((clips / "a.mp4").read_bytes()[:5000])
+    os.mkfifo(folder / "pipe.mp4")
+    assert score(folder, small_weights, tmp_path / "out") == 1
+    out, err = capfd.readouterr()
+    table = {os.path.basename(row["path"]): row for row in rows(tmp_path / "out")}
+    assert {name: row["status"] for name, row in table.items()} == {
+        "good.mp4": "ok", "empty.mp4": "error", "text.mp4": "error", "cut.mp4": "error", "pipe.mp4": "error",
+    }  # fmt: skip
+    for name, message in (("empty", "is an empty file"), ("text", "opened"), ("cut", "cut short"), ("pipe", "regular")):
+        row = table[f"{name}.mp4"]
+        assert message in row["error"]
+        assert row["overall"] == row["overall_display"] == ""
+        assert f"failed: {row['error']}" in err
+    assert "1 of 5 videos scored" in err
+    assert "Traceback" not in err
+    assert out.count(" - ") >= 4 * 15
+
+    (folder / "empty.mp4").write_bytes((clips / "b.mp4").read_bytes())  # the user mends one and runs it again
+    assert score(folder, small_weights, tmp_path / "out") == 1
+    assert {os.path.basename(row["path"]): row["status"] for row in rows(tmp_path / "out")}["empty.mp4"] == "ok"
+
+
+def test_names_that_are_no_text_are_scored(clips, small_weights, tmp_path):
+    name = os.path.join(os.fsencode(tmp_path), b"[red]caf\xe9.mp4")
+    shutil.copy(clips / "a.mp4", name)
+    assert score(tmp_path, small_weights, tmp_path / "out") == 0
+    assert [row["status"] for row in rows(tmp_path / "out")] == ["ok"]
+
+
+def test_one_frame_video(small_weights, tmp_path):
+    from clips import moving_clip
+
+    path = moving_clip(tmp_path / "one.mp4", 1)
+    local = jaxvqa.load(small_weights).score(path).local
+    assert np.isfinite(local).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config.videos=", "--config.weights=W"], "no videos given"),
+        (
+            ["--config.videos=V", "--config.weights="],
+            "no weights given: add --config.weights=DIR; to get them, convert",
+        ),
+        (["--config.videos=V", "--config.weights=missing"], "weights directory missing does not exist"),
+        (["--config.videos=V", "--config.weights=V"], "has no jaxvqa.json, so it is no jaxvqa weights directory"),
+        (["--config.videos=missing.mp4", "--config.weights=W"], "no such file or folder: missing.mp4"),
+        (["--config.videos=*.nothing", "--config.weights=W"], r"no video file matches \*.nothing"),
+        (["--config.videos=V", "--config.weights=W", "--config.seed=-1"], "seed is -1"),
+        (["--config.videos=V", "--config.weights=W", "--config.seed=x"], "--config.seed=x: invalid literal"),
+        (["--config.vidoes=V"], 'Did you mean "videos"'),
+        (["stray"], "unexpected argument 'stray'"),
+        (["--config.task=dance", "--config.videos=V"], "config.task is 'dance'"),
+        (["--verbose"], "Unknown command line flag 'verbose'"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(clips, small_weights, tmp_path, capfd, arguments, message):
+    arguments = [a.replace("=V", f"={clips}").replace("=W", f"={small_weights}") for a in arguments]
+    config = f"--config={ROOT / 'configs' / 'score.py'}"
+    assert main(["jaxvqa", config, f"--config.output={tmp_path / 'out'}", *arguments]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("jaxvqa: ")
+    assert err.count("\n") == 1
+    assert re.search(message, err)
+
+
+def test_config_is_asked_for(capfd):
+    for arguments, message in (
+        ([], "no config given"),
+        (["--config.videos=x"], "no config given"),
+        (["--config=nowhere.py"], "the config cannot be read: .*nowhere.py"),
+    ):
+        assert main(["jaxvqa", *arguments]) == 2
+        assert re.search(message, capfd.readouterr().err)
+
+
+def test_unwritable_output_is_one_sentence(clips, small_weights, tmp_path, capfd):
+    (tmp_path / "file").touch()
+    assert score(clips / "a.mp4", small_weights, tmp_path / "file" / "out") == 1
+    err = capfd.readouterr().err
+    assert err.startswith(f"jaxvqa: {tmp_path / 'file'}")
+    assert "Traceback" not in err
+
+
+def test_command_line(clips, small_weights, tmp_path):
+    command = [sys.executable, "-m", "jaxvqa.main", "--config", "configs/score.py"]
+    arguments = [f"--config.videos={clips}/a.mp4", f"--config.weights={small_weights}", f"--config.output={tmp_path}"]
+    done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "a.mp4" in done.stdout
+    assert "Warning" not in done.stderr
+    helped = subprocess.run([*command[:3], "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert helped.returncode == 0
+    assert "usage: python -m jaxvqa.main --config" in helped.stdout

@@ -1,0 +1,137 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import SMALL, save_random
+from flax import nnx
+from safetensors.numpy import load_file, save_file
+
+from jaxvqa import WeightsError, weights
+
+
+@pytest.fixture
+def copy(small_weights, tmp_path):
+    """A copy of the small weights to spoil."""
+    return shutil.copytree(small_weights, tmp_path / "weights")
+
+
+def edit(directory, **changes):
+    path = directory / "jaxvqa.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_parameters_survive_and_become_float32(tmp_path):
+    config = weights.PARTS["maxvqa"][1](**SMALL["maxvqa"])
+    head = weights.build("maxvqa", config)
+    arrays = {
+        weights.parameter_name("maxvqa", path): np.asarray(variable[...], np.float16)
+        for path, variable in nnx.to_flat_state(nnx.state(head))
+    }
+    written = weights.save(tmp_path / "weights", arrays, {"maxvqa": config}, ["a", "b"], [])
+    loaded = weights.load(tmp_path / "weights")
+    assert (loaded.id, loaded.prompts) == (written, ["a", "b"])
+    assert loaded.parts["maxvqa"].config == config
+    context = loaded.parts["maxvqa"].context[...]
+    assert context.dtype == np.float32
+    assert np.array_equal(context, arrays["maxvqa/context"].astype(np.float32))
+
+
+def test_a_copy_is_the_same_weights(copy, small_weights):
+    assert weights.load(copy, ()).id == weights.load(small_weights, ()).id
+
+
+def test_id_changes_with_a_prompt(copy):
+    before = weights.load(copy, ()).id
+    edit(copy, prompts=["x"] * 32)
+    assert weights.load(copy, ()).id != before
+
+
+def test_missing_directory_says_how_to_get_one(tmp_path):
+    with pytest.raises(
+        WeightsError, match=r"none does not exist: convert the published checkpoints with `python scripts"
+    ):
+        weights.load(tmp_path / "none")
+
+
+def test_directory_of_another_model(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    save_file({"a": np.zeros(3)}, tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match=r"has no jaxvqa\.json, so it is no jaxvqa weights directory"):
+        weights.load(tmp_path)
+    (tmp_path / "jaxvqa.json").write_text("[1, 2]")
+    with pytest.raises(WeightsError, match="does not describe jaxvqa weights"):
+        weights.load(tmp_path)
+
+
+def test_file_instead_of_a_directory(copy):
+    with pytest.raises(WeightsError, match="is a file, not a weights directory"):
+        weights.load(copy / "jaxvqa.json")
+
+
+def test_without_the_head_scoring_is_refused(tmp_path):
+    directory = save_random(tmp_path / "w", {"swin": weights.PARTS["swin"][1](**SMALL["swin"])})
+    with pytest.raises(WeightsError, match="holds the weights of swin, but not of clip_visual, clip_text, maxvqa"):
+        weights.load(directory, weights.SCORING_PARTS)
+
+
+def test_half_written_directories(copy):
+    tensors = copy / "tensors.safetensors"
+    whole = tensors.read_bytes()
+    tensors.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(WeightsError, match="was not written or copied whole"):
+        weights.load(copy)
+    tensors.unlink()
+    with pytest.raises(WeightsError, match=r"is incomplete: tensors.safetensors is missing"):
+        weights.load(copy)
+    (copy / "jaxvqa.json").write_text('{"format": "jaxvqa-wei')
+    with pytest.raises(WeightsError, match="cannot be read"):
+        weights.load(copy)
+
+
+def test_altered_numbers_are_noticed(copy):
+    tensors = copy / "tensors.safetensors"
+    content = bytearray(tensors.read_bytes())
+    content[-1] ^= 1
+    tensors.write_bytes(content)
+    with pytest.raises(WeightsError, match="SHA-256 differs"):
+        weights.load(copy)
+
+
+def test_other_version(copy):
+    edit(copy, version=99)
+    with pytest.raises(WeightsError, match="has weights format 99, this jaxvqa reads 1"):
+        weights.load(copy)
+
+
+def test_sizes_that_do_not_fit_the_tensors(copy):
+    description = json.loads((copy / "jaxvqa.json").read_text())
+    edit(copy, parts={**description["parts"], "maxvqa": {**description["parts"]["maxvqa"], "hidden": 9}})
+    with pytest.raises(WeightsError, match=r"misshapen: maxvqa/layers/0/kernel is \[96, 8\], not \[96, 9\]"):
+        weights.load(copy)
+    edit(copy, parts={"maxvqa": {"hiden": 9}})
+    with pytest.raises(WeightsError, match="gives sizes of maxvqa that do not fit"):
+        weights.load(copy)
+    edit(copy, parts={"vgg": {}})
+    with pytest.raises(WeightsError, match="names unknown parts vgg"):
+        weights.load(copy)
+    edit(copy, parts=[1])
+    with pytest.raises(WeightsError, match="lacks parts, prompts or tensors"):
+        weights.load(copy)
+
+
+def test_missing_and_extra_tensors_are_listed(copy):
+    tensors = load_file(copy / "tensors.safetensors")
+    tensors["maxvqa/other"] = tensors.pop("maxvqa/context")
+    save_file(tensors, copy / "tensors.safetensors")
+    size, digest = (copy / "tensors.safetensors").stat().st_size, weights.file_sha256(copy / "tensors.safetensors")
+    edit(copy, tensors={"bytes": size, "sha256": digest})
+    with pytest.raises(WeightsError, match=r"missing: maxvqa/context \[16\]\n  unexpected: maxvqa/other \[16\]"):
+        weights.load(copy)
+
+
+def test_failed_writing_leaves_nothing(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(WeightsError, match="cannot be written"):
+        weights.save(tmp_path / "file" / "weights", {}, {}, [], [])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
