@@ -1,7 +1,6 @@
 """The scoring task: video files to a table of scores."""
 
 import json
-import sys
 from collections.abc import Iterable
 
 import ml_collections
@@ -18,6 +17,11 @@ from .results import DISPLAY, RAW, Results, Row
 from .video.decode import VideoError, check_file, open_video
 from .video.sampling import check_seed
 from .weights import HOW_TO_GET, file_sha256
+
+SCALE = (
+    "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is the centre of "
+    "the published demo's display scale. Compare videos within a column, not columns; raw scores are in the files."
+)
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -124,10 +128,5 @@ def print_table(rows: Iterable[Row]) -> None:
         scores = [f"{100 * row[name]:.0f}" if row["status"] == "ok" else "-" for name in DISPLAY]
         table.add_row(Text(printable(row["path"]), overflow="ellipsis", no_wrap=True), *scores)
     out.print(table)
-    out.print(
-        "0 to 100, higher is better in every dimension (noise 90: little noise); 50 is the centre of the published\n"
-        "demo's display scale. Compare videos within a column, not columns. Dimensions:\n"
-        + ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS),
-        highlight=False,
-    )
-    sys.stdout.flush()
+    names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
+    out.print(Text(f"\n{names}.\n{SCALE}"))

@@ -187,7 +187,7 @@ def read_description(directory: Path) -> dict[str, Any]:
         raise WeightsError(f"{directory / DESCRIPTION} lacks parts, prompts or tensors: convert again.")
     if unknown := parts.keys() - PARTS.keys():
         raise WeightsError(
-            f"{directory / DESCRIPTION} names unknown parts {', '.join(sorted(unknown))}: convert the checkpoints again."
+            f"{directory / DESCRIPTION} names unknown parts {', '.join(sorted(unknown))}: convert again."
         )
     return description
 

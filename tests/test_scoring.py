@@ -47,7 +47,8 @@ def test_table_and_files(clips, small_weights, scored, capfd):
     assert head.split() == ["video", *(dimension.code for dimension in jaxvqa.DIMENSIONS)]
     assert [line.split()[0] for line in lines[:3]] == [str(clips / name) for name in ("a.mp4", "b.mp4", "deep/c.mkv")]
     assert all(len(line.split()) == 17 for line in lines[:3])
-    assert "higher is better" in lines[3]
+    assert "O overall, A-1 content" in out
+    assert "higher is better in every dimension" in out
     assert "3 of 3 videos scored (3 of them in an earlier run)" in err
 
     table = {os.path.basename(row["path"]): row for row in rows(scored)}
