@@ -24,6 +24,9 @@ SCALE = (
 )
 
 
+SCORES_WIDTH = sum(1 + len(dimension.code.ljust(3)) for dimension in DIMENSIONS)  # characters, at 100 at most
+
+
 def run(config: ml_collections.ConfigDict) -> int:
     """Scores all videos that `config` names, writes the results and prints the table.
 
@@ -121,12 +124,13 @@ def print_table(rows: Iterable[Row]) -> None:
     out = Console()
     if not out.is_terminal:
         out.width = 1000  # what reads a pipe wraps lines itself
-    table = Table("video", box=None, pad_edge=False)
+    table = Table("video", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for dimension in DIMENSIONS:
         table.add_column(dimension.code, justify="right", no_wrap=True)
     for row in rows:
         scores = [f"{100 * row[name]:.0f}" if row["status"] == "ok" else "-" for name in DISPLAY]
-        table.add_row(Text(printable(row["path"]), overflow="ellipsis", no_wrap=True), *scores)
+        name, room = printable(row["path"]), max(out.width - SCORES_WIDTH, 10)
+        table.add_row(Text(name if len(name) <= room else f"…{name[1 - room :]}", no_wrap=True), *scores)
     out.print(table)
     names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
     out.print(Text(f"\n{names}.\n{SCALE}"))
