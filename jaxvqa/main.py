@@ -2,7 +2,8 @@
 
 usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
 
-    configs/score.py    score video files in 16 quality dimensions
+    configs/score.py       score video files in 16 quality dimensions
+    configs/evaluate.py    compare scores with human ones
 
 Each config file says at its top what it does; its fields can be set from the command line.
 Exit code: 0, all done; 1, some of the work failed; 2, wrong usage or unusable input.
@@ -63,11 +64,14 @@ def read_config(argv: list[str]) -> ml_collections.ConfigDict:
 
 def run(config: ml_collections.ConfigDict) -> int:
     """Runs the task that a config is for and returns the exit code."""
-    if config.task == "score":
-        from . import scoring
-
-        return scoring.run(config)
-    raise UserError(f"config.task is {config.task!r}, but only 'score' is known.")
+    match config.task:
+        case "score":
+            from . import scoring as task
+        case "evaluate":
+            from . import evaluate as task
+        case other:
+            raise UserError(f"config.task is {other!r}, but must be 'score' or 'evaluate'.")
+    return task.run(config)
 
 
 if __name__ == "__main__":

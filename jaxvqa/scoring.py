@@ -63,7 +63,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         TimeRemainingColumn(),
     )
     try:
-        with Progress(*columns, console=log, transient=True) as progress:
+        with Progress(*columns, console=log, transient=True, disable=not log.is_terminal) as progress:
             for path in progress.track(paths):
                 row = results.rows.get((path, config.seed, model.weights_id))
                 if row and row["status"] == "ok" and row["sha256"] == content(path):

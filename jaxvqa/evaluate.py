@@ -1,0 +1,149 @@
+"""Agreement of predicted with human scores: SRCC, PLCC, KRCC and RMSE, with confidence intervals."""
+
+import csv
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import ml_collections
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from scipy.optimize import curve_fit
+from scipy.special import expit
+from scipy.stats import kendalltau, pearsonr, spearmanr
+
+from .dimensions import DIMENSIONS
+from .errors import UserError
+from .labels import ScoreTable, read_scores
+
+METRICS = ("srcc", "plcc", "krcc", "rmse")
+
+
+class Agreement(NamedTuple):
+    """How well predictions agree with labels.
+
+    Attributes:
+        values: SRCC, PLCC, KRCC (tau-b) as they are, and RMSE in units of the labels after a logistic fit.
+        intervals: their 95 % confidence intervals, lower and upper ends.
+    """
+
+    values: Float[np.ndarray, "4"]
+    intervals: Float[np.ndarray, "4 2"]
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Evaluates a CSV of predictions against a CSV of labels, writes the results and prints the table."""
+    if not (config.predictions and config.labels):
+        raise UserError("nothing to evaluate: add --config.predictions=CSV and --config.labels=CSV.")
+    predictions, labels = read_scores(config.predictions), read_scores(config.labels, config.label_names)
+    results = evaluate(predictions, labels, config.resamples, config.seed)
+    folder = Path(config.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder, results)
+    print_table(results, len(labels.names), config.resamples)
+    return 0
+
+
+def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000, seed: int = 0) -> dict[str, Agreement]:
+    """Agreement for each dimension that both tables have, by code, and their `mean`.
+
+    Videos are joined by file name. The interval of the mean comes from resampling videos, the same for all
+    dimensions, not from averaging the ends of intervals.
+
+    Raises:
+        UserError: the tables are not about the same videos, share no dimension, or hold a constant column.
+    """
+    for one, other in ((predictions, labels), (labels, predictions)):
+        if lacking := set(other.names) - set(one.names):
+            raise UserError(
+                f"{one.path} lacks {len(lacking)} of the {len(other.names)} videos of {other.path}, "
+                f"such as {min(lacking)}."
+            )
+    rows = {name: i for i, name in enumerate(predictions.names)}
+    order = [rows[name] for name in labels.names]
+    codes = [d.code for d in DIMENSIONS if d.code in predictions.scores and d.code in labels.scores]
+    if not codes:
+        raise UserError(f"{predictions.path} and {labels.path} share no dimension.")
+    pairs = {code: (predictions.scores[code][order], labels.scores[code]) for code in codes}
+    for table, values in ((predictions, 0), (labels, 1)):
+        for code, pair in pairs.items():
+            if np.ptp(pair[values]) == 0:
+                raise UserError(
+                    f"{table.path}: {code} is the same for all {len(order)} videos, nothing correlates with it."
+                )
+
+    generator = np.random.default_rng(seed)
+    samples = generator.integers(0, len(order), (resamples, len(order)))
+    values = {code: metrics(*pair, np.arange(len(order))[None])[0] for code, pair in pairs.items()}
+    spread = {code: metrics(*pair, samples) for code, pair in pairs.items()}
+    values["mean"], spread["mean"] = (np.mean(list(x.values()), axis=0) for x in (values, spread))
+    return {code: Agreement(values[code], np.quantile(spread[code], (0.025, 0.975), axis=0).T) for code in values}
+
+
+def metrics(
+    predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"], samples: Float[np.ndarray, "r n"]
+) -> Float[np.ndarray, "r 4"]:
+    """SRCC, PLCC, KRCC and RMSE of each sample of videos; the logistic fit of RMSE is that of all videos."""
+    errors = (fitted(predictions, labels) - labels) ** 2
+    rows = []
+    for i in samples:
+        p, t = predictions[i], labels[i]
+        correlations = (f(p, t).statistic for f in (spearmanr, pearsonr, kendalltau))
+        rows.append([*correlations, np.sqrt(errors[i].mean())])
+    return np.array(rows)
+
+
+def fitted(predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Predictions on the scale of the labels, by VQEG's monotone logistic (Final Report, 2000) with four parameters.
+
+    Where least squares finds none, the best straight line takes its place.
+    """
+
+    def logistic(x, low, high, centre, width):
+        return low + (high - low) * expit((x - centre) / width)
+
+    start = (labels.min(), labels.max(), predictions.mean(), predictions.std())
+    try:
+        parameters, _ = curve_fit(logistic, predictions, labels, start, maxfev=10_000)
+    except RuntimeError:
+        return np.polyval(np.polyfit(predictions, labels, 1), predictions)
+    return logistic(predictions, *parameters)
+
+
+def write(folder: Path, results: dict[str, Agreement]) -> None:
+    """Writes `evaluation.csv` and `evaluation.json`: every metric with the ends of its interval."""
+    table = {
+        code: {
+            key: float(value)
+            for metric, value, (low, high) in zip(METRICS, agreement.values, agreement.intervals, strict=True)
+            for key, value in ((metric, value), (f"{metric}_low", low), (f"{metric}_high", high))
+        }
+        for code, agreement in results.items()
+    }
+    (folder / "evaluation.json").write_text(json.dumps(table, indent=1) + "\n")
+    with (folder / "evaluation.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["dimension", *next(iter(table.values()))], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"dimension": code, **row} for code, row in table.items())
+
+
+def print_table(results: dict[str, Agreement], videos: int, resamples: int) -> None:
+    """Prints a line for each dimension."""
+    out = Console()
+    if not out.is_terminal:
+        out.width = 1000
+    names = {dimension.code: dimension.name for dimension in DIMENSIONS}
+    table = Table("", "dimension", box=None, pad_edge=False)
+    for metric in METRICS:
+        table.add_column(metric.upper(), justify="right", no_wrap=True)
+    for code, agreement in results.items():
+        cells = (
+            f"{value:.4f} [{low:.3f}, {high:.3f}]"
+            for value, (low, high) in zip(agreement.values, agreement.intervals, strict=True)
+        )
+        table.add_row(code, names.get(code, ""), *(Text(cell) for cell in cells))
+    out.print(table)
+    out.print(Text(f"\n{videos} videos; 95 % confidence intervals from {resamples} bootstrap samples of videos."))

@@ -1,0 +1,146 @@
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxvqa import DIMENSIONS, UserError
+from jaxvqa.evaluate import evaluate, fitted
+from jaxvqa.labels import read_scores
+from jaxvqa.main import main
+
+CONFIG = Path(__file__).parents[1] / "configs" / "evaluate.py"
+
+
+def write(path, names, header="filename", **columns):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([header, *columns])
+        writer.writerows(zip(names, *columns.values(), strict=True))
+    return path
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Files of predictions and labels of the same 40 videos, in different orders."""
+    random = np.random.default_rng(0)
+    truth = random.normal(size=(40, 2))
+    predicted = 1 / (1 + np.exp(-truth - 0.5 * random.normal(size=(40, 2))))
+    names = [f"{i}.mp4" for i in range(40)]
+    labels = write(tmp_path / "labels.csv", names, O=truth[:, 0], **{"T-3": truth[:, 1]})
+    predictions = write(
+        tmp_path / "scores.csv",
+        [f"folder/{name}" for name in names[::-1]],
+        "path",
+        overall=predicted[::-1, 0],
+        noise=predicted[::-1, 1],
+        overall_display=np.zeros(40),
+    )
+    return predictions, labels
+
+
+def run(predictions, labels, output, *overrides):
+    arguments = [f"--config.predictions={predictions}", f"--config.labels={labels}", f"--config.output={output}"]
+    return main(["jaxvqa", f"--config={CONFIG}", *arguments, *overrides])
+
+
+def test_published_predictions_have_the_published_metrics(shared):
+    folder = shared / "maxwell"
+    labels = read_scores(folder / "MaxWell_val.csv", folder / "test_labels.txt")
+    results = evaluate(read_scores(folder / "published_val_predictions.csv"), labels, resamples=2)
+    published = json.loads((folder / "published_val_metrics.json").read_text())
+    assert list(results) == list(published) == [*(d.code for d in DIMENSIONS), "mean"]
+    for code, metrics in published.items():
+        expected = [metrics[name] for name in ("srcc", "plcc", "krcc")]
+        np.testing.assert_allclose(results[code].values[:3], expected, atol=1e-6)
+
+
+def test_videos_are_joined_by_name_not_by_row(pair):
+    predictions, labels = (read_scores(path) for path in pair)
+    results = evaluate(predictions, labels)
+    assert list(results) == ["O", "T-3", "mean"]
+    for agreement in results.values():
+        assert agreement.values[0] > 0.8
+        assert (agreement.intervals[:, 0] < agreement.values).all()
+        assert (agreement.values < agreement.intervals[:, 1]).all()
+    np.testing.assert_allclose(results["mean"].values, (results["O"].values + results["T-3"].values) / 2)
+
+
+def test_intervals_repeat_with_the_seed(pair):
+    predictions, labels = (read_scores(path) for path in pair)
+    once, again, other = (evaluate(predictions, labels, 200, seed)["O"].intervals for seed in (0, 0, 1))
+    assert np.array_equal(once, again)
+    assert not np.array_equal(once, other)
+
+
+def test_rmse_is_taken_after_a_monotone_fit():
+    predictions = np.linspace(0, 1, 50)
+    labels = 1 + 4 / (1 + np.exp(-(predictions - 0.4) / 0.1))
+    np.testing.assert_allclose(fitted(predictions, labels), labels, atol=1e-6)
+    assert (np.diff(fitted(predictions, labels + 0.1 * np.sin(40 * predictions))) >= 0).all()
+
+
+def test_command(pair, tmp_path, capfd):
+    assert run(*pair, tmp_path / "out") == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[1].split()[:2] == ["O", "overall"]
+    assert lines[-1].startswith("40 videos")
+    table = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    with (tmp_path / "out" / "evaluation.csv").open(newline="") as file:
+        rows = {row.pop("dimension"): {k: float(v) for k, v in row.items()} for row in csv.DictReader(file)}
+    assert rows == table
+    assert set(table["T-3"]) == {f"{m}{end}" for m in ("srcc", "plcc", "krcc", "rmse") for end in ("", "_low", "_high")}
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda p, t: edit(p, "folder/7.mp4", "folder/x.mp4"),
+            r"scores.csv lacks 1 of the 40 videos of .*, such as 7.mp4",
+        ),
+        (lambda p, t: edit(t, "7.mp4", "8.mp4"), r"labels.csv has more than one row for 8.mp4"),
+        (lambda p, t: write(t, ["a", "b"], O=[1, "nan"]), r"labels.csv, line 3: O is 'nan', not a number"),
+        (lambda p, t: write(t, ["a", "b"], O=[1, ""]), r"labels.csv, line 3: O is '', not a number"),
+        (lambda p, t: write(t, ["a", "b"], MOS=[1, 2]), "labels.csv has 2 rows and no column named as a dimension"),
+        (lambda p, t: write(t, [], O=[]), "labels.csv has 0 rows"),
+        (lambda p, t: write(t, ["a", "b"], "video", O=[1, 2]), "labels.csv has no column `filename` or `path`"),
+        (lambda p, t: write(t, [f"{i}.mp4" for i in range(40)], O=[3] * 40), "O is the same for all 40 videos"),
+        (lambda p, t: write(t, [f"{i}.mp4" for i in range(40)], **{"T-8": range(40)}), "share no dimension"),
+        (lambda p, t: p.unlink(), "scores.csv cannot be read: No such file"),
+    ],
+)
+def test_bad_tables_are_one_sentence_and_exit_code_2(pair, tmp_path, capfd, spoil, message):
+    spoil(*pair)
+    assert run(*pair, tmp_path / "out") == 2
+    err = capfd.readouterr().err
+    assert err.startswith("jaxvqa: ")
+    assert err.count("\n") == 1
+    assert re.search(message, err), err
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_without_names_need_the_list_that_goes_with_them(tmp_path):
+    table = tmp_path / "MaxWell_val.csv"
+    table.write_text("O,T-3\n1.5,0.1\n2.5,0.2\n4.5,-0.3\n")
+    names = tmp_path / "list.txt"
+    names.write_text("a.mp4, -1, -1, 1.6\nb.mp4, -1, -1, 2.4\nc.mp4, -1, -1, 4.0\n")
+    assert read_scores(table, names).names == ["a.mp4", "b.mp4", "c.mp4"]
+    for content, message in (
+        ("b.mp4, -1, -1, 2.4\na.mp4, -1, -1, 1.6\nc.mp4, -1, -1, 4.0\n", "rank the videos differently"),
+        ("a.mp4, -1, -1, 1.6\n", "has 1 lines, but .* 3 rows"),
+        ("a.mp4, -1, -1, x\nb, 1\nc, 2\n", "does not end with an overall score"),
+    ):
+        names.write_text(content)
+        with pytest.raises(UserError, match=message):
+            read_scores(table, names)
+    with pytest.raises(UserError, match="name the list of its files"):
+        read_scores(table)
