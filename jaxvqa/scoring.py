@@ -22,8 +22,6 @@ SCALE = (
     "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is the centre of "
     "the published demo's display scale. Compare videos within a column, not columns; raw scores are in the files."
 )
-
-
 SCORES_WIDTH = sum(1 + len(dimension.code.ljust(3)) for dimension in DIMENSIONS)  # characters, at 100 at most
 
 
@@ -100,6 +98,8 @@ def score_file(model: Model, path: str, seed: int) -> Row:
         scores = model.score_features(model.features(video_views(video, video_plan(video, seed))))
     except VideoError as error:
         return {**row, "error": str(error)}
+    except OSError as error:
+        return {**row, "error": f"{path} cannot be read: {error.strerror}."}
     row["status"] = "ok"
     row.update((name, round(float(score), 6)) for name, score in zip(RAW, scores.raw, strict=True))
     row.update((name, round(float(score), 6)) for name, score in zip(DISPLAY, scores.display, strict=True))
