@@ -4,7 +4,8 @@
 
 Prints a table and writes OUTPUT/scores.csv, OUTPUT/scores.jsonl and OUTPUT/config.json. Videos
 already scored there with the same seed and weights, and unchanged since, are not scored again.
-About 10 s and 2.5 GB for a video on two CPU cores. Exit code 1 if a video could not be scored.
+About 10 s for a video, 20 s more for the first one, and 2 GB on two CPU cores. Exit code 1 if a
+video could not be scored.
 """
 
 import ml_collections

@@ -3,3 +3,8 @@
 
 class UserError(Exception):
     """Its message is a full sentence for the user: what is wrong, where, and what to do."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says, without its final full stop, to be put into a sentence of ours."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")

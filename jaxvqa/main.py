@@ -15,6 +15,7 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
+from . import evaluate, scoring
 from .errors import UserError
 
 
@@ -43,8 +44,8 @@ def read_config(argv: list[str]) -> ml_collections.ConfigDict:
         UserError: no config, one that cannot be read, or an argument that does not fit it.
     """
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
     try:
+        config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
         if not any(argument.split("=")[0] in ("--config", "-config") for argument in argv):
             raise UserError("no config given: add --config configs/score.py (--help tells more).")
         rest = values(argv)[1:]
@@ -54,11 +55,13 @@ def read_config(argv: list[str]) -> ml_collections.ConfigDict:
         if "task" not in config:  # the first look into it also tells whether it could be read
             raise UserError("the config has no task: see configs/score.py.")
         return config
+    except UserError:
+        raise
     except flags.Error as error:
         raise UserError(f"{error}.") from error
     except (AttributeError, KeyError) as error:  # how a locked config answers a field that it lacks
         raise UserError(f"the config has no such field: {' '.join(str(error).split())}.") from error
-    except (OSError, ImportError, SyntaxError) as error:
+    except Exception as error:  # a config is a program of its own, with whatever errors it may have
         raise UserError(f"the config cannot be read: {' '.join(str(error).split())}.") from error
 
 
@@ -66,13 +69,14 @@ def run(config: ml_collections.ConfigDict) -> int:
     """Runs the task that a config is for and returns the exit code."""
     match config.task:
         case "score":
-            from . import scoring as task
+            return scoring.run(config)
         case "evaluate":
-            from . import evaluate as task
+            return evaluate.run(config)
         case other:
             raise UserError(f"config.task is {other!r}, but must be 'score' or 'evaluate'.")
-    return task.run(config)
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a name that the terminal cannot show must not end the run
     sys.exit(main(sys.argv))

@@ -17,11 +17,11 @@ from .models.maxvqa import MaxVQA
 from .models.visual import encode_views
 from .prompts import ends_of_text, tokenize
 from .video.decode import Video, open_video, read_frames
-from .video.sampling import SamplingPlan, draw_plan
+from .video.sampling import SamplingPlan, check_plan, draw_plan
 from .video.views import Views, make_views
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
     """What a model says of one video. Higher is always better, for noise or compression as well.
 
@@ -30,7 +30,7 @@ class Scores:
             of the 16 dimensions, in the order of `jaxvqa.DIMENSIONS`.
         raw: the means over moments and positions: MaxVQA's own scores, in (0, 1). They are comparable
             between videos within a dimension, not between dimensions.
-        display: the same on the published demo's display scale, see `jaxvqa.display`.
+        display: the same on the published demo's display scale, see `jaxvqa.display`. Both are float32.
     """
 
     local: Float[np.ndarray, "64 49 16"]
@@ -74,7 +74,7 @@ class Model:
         """Scores of a video whose features are at hand."""
         local = np.asarray(self.localize(features, self.text_features))
         raw = local.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-        return Scores(local, raw, display(raw))
+        return Scores(local, raw, display(raw).astype(np.float32))
 
     def score(self, path: str | os.PathLike, seed: int = 0, plan: SamplingPlan | None = None) -> Scores:
         """Decodes and scores a video file.
@@ -85,6 +85,7 @@ class Model:
 
         Raises:
             VideoError: the file cannot be decoded.
+            UserError: the plan does not fit the video.
         """
         video = open_video(path)
         return self.score_features(self.features(video_views(video, plan or video_plan(video, seed))))
@@ -110,6 +111,7 @@ def video_plan(video: Video, seed: int) -> SamplingPlan:
 
 def video_views(video: Video, plan: SamplingPlan) -> Views:
     """Decodes what a plan asks for, each frame once, and cuts the views from it."""
+    check_plan(plan, video.frames, video.height, video.width)
     indices = np.concatenate([plan.technical_indices, plan.aesthetic_indices])
     return make_views(read_frames(video, indices), plan)
 

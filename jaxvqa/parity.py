@@ -19,6 +19,7 @@ from jaxtyping import UInt8
 
 from .dimensions import default_prompts
 from .errors import UserError
+from .files import SUFFIXES
 from .model import Model, jitted, video_views
 from .models.clip_resnet import CLIPResNet
 from .models.swin3d import VideoSwin
@@ -97,7 +98,7 @@ def compare_folder(folder: Path, weights: Weights, videos: Path | None) -> Itera
             try:
                 for comparison in functions[0](path, weights.parts):
                     yield path.name, comparison
-            except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
                 raise UserError(f"{path} is no golden file of this layout: {error}.") from error
 
 
@@ -175,14 +176,18 @@ def compare_frame_sampler(path: Path, parts: dict) -> Iterator[Comparison]:
         yield Comparison(name, indices, np.array(entry["indices"]), EXACT)
 
 
-def compare_video(path: Path, parts: dict, model: Model, videos: Path) -> Iterator[Comparison]:
+def compare_video(path: Path, parts: dict, model: Model, videos: Path) -> Iterator[Comparison | str]:
     """A real video from file to scores.
 
     Of frames smaller than 224, the published technical view is a slip that we do not repeat
     (it samples only the top-left part of the upsampled frame), so what follows from it is left out.
     """
     name = path.stem.removeprefix("video_")
-    files = [file for file in sorted(videos.iterdir()) if file.stem == name] if videos.is_dir() else []
+    files = (
+        [file for file in sorted(videos.iterdir()) if file.stem == name and file.suffix.lower() in SUFFIXES]
+        if videos.is_dir()
+        else []
+    )
     if not files:
         raise UserError(f"{videos} has no video {name}, which {path} is about.")
     golden, video = np.load(path), open_video(files[0])
@@ -201,6 +206,7 @@ def compare_video(path: Path, parts: dict, model: Model, videos: Path) -> Iterat
     yield Comparison("aesthetic_sample", aesthetic, golden["aesthetic_sample"], EXACT, fraction=1e-4)
     yield Comparison("aesthetic_mean", views.aesthetic.mean(axis=(1, 2)), golden["aesthetic_mean"], 2e-5)
     if min(video.height, video.width) < SIDE:
+        yield "technical view and what follows from it not compared: frames below 224 are sampled whole here"
         yield Comparison("features_sample (CLIP)", sample[..., :1024], golden_sample[..., :1024], 1e-4)
         return
     yield Comparison("technical_sample", views.technical[::SAMPLED_FRAMES], golden["technical_sample"], EXACT)

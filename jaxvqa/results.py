@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from .dimensions import DIMENSIONS
 from .errors import UserError
 
@@ -31,15 +33,22 @@ class Results:
         """Opens the folder, made if need be, with the rows of earlier runs.
 
         Raises:
-            UserError: `scores.jsonl` holds something else than such rows.
-            OSError: the folder cannot be written.
+            UserError: the folder cannot be written, is in use by another run, or holds a `scores.jsonl` of
+                something else than such rows.
         """
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.csv_path, self.json_path = self.folder / "scores.csv", self.folder / "scores.jsonl"
-        self.rows: dict[Key, Row] = {key(row): row for row in read_rows(self.json_path)}
-        self._write_all()
-        self._csv, self._json = self.csv_path.open("ab"), self.json_path.open("ab")
+        self._lock = filelock.FileLock(self.folder / ".lock")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(blocking=False)
+            self.rows: dict[Key, Row] = {key(row): row for row in read_rows(self.json_path)}
+            self._write_all()
+            self._csv, self._json = self.csv_path.open("ab"), self.json_path.open("ab")
+        except filelock.Timeout:
+            raise UserError(f"another run is writing to {folder}: wait for it, or choose another output.") from None
+        except OSError as error:
+            raise UserError(f"output folder {folder} cannot be written: {error.strerror}.") from error
 
     def add(self, row: Row) -> None:
         """Appends a row; one of the same path, seed and weights gives way to it."""
@@ -53,6 +62,7 @@ class Results:
         self._csv.close()
         self._json.close()
         self._write_all()
+        self._lock.release()
 
     def _write_all(self) -> None:
         rows = [self.rows[k] for k in sorted(self.rows)]
@@ -78,8 +88,9 @@ def read_rows(path: Path) -> list[Row]:
     for number, line in enumerate(lines[:-1], start=1):
         try:
             row = json.loads(line)
-            key(row)
-        except (ValueError, KeyError, TypeError):
+            if row.keys() != set(COLUMNS) or [type(field) for field in key(row)] != [str, int, str]:
+                raise ValueError
+        except (ValueError, AttributeError):
             raise UserError(
                 f"{path}, line {number}: not a row of scores; move the file away or choose another config.output."
             ) from None
@@ -89,7 +100,7 @@ def read_rows(path: Path) -> list[Row]:
 
 def json_line(row: Row) -> str:
     """A row as one line of JSON."""
-    return json.dumps({column: row.get(column) for column in COLUMNS}) + "\n"
+    return json.dumps({column: row.get(column) for column in COLUMNS}, allow_nan=False) + "\n"
 
 
 def csv_line(row: Row) -> str:

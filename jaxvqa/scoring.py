@@ -1,6 +1,7 @@
 """The scoring task: video files to a table of scores."""
 
 import json
+import math
 from collections.abc import Iterable
 
 import ml_collections
@@ -22,7 +23,9 @@ SCALE = (
     "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is the centre of "
     "the published demo's display scale. Compare videos within a column, not columns; raw scores are in the files."
 )
-SCORES_WIDTH = sum(1 + len(dimension.code.ljust(3)) for dimension in DIMENSIONS)  # characters, at 100 at most
+SCORES_WIDTH = sum(
+    1 + len(dimension.code.ljust(3)) for dimension in DIMENSIONS
+)  # characters; a score has three at most
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -43,7 +46,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     log = Console(stderr=True)
     if left_out:
         log.print(
-            Text(f"left out {len(left_out)} files that are no videos by their suffix, the first being {left_out[0]}")
+            Text(printable(f"left out {len(left_out)} that are no videos by their suffix, such as {left_out[0]}")),
+            soft_wrap=True,
         )
     if config.weights == "random":
         log.print("weights are random, as asked: these scores mean nothing")
@@ -94,7 +98,12 @@ def score_file(model: Model, path: str, seed: int) -> Row:
         check_file(path)
         row["sha256"] = file_sha256(path)
         video = open_video(path)
-        row.update(frames=video.frames, height=video.height, width=video.width, fps=round(video.fps, 6))
+        row.update(
+            frames=video.frames,
+            height=video.height,
+            width=video.width,
+            fps=round(video.fps, 6) if math.isfinite(video.fps) else None,
+        )
         scores = model.score_features(model.features(video_views(video, video_plan(video, seed))))
     except VideoError as error:
         return {**row, "error": str(error)}
@@ -115,8 +124,9 @@ def content(path: str) -> str | None:
 
 
 def printable(text: str) -> str:
-    """Text with a mark for each byte of a file name that is no text."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Text with a mark for each byte that is no text, and each character that a terminal would obey."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def print_table(rows: Iterable[Row]) -> None:

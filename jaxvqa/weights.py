@@ -20,7 +20,8 @@ from flax import nnx
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from .errors import UserError
+from .dimensions import DIMENSIONS
+from .errors import UserError, first_line
 from .models.clip_resnet import CLIPResNet, ResNetConfig
 from .models.clip_text import CLIPText, TextConfig
 from .models.maxvqa import FastVQAConfig, FastVQAHead, HeadConfig, MaxVQA
@@ -99,9 +100,8 @@ def save(
     Raises:
         WeightsError: the directory exists, or cannot be written.
     """
+    check_free(directory)
     directory = Path(directory)
-    if directory.exists():
-        raise WeightsError(f"{directory} already exists: remove it or choose another output directory.")
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
@@ -128,6 +128,12 @@ def save(
     return identity(description)
 
 
+def check_free(directory: str | os.PathLike) -> None:
+    """Raises a WeightsError if a directory to be made exists, or can have no such name."""
+    if os.path.lexists(directory):
+        raise WeightsError(f"{directory} already exists: remove it or choose another output directory.")
+
+
 def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> Weights:
     """Reads and verifies a weights directory.
 
@@ -149,13 +155,12 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
             f"to make a directory with all parts, {HOW_TO_GET}."
         )
     modules = {}
-    for part in parts or description["parts"]:
-        config = parse_config(directory, part, description["parts"][part])
-        modules[part] = fill(directory, part, config, tensors)
+    for part in description["parts"] if parts is None else parts:
+        modules[part] = fill(directory, part, description["parts"][part], tensors)
     return Weights(identity(description), modules, description["prompts"])
 
 
-def random_weights(parts: tuple[str, ...] = SCORING_PARTS, prompts: list[str] = ()) -> Weights:
+def random_weights(parts: tuple[str, ...], prompts: list[str]) -> Weights:
     """Full-size parts with random parameters: the scores they give mean nothing, but cost the same to compute."""
     return Weights("random", {part: build(part, PARTS[part][1]()) for part in parts}, list(prompts))
 
@@ -185,6 +190,8 @@ def read_description(directory: Path) -> dict[str, Any]:
     parts, prompts, tensors = (description.get(field) for field in ("parts", "prompts", "tensors"))
     if not (isinstance(parts, dict) and isinstance(prompts, list) and isinstance(tensors, dict)):
         raise WeightsError(f"{directory / DESCRIPTION} lacks parts, prompts or tensors: convert again.")
+    if len(prompts) != 2 * len(DIMENSIONS) or not all(isinstance(prompt, str) for prompt in prompts):
+        raise WeightsError(f"{directory / DESCRIPTION} must have {2 * len(DIMENSIONS)} prompts: convert again.")
     if unknown := parts.keys() - PARTS.keys():
         raise WeightsError(
             f"{directory / DESCRIPTION} names unknown parts {', '.join(sorted(unknown))}: convert again."
@@ -210,19 +217,15 @@ def read_tensors(directory: Path, description: dict[str, Any]) -> dict[str, np.n
     return load_file(path)
 
 
-def parse_config(directory: Path, part: str, values: dict[str, Any]) -> Any:
-    """The config dataclass of a part from its JSON form."""
+def fill(directory: Path, part: str, sizes: dict[str, Any], tensors: dict[str, np.ndarray]) -> nnx.Module:
+    """One part of the sizes that a description gives, with its parameters from `tensors`, as float32."""
     try:
-        return PARTS[part][1](**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    except TypeError as error:
+        config = PARTS[part][1](**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
+        graph, abstract = nnx.split(nnx.eval_shape(lambda: build(part, config)))
+    except (TypeError, ValueError, AttributeError, ArithmeticError, IndexError) as error:
         raise WeightsError(
-            f"{directory / DESCRIPTION} gives sizes of {part} that do not fit ({error}): convert again."
+            f"{directory / DESCRIPTION} gives sizes of {part} that do not fit ({first_line(error)}): convert again."
         ) from error
-
-
-def fill(directory: Path, part: str, config: Any, tensors: dict[str, np.ndarray]) -> nnx.Module:
-    """One part with its parameters from `tensors`, as float32."""
-    graph, abstract = nnx.split(nnx.eval_shape(lambda: build(part, config)))
     variables = {parameter_name(part, path): (path, variable) for path, variable in nnx.to_flat_state(abstract)}
     shapes = {key: variable.shape for key, (_, variable) in variables.items()}
     problems = mismatches(shapes, {key: value for key, value in tensors.items() if key.startswith(part + "/")})

@@ -57,9 +57,11 @@ def main() -> int:
     parser.add_argument("--video", metavar="FILE", help="also time decoding this video and cutting its views")
     parser.add_argument("--repeats", type=int, default=5, metavar="N")
     args = parser.parse_args()
+    if args.repeats < 1:
+        parser.error("--repeats must be 1 or more")
     try:
         encoders = ("swin", "clip_visual")
-        parts = (load(args.weights, encoders) if args.weights else random_weights(encoders)).parts
+        parts = (load(args.weights, encoders) if args.weights else random_weights(encoders, [])).parts
         views = {}
         if args.video:
             views["decode, views"] = lambda: video_views(video := open_video(args.video), video_plan(video, 0))

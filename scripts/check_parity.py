@@ -27,7 +27,9 @@ def main() -> int:
     args = parser.parse_args()
     passed = failed = 0
     try:
-        for file, comparison in compare_folder(args.golden, weights.load(args.weights), args.videos):
+        for file, comparison in compare_folder(
+            args.golden, weights.load(args.weights, tuple(weights.PARTS)), args.videos
+        ):
             if isinstance(comparison, str):
                 print(f"----  {file:46s} {comparison}")
                 continue

@@ -2,7 +2,7 @@
 
     python scripts/convert.py --fastvqa DOVER.pth --clip RN50.pt --maxvqa maxvqa_maxwell.pt --output weights
 
-Needs PyTorch (`pip install 'jaxvqa[convert]'`), a minute and 2 GB of memory. Nothing stored in a
+Needs PyTorch (`pip install torch`), ten seconds and 1.5 GB of memory. Nothing stored in a
 checkpoint is run. Exit code 2 if a checkpoint does not fit; then nothing is written.
 """
 

@@ -3,13 +3,11 @@
 import av
 import numpy as np
 
-LEVELS = 4  # grey levels between one frame of `numbered_clip` and the next
 
-
-def write_clip(path, frames, codec="libx264", fps=25, **options):
+def write_clip(path, frames, codec="libx264", fps=25, codec_options=None, **options):
     """Encodes uint8 [n, h, w, 3] frames; options go to the container."""
     with av.open(str(path), "w", options=options) as container:
-        stream = container.add_stream(codec, rate=fps)
+        stream = container.add_stream(codec, rate=fps, options=codec_options or {})
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
@@ -25,10 +23,13 @@ def moving_clip(path, frames=20, height=240, width=320, seed=0, **options):
 
 
 def numbered_clip(path, frames=50, height=64, width=96, **options):
-    """Flat frames whose grey level tells their number."""
-    return write_clip(path, [np.full((height, width, 3), 20 + LEVELS * i, np.uint8) for i in range(frames)], **options)
+    """Six bars, black or white, tell the number of each frame in binary."""
+    bits = (np.arange(frames)[:, None] >> np.arange(6)) & 1
+    bars = (30 + 190 * bits).astype(np.uint8).repeat(width // 6, axis=1)
+    return write_clip(path, np.broadcast_to(bars[:, None, :, None], (frames, height, width, 3)), **options)
 
 
 def frame_number(frame) -> int:
     """The number of a frame of `numbered_clip`."""
-    return round((float(frame.mean()) - 20) / LEVELS)
+    bars = frame.mean(axis=(0, 2)).reshape(6, -1).mean(axis=1)
+    return int(((bars > 128) << np.arange(6)).sum())

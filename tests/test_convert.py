@@ -168,11 +168,44 @@ def test_code_in_a_pickle_is_not_run(tmp_path):
         assert not trace.exists()
 
 
+class RunsOnLoading(torch.nn.Module):
+    """TorchScript that writes a file when it is loaded."""
+
+    def __init__(self):
+        super().__init__()
+        self.x = torch.nn.Parameter(torch.zeros(1))
+
+    @torch.jit.export
+    def __getstate__(self):
+        return self.x, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[torch.Tensor, bool]):
+        print("code was run")
+        self.x = state[0]
+        self.training = state[1]
+
+    def forward(self):
+        return self.x
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_code_in_torchscript_is_not_run(tmp_path, capfd):
+    torch.jit.save(torch.jit.script(RunsOnLoading()), tmp_path / "evil.pt")
+    torch.jit.load(tmp_path / "evil.pt")
+    assert "code was run" in capfd.readouterr().out
+    with pytest.raises(CheckpointError, match="was refused and nothing in it was run"):
+        read_checkpoint(tmp_path / "evil.pt")
+    assert "code was run" not in capfd.readouterr().out
+
+
 def test_what_is_no_checkpoint(tmp_path):
     (tmp_path / "empty.pth").touch()
     (tmp_path / "text.pth").write_text("hello")
     torch.save([1, 2], tmp_path / "list.pth")
     torch.save({"a": 1}, tmp_path / "numbers.pth")
+    torch.save({1: torch.zeros(1)}, tmp_path / "integer.pth")
+    torch.save({"a": torch.eye(3).to_sparse()}, tmp_path / "sparse.pth")
     whole = save(tmp_path / "whole.pth", {"a": np.zeros(1000, np.float32)}).read_bytes()
     (tmp_path / "cut.pth").write_bytes(whole[: len(whole) // 2])
     for name, message in (
@@ -181,6 +214,8 @@ def test_what_is_no_checkpoint(tmp_path):
         ("text.pth", "text.pth (was refused|cannot be read)"),
         ("list.pth", "is not a state dict"),
         ("numbers.pth", "is not a state dict"),
+        ("integer.pth", "is not a state dict"),
+        ("sparse.pth", "a is no plain tensor"),
         ("cut.pth", "cannot be read"),
     ):
         with pytest.raises(CheckpointError, match=message):

@@ -48,9 +48,20 @@ def test_globs(folder):
 
 
 def test_list(folder):
-    (folder / "list.txt").write_text(f"b.mp4\n\n  deep/c.webm  \n./b.mp4\n{folder}/missing.mp4\n")
+    (folder / "list.txt").write_text(f"\ufeffb.mp4\r\n\ndeep/c.webm\n a\u2028b.mp4\nb.mp4\n{folder}/missing.mp4\n")
     found, _ = find_videos(str(folder / "list.txt"))
-    assert names(found, folder) == ["b.mp4", "deep/c.webm", "missing.mp4"]
+    assert found == [f"{folder}/{name}" for name in ("b.mp4", "deep/c.webm", " a\u2028b.mp4", "missing.mp4")]
+    (folder / "list.txt").write_text("b.mp4\n", encoding="utf-16")
+    with pytest.raises(UserError, match=r"list\.txt is not UTF-8 text"):
+        find_videos(str(folder / "list.txt"))
+
+
+def test_path_keeps_its_meaning(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "link").symlink_to(folder / "deep" / "deeper")
+    (folder / "deep" / "b.mp4").touch()
+    assert find_videos("link/../b.mp4")[0] == ["link/../b.mp4"]
+    assert find_videos(".")[0][:2] == ["a.MOV", "b.mp4"]
 
 
 def test_nothing_there(folder):
@@ -85,7 +96,8 @@ def test_unreadable_folder_is_an_error_not_an_omission(folder):
         path.chmod(0o755)
     (folder / "deep").chmod(0)
     try:
-        with unprivileged(), pytest.raises(UserError, match="deep cannot be read: Permission denied"):
-            find_videos(str(folder))
+        for source in (folder, folder / "**" / "*.mp4", folder / "deep" / "*.mp4"):
+            with unprivileged(), pytest.raises(UserError, match="deep cannot be read: Permission denied"):
+                find_videos(str(source))
     finally:
         (folder / "deep").chmod(0o755)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import GOLDEN, save_random
+from conftest import GOLDEN, SMALL, save_random
 
 from jaxvqa import parity, weights
 
@@ -55,7 +55,7 @@ def test_script_fails_where_a_number_is_off(tmp_path, standin):
     shutil.copy(GOLDEN / "seed0" / "frame_sampler.json", golden)
     text = dict(np.load(GOLDEN / "seed0" / "text.npz"))
     np.savez(golden / "text.npz", **text)
-    configs = {part: weights.PARTS[part][1]() for part in ("clip_text", "maxvqa", "swin", "clip_visual")}
+    configs = {part: weights.PARTS[part][1]() for part in weights.PARTS}
     directory = save_random(tmp_path / "weights", configs)
     done = subprocess.run([sys.executable, SCRIPT, golden, "--weights", directory], capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
@@ -66,8 +66,10 @@ def test_script_fails_where_a_number_is_off(tmp_path, standin):
 
 def test_wrong_usage(tmp_path, small_weights):
     (tmp_path / "video_x.npz").touch()
+    swin_only = save_random(tmp_path / "swin", {"swin": weights.PARTS["swin"][1](**SMALL["swin"])})
     for arguments, message in (
         ([tmp_path / "none", "--weights", small_weights], "does not exist"),
+        ([tmp_path, "--weights", swin_only], "but not of fastvqa_head, clip_visual, clip_text, maxvqa"),
         ([tmp_path, "--weights", tmp_path], "has no jaxvqa.json"),
         ([tmp_path, "--weights", small_weights, "--videos", tmp_path / "none"], "has no video x"),
     ):

@@ -59,6 +59,7 @@ def test_killed_run_loses_the_unfinished_line_only(tmp_path):
     results = Results(tmp_path)
     results.add(row("a.mp4"))
     results.add(row("b.mp4"))
+    del results  # as the end of its process does, this releases the lock
     path = tmp_path / "scores.jsonl"
     path.write_bytes(path.read_bytes()[:-30])  # killed while writing b.mp4
     assert [key[0] for key in Results(tmp_path).rows] == ["a.mp4"]
@@ -70,6 +71,25 @@ def test_file_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(UserError, match=r"scores.jsonl, line 1: not a row of scores"):
         Results(tmp_path)
     assert (tmp_path / "scores.jsonl").read_text() == '{"loss": 1}\n'
+
+
+def test_two_runs_at_once_are_refused(tmp_path):
+    first = Results(tmp_path)
+    first.add(row("a.mp4"))
+    with pytest.raises(UserError, match="another run is writing to"):
+        Results(tmp_path)
+    first.add(row("b.mp4"))
+    first.close()
+    assert len(Results(tmp_path).rows) == 2
+
+
+def test_rows_of_another_kind_are_refused(tmp_path):
+    write(tmp_path, row("a.mp4"))
+    line = json.loads((tmp_path / "scores.jsonl").read_text())
+    for change in ({"seed": "0"}, {"path": ["a"]}, {"extra": 1}):
+        (tmp_path / "scores.jsonl").write_text(json.dumps({**line, **change}) + "\n")
+        with pytest.raises(UserError, match="line 1: not a row of scores"):
+            Results(tmp_path)
 
 
 def test_names_that_are_no_text(tmp_path):

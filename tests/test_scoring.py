@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 
 import jaxvqa
 from jaxvqa.main import main
+from jaxvqa.video.sampling import draw_plan
 
 ROOT = Path(__file__).parents[1]
 
@@ -158,6 +160,34 @@ def test_names_that_are_no_text_are_scored(clips, small_weights, tmp_path):
     assert [row["status"] for row in rows(tmp_path / "out")] == ["ok"]
 
 
+def test_plan_given_by_the_caller(clips, small_weights):
+    model = jaxvqa.load(small_weights)
+    plan = draw_plan(5, "another name", 20, 240, 320)
+    expected = model.score(clips / "a.mp4", plan=plan)
+    assert np.array_equal(model.score(clips / "a.mp4", plan=plan).local, expected.local)
+    assert not np.array_equal(model.score(clips / "a.mp4").local, expected.local)
+    for field, value in (
+        ("technical_indices", np.full(128, 20)),
+        ("aesthetic_indices", np.full(64, -1)),
+        ("row_offsets", np.zeros((7, 7), int)),
+        ("column_offsets", np.full((7, 7, 4), 320 // 7 - 31)),
+    ):
+        with pytest.raises(jaxvqa.UserError, match=f"sampling plan: {field} must be"):
+            model.score(clips / "a.mp4", plan=dataclasses.replace(plan, **{field: value}))
+
+
+def test_config_with_a_mistake_in_it(tmp_path, capfd):
+    for content, message in (
+        ("1 / 0", "the config cannot be read: .*division by zero"),
+        ("import ml_collections\ndef get_config(): return ml_collections.ConfigDict()", "the config has no task"),
+    ):
+        (tmp_path / "config.py").write_text(content)
+        assert main(["jaxvqa", f"--config={tmp_path}/config.py"]) == 2
+        err = capfd.readouterr().err
+        assert re.search(message, err), err
+        assert err.count("\n") == 1
+
+
 def test_one_frame_video(small_weights, tmp_path):
     from clips import moving_clip
 
@@ -208,9 +238,9 @@ def test_config_is_asked_for(capfd):
 
 def test_unwritable_output_is_one_sentence(clips, small_weights, tmp_path, capfd):
     (tmp_path / "file").touch()
-    assert score(clips / "a.mp4", small_weights, tmp_path / "file" / "out") == 1
+    assert score(clips / "a.mp4", small_weights, tmp_path / "file" / "out") == 2
     err = capfd.readouterr().err
-    assert err.startswith(f"jaxvqa: {tmp_path / 'file'}")
+    assert err.startswith(f"jaxvqa: output folder {tmp_path / 'file'}")
     assert "Traceback" not in err
 
 

@@ -28,9 +28,9 @@ def test_parameters_survive_and_become_float32(tmp_path):
         weights.parameter_name("maxvqa", path): np.asarray(variable[...], np.float16)
         for path, variable in nnx.to_flat_state(nnx.state(head))
     }
-    written = weights.save(tmp_path / "weights", arrays, {"maxvqa": config}, ["a", "b"], [])
+    written = weights.save(tmp_path / "weights", arrays, {"maxvqa": config}, [f"prompt {i}" for i in range(32)], [])
     loaded = weights.load(tmp_path / "weights")
-    assert (loaded.id, loaded.prompts) == (written, ["a", "b"])
+    assert (loaded.id, loaded.prompts[31]) == (written, "prompt 31")
     assert loaded.parts["maxvqa"].config == config
     context = loaded.parts["maxvqa"].context[...]
     assert context.dtype == np.float32
@@ -112,12 +112,27 @@ def test_sizes_that_do_not_fit_the_tensors(copy):
     edit(copy, parts={"maxvqa": {"hiden": 9}})
     with pytest.raises(WeightsError, match="gives sizes of maxvqa that do not fit"):
         weights.load(copy)
+    for sizes in (None, [1], {"hidden": "8"}, {"hidden": -1}, {"hidden": 0.5}, {"depth": None}):
+        edit(copy, parts={"maxvqa": sizes})
+        with pytest.raises(WeightsError, match="maxvqa"):
+            weights.load(copy)
+    for sizes in ({"heads": 0}, {"heads": 3}, {"image_size": 0.5}, {"depths": 3}):
+        edit(copy, parts={"clip_visual": {**SMALL["clip_visual"], **sizes}})
+        with pytest.raises(WeightsError, match="clip_visual"):
+            weights.load(copy)
     edit(copy, parts={"vgg": {}})
     with pytest.raises(WeightsError, match="names unknown parts vgg"):
         weights.load(copy)
     edit(copy, parts=[1])
     with pytest.raises(WeightsError, match="lacks parts, prompts or tensors"):
         weights.load(copy)
+
+
+def test_prompts_must_be_those_of_16_dimensions(copy):
+    for prompts in (["a"] * 31, [], [1] * 32):
+        edit(copy, prompts=prompts)
+        with pytest.raises(WeightsError, match="must have 32 prompts"):
+            weights.load(copy)
 
 
 def test_missing_and_extra_tensors_are_listed(copy):

@@ -11,11 +11,9 @@ import numpy as np
 from ..dimensions import default_prompts
 from ..models.maxvqa import HeadConfig
 from ..prompts import tokenize
-from ..weights import PARTS, file_sha256, flat_shapes, save
+from ..weights import PARTS, check_free, file_sha256, flat_shapes, save
 from . import tables
 from .reader import CheckpointError, read_checkpoint
-
-CLIP_SHA256 = "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762"  # OpenAI's RN50.pt
 
 # The prefixes of backbone and head in DOVER.pth, in FAST_VQA_B_1_4.pth, and in some exports of the latter.
 FASTVQA_PREFIXES = (
@@ -47,6 +45,7 @@ def convert_checkpoints(
         raise CheckpointError("nothing to convert: give at least one checkpoint.")
     if maxvqa and not clip:
         raise CheckpointError(f"{maxvqa} is trained on top of CLIP's text transformer: give CLIP's RN50.pt as well.")
+    check_free(output)
     configs: dict[str, Any] = {}
     tensors: dict[str, np.ndarray] = {}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, first_line
 
 
 class CheckpointError(UserError):
@@ -20,7 +20,7 @@ def read_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
 
     Pickles are read with torch's restricted unpickler (`weights_only=True`, plus the numpy scalars
     that training scripts store beside the weights), TorchScript archives with `torch.jit.load`,
-    which builds modules but calls none of their methods.
+    which builds modules and would call nothing but a `__setstate__` of theirs: archives with one are refused.
 
     Returns:
         {key: array} in the dtypes of the file; bfloat16, which numpy lacks, becomes float32.
@@ -31,7 +31,7 @@ def read_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
     try:
         import torch
     except ImportError:
-        raise CheckpointError("conversion needs PyTorch: install it with `pip install 'jaxvqa[convert]'`.") from None
+        raise CheckpointError("conversion needs PyTorch: install it with `pip install torch`.") from None
 
     path = Path(path)
     if not path.is_file():
@@ -46,28 +46,45 @@ def read_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
         else:
             with torch.serialization.safe_globals(numpy_scalars()):
                 state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except pickle.UnpicklingError as error:  # torch's own words go on to advise loading the file without protection
         raise CheckpointError(
-            f"checkpoint {path} was refused and nothing in it was run: it is damaged, or its pickle holds more than "
-            f"tensors ({first_sentence(error)})."
+            f"checkpoint {path} was refused and nothing in it was run: it is damaged, no PyTorch file, or its pickle "
+            "holds more than tensors."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
         raise CheckpointError(
-            f"checkpoint {path} cannot be read as a PyTorch file: {first_sentence(error)}. Download it again."
+            f"checkpoint {path} cannot be read as a PyTorch file: {first_line(error)}. Download it again."
         ) from error
 
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+    ):
         raise CheckpointError(f"checkpoint {path} is not a state dict (parameter names to tensors).")
-    tensors = {key: value.detach() for key, value in state.items()}
-    return {key: (x.float() if x.dtype == torch.bfloat16 else x).numpy() for key, x in tensors.items()}
+    arrays = {}
+    for key, value in state.items():
+        try:
+            arrays[key] = (value.float() if value.dtype == torch.bfloat16 else value).detach().numpy()
+        except (TypeError, RuntimeError, NotImplementedError) as error:
+            raise CheckpointError(f"checkpoint {path}: {key} is no plain tensor ({first_line(error)}).") from error
+    return arrays
 
 
 def is_torchscript(path: Path) -> bool:
-    """Whether a file is a TorchScript archive: a zip file with a `constants.pkl`."""
+    """Whether a file is a TorchScript archive: a zip file with a `constants.pkl`.
+
+    Raises:
+        CheckpointError: its code has a `__setstate__`, which torch would run while loading.
+    """
     with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            for member in archive.infolist():
+                if "/code/" in member.filename and b"__setstate__" in archive.read(member):
+                    raise CheckpointError(
+                        f"checkpoint {path} was refused and nothing in it was run: its TorchScript has a __setstate__."
+                    )
+            return True
     return False
 
 
@@ -76,8 +93,3 @@ def numpy_scalars() -> list:
     scalar = np.float64(0).__reduce__()[0]
     dtypes = [type(np.dtype(code)) for code in ("f2", "f4", "f8", "i4", "i8", "?")]
     return [np.dtype, *dtypes, *((scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core"))]
-
-
-def first_sentence(error: Exception) -> str:
-    """The first line of an error of torch, which go on for pages, without its final full stop."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")

@@ -76,6 +76,8 @@ class AttentionPool(nnx.Module):
 
     def __init__(self, config: ResNetConfig, rngs: nnx.Rngs):
         width, positions = config.feature_width, (config.image_size // 2 ** (len(config.depths) + 1)) ** 2
+        if width % config.heads:
+            raise ValueError(f"{config.heads} heads do not divide a width of {width}")
         self.heads = config.heads
         self.positions = nnx.Param(nnx.initializers.normal(width**-0.5)(rngs.params(), (positions + 1, width)))
         self.q, self.k, self.v = (nnx.Linear(width, width, rngs=rngs) for _ in range(3))

@@ -30,6 +30,8 @@ class TextBlock(nnx.Module):
 
     def __init__(self, config: TextConfig, rngs: nnx.Rngs):
         width = config.width
+        if width % config.heads:
+            raise ValueError(f"{config.heads} heads do not divide a width of {width}")
         self.heads = config.heads
         self.norm1 = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
         self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)

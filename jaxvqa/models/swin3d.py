@@ -114,6 +114,8 @@ class WindowAttention(nnx.Module):
     """Multi-head self-attention in windows, with relative, and where gated, fragment position biases."""
 
     def __init__(self, width: int, heads: int, window: Size3, gated: bool, rngs: nnx.Rngs):
+        if width % heads:
+            raise ValueError(f"{heads} heads do not divide a width of {width}")
         self.heads, self.window = heads, window
         self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
         self.proj = nnx.Linear(width, width, rngs=rngs)

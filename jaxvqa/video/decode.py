@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import decord
 import numpy as np
@@ -19,7 +18,6 @@ from ..errors import UserError
 
 # Without these names no MP4 or MOV file begins; behind them, anything may be appended to one.
 TOP_LEVEL_BOXES = frozenset(b"ftyp moov mdat free skip wide moof mfra meta styp sidx uuid udta pdin".split())
-
 
 DECORD_ERRORS = (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, StopIteration, IndexError)
 
@@ -54,34 +52,39 @@ def open_video(path: str | os.PathLike) -> Video:
         VideoError: no regular file, empty, cut short, not a video, or its first frame cannot be decoded.
     """
     check_file(path)
-    path = Path(path)
     decord.logging.set_level(decord.logging.QUIET)
     with captured_stderr() as log:
         try:
-            # Any tolerance above 0 makes decord report frames that it would else replace by their neighbours.
-            reader = decord.VideoReader(source(path), fault_tol=1e-9)
-            height, width = reader[0].shape[:2]
+            reader = make_reader(Path(path))
+            height, width = reader.next().shape[:2]
         except (*DECORD_ERRORS, AssertionError) as error:
             raise VideoError(f"{path} cannot be opened as a video: {reason(error, log())}.") from error
-    return Video(path, len(reader), height, width, float(reader.get_avg_fps()), reader)
+    return Video(Path(path), len(reader), height, width, float(reader.get_avg_fps()), reader)
 
 
 def read_frames(video: Video, indices: np.ndarray) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
     """Decodes the frames of `indices`, each once and in order, and yields them with their numbers.
 
-    One frame is held at a time: 192 frames of a 4K video in one array would be 5 GB, and cost
-    more time than one by one.
+    The file is read from its start: decord's seeking, and all that rests on it, gives other frames than asked for
+    where pictures refer to later ones across key frames (HEVC as x265 makes it, MPEG-4 with B-frames, MPEG-1/2).
+    One frame is held at a time: 192 frames of a 4K video in one array would be 5 GB.
 
     Raises:
-        VideoError: a frame cannot be decoded.
+        VideoError: a frame up to the last wanted one cannot be decoded.
     """
-    for index in np.unique(indices).tolist():
+    wanted = set(indices.tolist())
+    video.reader.seek(0)
+    for index in range(max(wanted) + 1):
         try:
-            frame = rgb(video.reader[index].asnumpy())
+            frame = video.reader.next().asnumpy()
         except DECORD_ERRORS as error:
             raise VideoError(
-                f"{video.path} is damaged: frame {index} of {video.frames} cannot be decoded ({reason(error)})."
+                f"{video.path} is damaged: of {video.frames} frames that it lists, number {index} cannot be decoded "
+                f"({reason(error)})."
             ) from error
+        if index not in wanted:
+            continue
+        frame = rgb(frame)
         if frame.shape != (video.height, video.width, 3):
             raise VideoError(
                 f"{video.path} changes its size at frame {index}, from {video.width}x{video.height} to "
@@ -90,13 +93,17 @@ def read_frames(video: Video, indices: np.ndarray) -> Iterator[tuple[int, UInt8[
         yield index, frame
 
 
-def source(path: Path) -> str | BinaryIO:
-    """What decord opens a file by: its name, or where that is no valid text, its content."""
+def make_reader(path: Path) -> decord.VideoReader:
+    """Opens a file with decord, which takes relative names for addresses, and knows UTF-8 names only."""
+    # Any tolerance above 0 makes decord report frames that it would else replace by their neighbours.
+    tolerance = 1e-9
+    name = os.path.join(os.getcwd(), path)  # abspath would take a/../b for b, even if a is a link
     try:
-        str(path).encode()
+        name.encode()
     except UnicodeEncodeError:
-        return path.open("rb")
-    return str(path)
+        with open(name, "rb") as content:
+            return decord.VideoReader(content, fault_tol=tolerance)
+    return decord.VideoReader(name, fault_tol=tolerance)
 
 
 def rgb(frame: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -118,14 +125,26 @@ def check_file(path: str | os.PathLike) -> None:
             raise VideoError(f"{path} is not a regular file.")
         if status.st_size == 0:
             raise VideoError(f"{path} is an empty file.")
-        needed = container_size(path)
+        transport_stream, needed = is_transport_stream(path), container_size(path)
     except OSError as error:
         raise VideoError(f"{path} cannot be read: {error.strerror}.") from error
+    if transport_stream:
+        raise VideoError(
+            f"{path} is an MPEG transport stream, of which the decoder loses the first frames: "
+            "put it into an MP4 file (`ffmpeg -i FILE -c copy NEW.mp4`)."
+        )
     if needed > status.st_size:
         raise VideoError(
             f"{path} is cut short: its container speaks of {needed:,} bytes or more, it has {status.st_size:,}; "
             "copy or download it again."
         )
+
+
+def is_transport_stream(path: Path) -> bool:
+    """Whether a file is made of packets of 188 bytes, or 192 with a time stamp each (ISO/IEC 13818-1, 2.4.3.2)."""
+    with path.open("rb") as file:
+        start = file.read(600)
+    return any(start[first::size][:3] == b"GGG" for first, size in ((0, 188), (4, 192)))
 
 
 def container_size(path: Path) -> int:
@@ -165,7 +184,6 @@ def reason(error: BaseException, log: str = "") -> str:
     """What decord says went wrong, without the places in its source code."""
     if isinstance(error, decord.DECORDLimitReachedError):
         return "the decoder would have put a neighbouring frame in its place"
-    said = re.findall(r"\(-?\d+ vs\. -?\d+\)\s*:?\s*([^\n]+)", str(error)) or re.findall(
-        r"ERROR opening: .*, (.+)", log
-    )
-    return (said[-1] if said else str(error).splitlines()[0] if str(error) else type(error).__name__).strip(" .")
+    text = str(error).strip() or type(error).__name__
+    said = re.findall(r"\(-?\d+ vs\. -?\d+\)\s*:?\s*([^\n]+)", text) or re.findall(r"ERROR opening: .*, (.+)", log)
+    return re.sub(r"^\[[\d:]+\] \S+:\d+: (\[.*?\] ?)?", "", said[-1] if said else text.splitlines()[0]).strip(" .")

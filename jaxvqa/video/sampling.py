@@ -18,7 +18,7 @@ MOMENTS = 64  # frames of the aesthetic view
 INTERVAL = 2  # frames between two frames of a clip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SamplingPlan:
     """All that is left to chance in scoring a video.
 
@@ -67,6 +67,22 @@ def check_seed(seed: int) -> None:
     """Raises a UserError if a seed is negative."""
     if seed < 0:
         raise UserError(f"seed is {seed}, but must be 0 or larger.")
+
+
+def check_plan(plan: SamplingPlan, frames: int, height: int, width: int) -> None:
+    """Raises a UserError if a plan asks for frames or patches outside of a video."""
+    sizes = [size // GRID - PATCH + 1 for size in upsampled_size(height, width)]
+    for field, shape, limit in (
+        ("technical_indices", (CLIPS * CLIP_FRAMES,), frames),
+        ("aesthetic_indices", (MOMENTS,), frames),
+        ("row_offsets", (GRID, GRID, CLIPS), sizes[0]),
+        ("column_offsets", (GRID, GRID, CLIPS), sizes[1]),
+    ):
+        values = getattr(plan, field)
+        if values.shape != shape or values.min() < 0 or values.max() >= limit:
+            raise UserError(
+                f"sampling plan: {field} must be of shape {shape}, from 0 to below {limit}, for this video."
+            )
 
 
 def start_range(frames: int, clips: int, length: int) -> int:
