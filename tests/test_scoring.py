@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +108,19 @@ def test_resumed_run_scores_the_rest_only(clips, small_weights, scored, tmp_path
     assert score(clips, small_weights, output) == 0
     assert [os.path.basename(path) for path in opened] == ["b.mp4", "c.mkv"]
     assert files(output) == files(scored)
+
+
+@pytest.mark.parametrize("signal", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_run_goes_on_to_the_same_files(clips, small_weights, scored, tmp_path, signal):
+    fields = {"videos": clips, "weights": small_weights, "output": tmp_path}
+    command = [sys.executable, "-m", "jaxvqa.main", "--config=configs/score.py"]
+    with subprocess.Popen([*command, *(f"--config.{k}={v}" for k, v in fields.items())], cwd=ROOT) as process:
+        written = tmp_path / "scores.jsonl"
+        while process.poll() is None and not (written.exists() and written.stat().st_size):
+            time.sleep(0.01)
+        process.send_signal(signal)
+    assert score(clips, small_weights, tmp_path) == 0
+    assert files(tmp_path) == files(scored)
 
 
 def test_changed_file_is_scored_again(clips, small_weights, tmp_path):
