@@ -28,6 +28,11 @@ class Dimension(NamedTuple):
     mean: float
     deviation: float
 
+    @property
+    def column(self) -> str:
+        """The name as a column of a table, such as "motion_blur"."""
+        return self.name.replace(" ", "_")
+
 
 DIMENSIONS = (
     Dimension("O", "overall", "high quality", "low quality", 0.64816874, 0.16527903),

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from scipy.optimize import curve_fit
@@ -18,6 +17,7 @@ from scipy.stats import kendalltau, pearsonr, spearmanr
 from .dimensions import DIMENSIONS
 from .errors import UserError
 from .labels import ScoreTable, read_scores
+from .terminal import table_console
 
 METRICS = ("srcc", "plcc", "krcc", "rmse")
 
@@ -62,8 +62,8 @@ def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000,
                 f"{one.path} lacks {len(lacking)} of the {len(other.names)} videos of {other.path}, "
                 f"such as {min(lacking)}."
             )
-    rows = {name: i for i, name in enumerate(predictions.names)}
-    order = [rows[name] for name in labels.names]
+    row_of = {name: i for i, name in enumerate(predictions.names)}
+    order = [row_of[name] for name in labels.names]
     codes = [d.code for d in DIMENSIONS if d.code in predictions.scores and d.code in labels.scores]
     if not codes:
         raise UserError(f"{predictions.path} and {labels.path} share no dimension.")
@@ -77,10 +77,10 @@ def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000,
 
     generator = np.random.default_rng(seed)
     samples = generator.integers(0, len(order), (resamples, len(order)))
-    values = {code: metrics(*pair, np.arange(len(order))[None])[0] for code, pair in pairs.items()}
-    spread = {code: metrics(*pair, samples) for code, pair in pairs.items()}
-    values["mean"], spread["mean"] = (np.mean(list(x.values()), axis=0) for x in (values, spread))
-    return {code: Agreement(values[code], np.quantile(spread[code], (0.025, 0.975), axis=0).T) for code in values}
+    samples = np.vstack([np.arange(len(order)), samples])  # first all videos as they are
+    rows = {code: metrics(*pair, samples) for code, pair in pairs.items()}
+    rows["mean"] = np.mean(list(rows.values()), axis=0)
+    return {code: Agreement(x[0], np.quantile(x[1:], (0.025, 0.975), axis=0).T) for code, x in rows.items()}
 
 
 def metrics(
@@ -132,9 +132,7 @@ def write(folder: Path, results: dict[str, Agreement]) -> None:
 
 def print_table(results: dict[str, Agreement], videos: int, resamples: int) -> None:
     """Prints a line for each dimension."""
-    out = Console()
-    if not out.is_terminal:
-        out.width = 1000
+    out = table_console()
     names = {dimension.code: dimension.name for dimension in DIMENSIONS}
     table = Table("", "dimension", box=None, pad_edge=False)
     for metric in METRICS:

@@ -51,7 +51,7 @@ def read_scores(path: str | os.PathLike, list_path: str | os.PathLike | None = N
             rows, columns = list(reader), reader.fieldnames or []
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    found = {d.code: column for d in DIMENSIONS for column in (d.code, d.name.replace(" ", "_")) if column in columns}
+    found = {d.code: column for d in DIMENSIONS for column in (d.code, d.column) if column in columns}
     if not found or not rows:
         raise UserError(f"{path} has {len(rows)} rows and no column named as a dimension (O, A-1, ... T-all).")
     scores = {

@@ -12,7 +12,7 @@ import filelock
 from .dimensions import DIMENSIONS
 from .errors import UserError
 
-RAW = [dimension.name.replace(" ", "_") for dimension in DIMENSIONS]
+RAW = [dimension.column for dimension in DIMENSIONS]
 DISPLAY = [f"{name}_display" for name in RAW]
 FACTS = ["frames", "height", "width", "fps", "seed", "weights", "sha256"]
 COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *FACTS]

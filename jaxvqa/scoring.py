@@ -15,6 +15,7 @@ from .errors import UserError
 from .files import find_videos
 from .model import Model, load, video_plan, video_views
 from .results import DISPLAY, RAW, Results, Row
+from .terminal import printable, table_console
 from .video.decode import VideoError, check_file, open_video
 from .video.sampling import check_seed
 from .weights import HOW_TO_GET, file_sha256
@@ -116,24 +117,17 @@ def score_file(model: Model, path: str, seed: int) -> Row:
 
 
 def content(path: str) -> str | None:
-    """SHA-256 of a file, None if it cannot be read."""
+    """SHA-256 of a file, None if it cannot be read, or is none any more."""
     try:
+        check_file(path)
         return file_sha256(path)
-    except OSError:
+    except (VideoError, OSError):
         return None
-
-
-def printable(text: str) -> str:
-    """Text with a mark for each byte that is no text, and each character that a terminal would obey."""
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def print_table(rows: Iterable[Row]) -> None:
     """Prints the scores on the display scale, a video a line, and what they mean."""
-    out = Console()
-    if not out.is_terminal:
-        out.width = 1000  # what reads a pipe wraps lines itself
+    out = table_console()
     table = Table("video", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for dimension in DIMENSIONS:
         table.add_column(dimension.code, justify="right", no_wrap=True)

@@ -129,7 +129,7 @@ def save(
 
 
 def check_free(directory: str | os.PathLike) -> None:
-    """Raises a WeightsError if a directory to be made exists, or can have no such name."""
+    """Raises a WeightsError if a directory that is to be made exists."""
     if os.path.lexists(directory):
         raise WeightsError(f"{directory} already exists: remove it or choose another output directory.")
 
@@ -146,7 +146,6 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
     """
     directory = Path(directory)
     description = read_description(directory)
-    tensors = read_tensors(directory, description)
     missing = [part for part in parts or () if part not in description["parts"]]
     if missing:
         held = ", ".join(description["parts"])
@@ -154,6 +153,7 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
             f"{directory} holds the weights of {held}, but not of {', '.join(missing)}: "
             f"to make a directory with all parts, {HOW_TO_GET}."
         )
+    tensors = read_tensors(directory, description)
     modules = {}
     for part in description["parts"] if parts is None else parts:
         modules[part] = fill(directory, part, description["parts"][part], tensors)
@@ -162,7 +162,7 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
 
 def random_weights(parts: tuple[str, ...], prompts: list[str]) -> Weights:
     """Full-size parts with random parameters: the scores they give mean nothing, but cost the same to compute."""
-    return Weights("random", {part: build(part, PARTS[part][1]()) for part in parts}, list(prompts))
+    return Weights("random", {part: build(part, PARTS[part][1]()) for part in parts}, prompts)
 
 
 def read_description(directory: Path) -> dict[str, Any]:

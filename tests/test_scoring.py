@@ -168,6 +168,16 @@ def test_failures_are_rows_and_exit_code_1(clips, small_weights, tmp_path, capfd
     assert {os.path.basename(row["path"]): row["status"] for row in rows(tmp_path / "out")}["empty.mp4"] == "ok"
 
 
+def test_scored_file_that_gave_way_to_a_pipe_is_not_waited_on(clips, small_weights, tmp_path):
+    path = tmp_path / "clip.mp4"
+    shutil.copy(clips / "a.mp4", path)
+    assert score(path, small_weights, tmp_path / "out") == 0
+    path.unlink()
+    os.mkfifo(path)
+    assert score(path, small_weights, tmp_path / "out") == 1
+    assert "is not a regular file" in rows(tmp_path / "out")[0]["error"]
+
+
 def test_names_that_are_no_text_are_scored(clips, small_weights, tmp_path):
     name = os.path.join(os.fsencode(tmp_path), b"[red]caf\xe9.mp4")
     shutil.copy(clips / "a.mp4", name)

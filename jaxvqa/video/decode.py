@@ -14,7 +14,7 @@ import decord
 import numpy as np
 from jaxtyping import UInt8
 
-from ..errors import UserError
+from ..errors import UserError, first_line
 
 # Without these names no MP4 or MOV file begins; behind them, anything may be appended to one.
 TOP_LEVEL_BOXES = frozenset(b"ftyp moov mdat free skip wide moof mfra meta styp sidx uuid udta pdin".split())
@@ -184,6 +184,7 @@ def reason(error: BaseException, log: str = "") -> str:
     """What decord says went wrong, without the places in its source code."""
     if isinstance(error, decord.DECORDLimitReachedError):
         return "the decoder would have put a neighbouring frame in its place"
-    text = str(error).strip() or type(error).__name__
-    said = re.findall(r"\(-?\d+ vs\. -?\d+\)\s*:?\s*([^\n]+)", text) or re.findall(r"ERROR opening: .*, (.+)", log)
-    return re.sub(r"^\[[\d:]+\] \S+:\d+: (\[.*?\] ?)?", "", said[-1] if said else text.splitlines()[0]).strip(" .")
+    failed = re.findall(r"\(-?\d+ vs\. -?\d+\)\s*:?\s*([^\n]+)", str(error))
+    refused = re.findall(r"ERROR opening: .*, (.+)", log)
+    said = (failed or refused or [first_line(error)])[-1]
+    return re.sub(r"^\[[\d:]+\] \S+:\d+: (\[.*?\] ?)?", "", said).strip(" .")
