@@ -1,0 +1,133 @@
+"""MaxWell, and the synthetic database in its layout, as TFDS builders."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Float
+
+from ..dimensions import DIMENSIONS
+from ..errors import UserError
+from ..labels import read_scores
+from . import DATABASES, videos_below
+
+Examples = Iterator[tuple[int, dict[str, Any]]]
+
+
+class Maxwell(tfds.core.GeneratorBasedBuilder):
+    """Videos in the wild, rated in 16 dimensions.
+
+    Labels and file names are checked in `_split_generators`, from where a `UserError` reaches the caller as it is.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    url_infos = None  # none, and TFDS's own search for them imports importlib_resources, which it does not require
+    MANUAL_DOWNLOAD_INSTRUCTIONS = DATABASES["maxwell"].instructions
+    DESCRIPTION = (
+        "MaxWell (arXiv:2305.12726): 4,543 videos in the wild with mean ratings in 16 dimensions of quality; "
+        "O, A-all and T-all lie in about [1, 5], the others in [-1, 1]."
+    )
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return information(self, self.DESCRIPTION)
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
+        folder = Path(dl_manager.manual_dir)
+        files = DATABASES[self.name].label_files
+        labels = {split: read_labels(folder / table, folder / names) for split, (table, names) in files.items()}
+        paths = join([name for names, _ in labels.values() for name in names], folder)
+        return {split: self._generate_examples(names, paths, scores) for split, (names, scores) in labels.items()}
+
+    def _generate_examples(
+        self, names: list[str], paths: dict[str, str], labels: Float[np.ndarray, "videos 16"]
+    ) -> Examples:
+        return examples(names, paths, labels)
+
+
+class SyntheticMaxwell(Maxwell):
+    """Rendered scenes with computed labels, in MaxWell's layout."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = DATABASES["synthetic_maxwell"].instructions
+    DESCRIPTION = (
+        "SYNTHETIC: scenes rendered by jaxvqa with known degradations, and labels computed from these, in the layout "
+        "of MaxWell. Nobody rated them, and results on them say nothing about real videos."
+    )
+
+
+def read_labels(table: Path, list_path: Path) -> tuple[list[str], Float[np.ndarray, "videos 16"]]:
+    """File names and labels of one of MaxWell's splits, in the order of its files.
+
+    Raises:
+        UserError: as `read_scores`, or a dimension is lacking.
+    """
+    rated = read_scores(table, list_path)
+    if lacking := [dimension.code for dimension in DIMENSIONS if dimension.code not in rated.scores]:
+        raise UserError(f"{table} lacks {', '.join(lacking)}: it must have a column for each of the 16 dimensions.")
+    return rated.names, np.stack([rated.scores[dimension.code] for dimension in DIMENSIONS], axis=1)
+
+
+def join(names: list[str], folder: Path) -> dict[str, str]:
+    """The video file of each name of a list, or "" where there is none.
+
+    A name means the file at just this path in the folder, else the one whose path ends with it, else the one whose
+    path without suffix does. Failing all, its last part is looked for in the same way, if no other
+    name has the same. Nothing is guessed between two files for a name, or two names for a file.
+
+    Returns:
+        Paths relative to the folder, by name.
+
+    Raises:
+        UserError: a name stands twice in the list, or might mean several files, or two names mean the same file.
+    """
+    videos = videos_below(folder)
+    whole: dict[str, list[str]] = {}  # the ends of paths, such as a/b.mp4 and b.mp4, to those paths
+    stems: dict[str, list[str]] = {}  # the same without suffix
+    for video in videos:
+        parts = video.split(os.sep)
+        for i in range(len(parts)):
+            end = os.path.join(*parts[i:])
+            whole.setdefault(end, []).append(video)
+            stems.setdefault(os.path.splitext(end)[0], []).append(video)
+    exact = set(videos)
+    last_parts = Counter(os.path.basename(name) for name in names)
+
+    paths: dict[str, str] = {}
+    name_of: dict[str, str] = {}
+    for name in names:
+        if name in paths:
+            raise UserError(f"the labels in {folder} have two lines for {name}: remove one.")
+        last_part = os.path.basename(name)
+        keys = [name, last_part] if last_parts[last_part] == 1 else [name]
+        candidates = (ends[key] for key in keys for ends in (whole, stems) if key in ends)
+        found = [name] if name in exact else next(candidates, [])
+        if len(found) > 1:
+            raise UserError(f"{name} of the labels in {folder} might be {found[0]} or {found[1]}: remove one of these.")
+        path = paths[name] = found[0] if found else ""
+        if path and (other := name_of.setdefault(path, name)) != name:
+            raise UserError(f"{other} and {name} of the labels in {folder} both mean {path}: correct the labels.")
+    return paths
+
+
+def information(builder: tfds.core.DatasetBuilder, description: str) -> tfds.core.DatasetInfo:
+    """What a record holds; `path` is relative to the manual folder, and empty where the video is missing."""
+    features = {
+        "filename": tfds.features.Text(),
+        "path": tfds.features.Text(),
+        "labels": tfds.features.Tensor(shape=(len(DIMENSIONS),), dtype=np.float32),
+    }
+    return tfds.core.DatasetInfo(
+        builder=builder,
+        description=description,
+        features=tfds.features.FeaturesDict(features),
+        disable_shuffling=True,  # records stay in the order of the labels
+    )
+
+
+def examples(names: list[str], paths: dict[str, str], labels: Float[np.ndarray, "videos 16"]) -> Examples:
+    """The records, in the order of the labels. File names are bytes, since not all need be UTF-8."""
+    for i, (name, row) in enumerate(zip(names, labels.astype(np.float32), strict=True)):
+        yield i, {"filename": os.fsencode(name), "path": os.fsencode(paths[name]), "labels": row}
