@@ -3,6 +3,7 @@
 Source: MaxVQA (arXiv:2305.12726, table 1 and section 4); the display scale is that of the published demo.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -60,13 +61,18 @@ def default_prompts() -> list[str]:
     return [f"a X {description} photo" for description in descriptions]
 
 
-def display(raw: Float[np.ndarray, "*batch 16"]) -> Float[np.ndarray, "*batch 16"]:
-    """Puts raw scores on the published demo's display scale, `sigmoid((raw - mean) / deviation)`, in (0, 1).
+def display(
+    raw: Float[np.ndarray, "*batch 16"],
+    mean: Sequence[float] | None = None,
+    deviation: Sequence[float] | None = None,
+) -> Float[np.ndarray, "*batch 16"]:
+    """Puts raw scores on a display scale, `sigmoid((raw - mean) / deviation)`, in (0, 1).
 
-    0.5 is the demo's centre for that dimension. The demo marks its constants as unfinished and
-    they do not match the published predictions: compare videos within a dimension, not
-    dimensions with each other.
+    Weights trained here bring the mean and deviation of each dimension over their training videos, so that 0.5 is
+    the average video of those. By default they are the published demo's, 0.5 being its centre; it marks its
+    constants as unfinished, and they do not match the published predictions. Compare videos within a dimension,
+    not dimensions with each other.
     """
-    mean = np.array([d.mean for d in DIMENSIONS])
-    deviation = np.array([d.deviation for d in DIMENSIONS])
-    return 1 / (1 + np.exp((mean - raw) / deviation))
+    centre = np.array([d.mean for d in DIMENSIONS] if mean is None else mean)
+    width = np.array([d.deviation for d in DIMENSIONS] if deviation is None else deviation)
+    return 1 / (1 + np.exp((centre - raw) / width))

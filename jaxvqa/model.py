@@ -12,7 +12,7 @@ from flax import nnx
 from jaxtyping import Float
 
 from . import weights
-from .dimensions import DIMENSIONS, default_prompts, display
+from .dimensions import DIMENSIONS, display
 from .models.maxvqa import MaxVQA
 from .models.visual import encode_views
 from .prompts import ends_of_text, tokenize
@@ -30,7 +30,7 @@ class Scores:
             of the 16 dimensions, in the order of `jaxvqa.DIMENSIONS`.
         raw: the means over moments and positions: MaxVQA's own scores, in (0, 1). They are comparable
             between videos within a dimension, not between dimensions.
-        display: the same on the published demo's display scale, see `jaxvqa.display`. Both are float32.
+        display: the same on the display scale of the weights, see `jaxvqa.display`. Both are float32.
     """
 
     local: Float[np.ndarray, "64 49 16"]
@@ -53,10 +53,11 @@ class Model:
 
     Attributes:
         weights_id: names the weights; scores of different weights do not compare.
+        training: what the weights were trained on, if by this package, as in `jaxvqa.weights.Weights`.
     """
 
     def __init__(self, loaded: weights.Weights):
-        self.weights_id = loaded.id
+        self.weights_id, self.training = loaded.id, loaded.training
         tokens = tokenize(loaded.prompts)
         ends = ends_of_text(tokens)
         text, head = loaded.parts["clip_text"], loaded.parts["maxvqa"]
@@ -74,7 +75,8 @@ class Model:
         """Scores of a video whose features are at hand."""
         local = np.asarray(self.localize(features, self.text_features))
         raw = local.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-        return Scores(local, raw, display(raw).astype(np.float32))
+        scale = (self.training["display_mean"], self.training["display_deviation"]) if self.training else ()
+        return Scores(local, raw, display(raw, *scale).astype(np.float32))
 
     def score(self, path: str | os.PathLike, seed: int = 0, plan: SamplingPlan | None = None) -> Scores:
         """Decodes and scores a video file.
@@ -94,13 +96,12 @@ class Model:
 def load(directory: str | os.PathLike) -> Model:
     """Loads the model of a weights directory, made by `scripts/convert.py`.
 
-    The name "random" stands for untrained full-size weights, whose scores mean nothing.
+    The name "random" stands for untrained full-size weights, "random-small" for untrained small ones; their scores
+    mean nothing.
 
     Raises:
         WeightsError: says what is wrong with the directory and how to get one.
     """
-    if str(directory) == "random":
-        return Model(weights.random_weights(weights.SCORING_PARTS, default_prompts()))
     return Model(weights.load(directory, weights.SCORING_PARTS))
 
 

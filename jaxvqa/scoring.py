@@ -3,10 +3,10 @@
 import json
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import ml_collections
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -15,14 +15,14 @@ from .errors import UserError
 from .files import find_videos
 from .model import Model, load, video_plan, video_views
 from .results import DISPLAY, RAW, Results, Row
-from .terminal import printable, table_console
+from .terminal import printable, progress, table_console
 from .video.decode import VideoError, check_file, open_video
 from .video.sampling import check_seed
-from .weights import HOW_TO_GET, file_sha256
+from .weights import HOW_TO_GET, RANDOM, file_sha256
 
 SCALE = (
-    "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is the centre of "
-    "the published demo's display scale. Compare videos within a column, not columns; raw scores are in the files."
+    "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is {centre}. "
+    "Compare videos within a column, not columns; raw scores are in the files."
 )
 SCORES_WIDTH = sum(
     1 + len(dimension.code.ljust(3)) for dimension in DIMENSIONS
@@ -50,24 +50,16 @@ def run(config: ml_collections.ConfigDict) -> int:
             Text(printable(f"left out {len(left_out)} that are no videos by their suffix, such as {left_out[0]}")),
             soft_wrap=True,
         )
-    if config.weights == "random":
+    if config.weights in RANDOM:
         log.print("weights are random, as asked: these scores mean nothing")
     model = load(config.weights)
 
     results = Results(config.output)
     (results.folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
     rows, kept = [], 0
-    columns = (
-        TextColumn("scoring"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
     try:
-        with Progress(*columns, console=log, transient=True, disable=not log.is_terminal) as progress:
-            for path in progress.track(paths):
+        with progress("scoring", log) as bar:
+            for path in bar.track(paths):
                 row = results.rows.get((path, config.seed, model.weights_id))
                 if row and row["status"] == "ok" and row["sha256"] == content(path):
                     kept += 1
@@ -78,7 +70,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     finally:
         results.close()
 
-    print_table(rows)
+    print_table(rows, model.training)
     failed = [row for row in rows if row["status"] != "ok"]
     for row in failed:
         log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
@@ -125,7 +117,7 @@ def content(path: str) -> str | None:
         return None
 
 
-def print_table(rows: Iterable[Row]) -> None:
+def print_table(rows: Iterable[Row], training: dict[str, Any] | None) -> None:
     """Prints the scores on the display scale, a video a line, and what they mean."""
     out = table_console()
     table = Table("video", box=None, pad_edge=False, padding=(0, 1, 0, 0))
@@ -137,4 +129,14 @@ def print_table(rows: Iterable[Row]) -> None:
         table.add_row(Text(name if len(name) <= room else f"…{name[1 - room :]}", no_wrap=True), *scores)
     out.print(table)
     names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
-    out.print(Text(f"\n{names}.\n{SCALE}"))
+    centre = "the average of the videos trained on" if training else "the centre of the published demo's display scale"
+    out.print(Text(f"\n{names}.\n{SCALE.format(centre=centre)}"))
+    if training:
+        untrained = [d.code for d in DIMENSIONS if d.code not in training["dimensions"]]
+        out.print(
+            Text(
+                f"Trained on {', '.join(training['databases'])}."
+                + (" That is synthetic: rendered clips and simulated raters." if training["synthetic"] else "")
+                + (f" Never trained: {', '.join(untrained)}." if untrained else "")
+            )
+        )

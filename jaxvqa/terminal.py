@@ -1,6 +1,15 @@
-"""What a person sees on stdout."""
+"""What a person sees: tables on stdout, progress on stderr."""
 
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
 def table_console() -> Console:
@@ -9,6 +18,19 @@ def table_console() -> Console:
     if not console.is_terminal:
         console.width = 1000
     return console
+
+
+def progress(doing: str, console: Console, *columns: ProgressColumn) -> Progress:
+    """A progress bar that vanishes at its end; where no one watches there is none."""
+    standard = (
+        TextColumn(doing),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*standard, *columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ Neither can contain code.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from flax import nnx
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from .dimensions import DIMENSIONS
+from .dimensions import DIMENSIONS, default_prompts
 from .errors import UserError, first_line
 from .models.clip_resnet import CLIPResNet, ResNetConfig
 from .models.clip_text import CLIPText, TextConfig
@@ -38,6 +39,18 @@ PARTS = {
     "maxvqa": (MaxVQA, HeadConfig),
 }
 SCORING_PARTS = ("swin", "clip_visual", "clip_text", "maxvqa")
+ENCODERS = ("swin", "clip_visual")
+
+# Untrained weights that go by a name in place of a directory: sizes of their parts.
+RANDOM = {
+    "random": {part: PARTS[part][1]() for part in SCORING_PARTS},
+    "random-small": {
+        "swin": SwinConfig(width=24, depths=(2, 2, 2, 2), heads=(2, 2, 4, 8)),
+        "clip_visual": ResNetConfig(width=16, depths=(2, 2, 2, 2), heads=8, output_width=256),
+        "clip_text": TextConfig(width=128, depth=4, heads=4, output_width=256),
+        "maxvqa": HeadConfig(clip_width=256, technical_width=192, text_width=128),
+    },
+}
 
 HOW_TO_GET = (
     "convert the published checkpoints with "
@@ -58,11 +71,16 @@ class Weights:
         id: 12 hexadecimal digits that change with any number, size or prompt.
         parts: modules by name, float32.
         prompts: positive prompts of all dimensions, then the negative ones.
+        training: None, or for a `maxvqa` that this package trained: `databases`, names of what it was trained on;
+            `synthetic`, whether all of that is; `dimensions`, codes of those that had labels; `label_low` and
+            `label_high`, the labels that raw scores 0 and 1 stand for, and `display_mean` and `display_deviation`,
+            the scale of `jaxvqa.display`: 16 numbers each, labels null in dimensions without.
     """
 
     id: str
     parts: dict[str, nnx.Module]
     prompts: list[str]
+    training: dict[str, Any] | None = None
 
 
 def build(part: str, config: Any) -> nnx.Module:
@@ -70,10 +88,16 @@ def build(part: str, config: Any) -> nnx.Module:
     return PARTS[part][0](config, nnx.Rngs(0))
 
 
+@functools.cache
+def abstract(part: str, config: Any) -> tuple[nnx.GraphDef, nnx.State]:
+    """A part without numbers: its structure, and the shapes of its parameters."""
+    return nnx.split(nnx.eval_shape(lambda: build(part, config)))
+
+
 def flat_shapes(part: str, config: Any) -> dict[str, tuple[int, ...]]:
-    """Shape of every parameter of a part by its `part/path` name, without making them."""
-    abstract = nnx.state(nnx.eval_shape(lambda: build(part, config)))
-    return {parameter_name(part, path): variable.shape for path, variable in nnx.to_flat_state(abstract)}
+    """Shape of every parameter of a part by its `part/path` name."""
+    state = abstract(part, config)[1]
+    return {parameter_name(part, path): variable.shape for path, variable in nnx.to_flat_state(state)}
 
 
 def parameter_name(part: str, path: tuple) -> str:
@@ -87,6 +111,7 @@ def save(
     configs: dict[str, Any],
     prompts: list[str],
     sources: list[dict[str, Any]],
+    training: dict[str, Any] | None = None,
 ) -> str:
     """Writes a weights directory, whole or not at all, and returns its id.
 
@@ -96,6 +121,7 @@ def save(
         configs: config dataclass of each part.
         prompts: the prompts `maxvqa` goes with.
         sources: file name, size and SHA-256 of each checkpoint the tensors come from.
+        training: as in `Weights`.
 
     Raises:
         WeightsError: the directory exists, or cannot be written.
@@ -118,6 +144,8 @@ def save(
             "tensors": {"bytes": (scratch / TENSORS).stat().st_size, "sha256": file_sha256(scratch / TENSORS)},
             "sources": sources,
         }
+        if training:
+            description["training"] = training
         (scratch / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
         scratch.chmod(0o755)
         scratch.rename(directory)
@@ -138,12 +166,14 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
     """Reads and verifies a weights directory.
 
     Args:
-        directory: as written by `save`.
+        directory: as written by `save`, or "random" or "random-small" for untrained weights.
         parts: names of the parts to build; by default all that it holds.
 
     Raises:
         WeightsError: not a weights directory, of another version, incomplete, altered, or without a wanted part.
     """
+    if str(directory) in RANDOM:
+        return random_weights(str(directory), parts or SCORING_PARTS)
     directory = Path(directory)
     description = read_description(directory)
     missing = [part for part in parts or () if part not in description["parts"]]
@@ -157,12 +187,44 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
     modules = {}
     for part in description["parts"] if parts is None else parts:
         modules[part] = fill(directory, part, description["parts"][part], tensors)
-    return Weights(identity(description), modules, description["prompts"])
+    return Weights(identity(description), modules, description["prompts"], description.get("training"))
 
 
-def random_weights(parts: tuple[str, ...], prompts: list[str]) -> Weights:
-    """Full-size parts with random parameters: the scores they give mean nothing, but cost the same to compute."""
-    return Weights("random", {part: build(part, PARTS[part][1]()) for part in parts}, prompts)
+def random_weights(name: str, parts: tuple[str, ...]) -> Weights:
+    """Parts with random parameters, of full size ("random") or small ("random-small"), always the same ones.
+
+    The scores they give mean nothing; those of full size cost what published ones do.
+    """
+    generator = np.random.default_rng(0)
+    modules = {}
+    for part in parts:
+        config = RANDOM[name][part]
+        tensors = {key: initial(key, shape, generator) for key, shape in flat_shapes(part, config).items()}
+        modules[part] = assemble(part, config, tensors)
+    return Weights(name, modules, default_prompts())
+
+
+def initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """An untrained parameter: normalisation that changes nothing, no bias, normal numbers that keep variance."""
+    match name.rpartition("/")[2]:
+        case "scale" | "var":
+            return np.ones(shape, np.float32)
+        case "bias" | "mean":
+            return np.zeros(shape, np.float32)
+        case "kernel":
+            return generator.standard_normal(shape, np.float32) * np.float32(np.prod(shape[:-1]) ** -0.5)
+        case _:  # embeddings, positions, bias tables, the context vector
+            return generator.standard_normal(shape, np.float32) * np.float32(0.02)
+
+
+def encoders_id(parts: dict[str, nnx.Module]) -> str:
+    """12 hexadecimal digits that change with any size or number of the two encoders."""
+    digest = hashlib.sha256()
+    for part in ENCODERS:
+        digest.update(repr(parts[part].config).encode())
+        for name, values in tensors_of(part, parts[part]).items():
+            digest.update(name.encode() + values.tobytes())
+    return digest.hexdigest()[:12]
 
 
 def read_description(directory: Path) -> dict[str, Any]:
@@ -196,7 +258,27 @@ def read_description(directory: Path) -> dict[str, Any]:
         raise WeightsError(
             f"{directory / DESCRIPTION} names unknown parts {', '.join(sorted(unknown))}: convert again."
         )
+    if "training" in description and not sound_training(description["training"]):
+        raise WeightsError(f"{directory / DESCRIPTION} has no sound account of its training: train or copy again.")
     return description
+
+
+def sound_training(training: Any) -> bool:
+    """Whether an account of a training has the fields, and 16 numbers in each that has numbers."""
+    try:
+        numbers = [
+            np.array(training[field], float)
+            for field in ("label_low", "label_high", "display_mean", "display_deviation")
+        ]
+        facts = (training["databases"], training["synthetic"], training["dimensions"])
+    except (TypeError, KeyError, ValueError):
+        return False
+    display = np.stack(numbers[2:]) if all(x.shape == (len(DIMENSIONS),) for x in numbers) else np.array(np.nan)
+    return (
+        list(map(type, facts)) == [list, bool, list]
+        and all(isinstance(text, str) for text in facts[0] + facts[2])
+        and bool(np.isfinite(display).all() and (display[1] > 0).all())
+    )
 
 
 def read_tensors(directory: Path, description: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -221,20 +303,32 @@ def fill(directory: Path, part: str, sizes: dict[str, Any], tensors: dict[str, n
     """One part of the sizes that a description gives, with its parameters from `tensors`, as float32."""
     try:
         config = PARTS[part][1](**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
-        graph, abstract = nnx.split(nnx.eval_shape(lambda: build(part, config)))
+        shapes = flat_shapes(part, config)
     except (TypeError, ValueError, AttributeError, ArithmeticError, IndexError) as error:
         raise WeightsError(
             f"{directory / DESCRIPTION} gives sizes of {part} that do not fit ({first_line(error)}): convert again."
         ) from error
-    variables = {parameter_name(part, path): (path, variable) for path, variable in nnx.to_flat_state(abstract)}
-    shapes = {key: variable.shape for key, (_, variable) in variables.items()}
     problems = mismatches(shapes, {key: value for key, value in tensors.items() if key.startswith(part + "/")})
     if problems:
         raise WeightsError(f"{directory} does not hold the {part} it describes:\n  " + "\n  ".join(problems))
+    return assemble(part, config, tensors)
+
+
+def assemble(part: str, config: Any, tensors: dict[str, np.ndarray]) -> nnx.Module:
+    """A part of given sizes with its parameters, by name, as float32."""
+    graph, state = abstract(part, config)
     filled = [
-        (path, variable.replace(jnp.asarray(tensors[key], jnp.float32))) for key, (path, variable) in variables.items()
+        (path, variable.replace(jnp.asarray(tensors[parameter_name(part, path)], jnp.float32)))
+        for path, variable in nnx.to_flat_state(state)
     ]
     return nnx.merge(graph, nnx.from_flat_state(filled))
+
+
+def tensors_of(part: str, module: nnx.Module) -> dict[str, np.ndarray]:
+    """The parameters of a part by name: the inverse of `assemble`."""
+    return {
+        parameter_name(part, path): np.asarray(variable[...]) for path, variable in nnx.to_flat_state(nnx.state(module))
+    }
 
 
 def mismatches(shapes: dict[str, tuple[int, ...]], tensors: dict[str, np.ndarray]) -> list[str]:
@@ -252,7 +346,8 @@ def mismatches(shapes: dict[str, tuple[int, ...]], tensors: dict[str, np.ndarray
 
 def identity(description: dict[str, Any]) -> str:
     """12 hexadecimal digits for what a description speaks of, wherever it was converted from."""
-    content = {key: description[key] for key in ("version", "parts", "prompts", "tensors")}
+    keys = ("version", "parts", "prompts", "tensors", "training")
+    content = {key: description[key] for key in keys if key in description}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 

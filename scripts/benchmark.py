@@ -26,7 +26,7 @@ from jaxvqa.model import jitted, video_plan, video_views
 from jaxvqa.models.visual import encode_clips, encode_frames, encode_views
 from jaxvqa.video.decode import open_video
 from jaxvqa.video.sampling import CLIP_FRAMES, MOMENTS, SIDE
-from jaxvqa.weights import load, random_weights
+from jaxvqa.weights import load
 
 REFERENCE = {"clip": 5.5, "frame": 0.053, "video features": 29.0}  # seconds
 REFERENCE_MEMORY = 6.6  # GB, video features
@@ -61,7 +61,7 @@ def main() -> int:
         parser.error("--repeats must be 1 or more")
     try:
         encoders = ("swin", "clip_visual")
-        parts = (load(args.weights, encoders) if args.weights else random_weights(encoders, [])).parts
+        parts = load(args.weights or "random", encoders).parts
         views = {}
         if args.video:
             views["decode, views"] = lambda: video_views(video := open_video(args.video), video_plan(video, 0))
