@@ -1,0 +1,292 @@
+"""Features of videos on disk: extracted once, read back by the row.
+
+A folder holds the features of one pair of encoders and one sampling seed, in shards: `shard-P-N.npy`, a
+memory-mapped float16 array [rows, 64, 49, channels], beside `shard-P-N.jsonl`, a line for each row that is
+whole: name and SHA-256 of the video. P is the process that wrote it.
+"""
+
+import contextlib
+import errno
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import jax
+import numpy as np
+from jaxtyping import Float16, Int
+from rich.console import Console
+
+from . import weights
+from .errors import UserError, first_line
+from .model import jitted, video_plan, video_views
+from .models.visual import encode_views
+from .terminal import progress
+from .video.decode import VideoError, check_file, open_video
+from .video.views import Views
+
+VERSION = 1  # of what is sampled from a video, and how it is stored
+SHARD_ROWS = 64  # 0.7 GB at full size
+MOMENTS, POSITIONS = 64, 49
+
+Key = tuple[str, str]  # name and SHA-256 of a video: the name decides what is sampled
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of some videos, on disk.
+
+    Attributes:
+        rows: shard and number in it, for each video.
+    """
+
+    rows: list[tuple[Path, int]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, indices: Sequence[int] | Int[np.ndarray, " n"]) -> Float16[np.ndarray, "n 64 49 c"]:
+        """Copies the features of some videos into memory."""
+        # Shards are mapped for as long as this takes: what has been read stays in the system's cache while there is
+        # room, and never counts as this process's memory.
+        shards: dict[Path, np.ndarray] = {}
+        for index in indices:
+            path = self.rows[index][0]
+            if path not in shards:
+                shards[path] = np.load(path, mmap_mode="r")
+        return np.stack([shards[path][row] for path, row in (self.rows[index] for index in indices)])
+
+
+def extract(
+    paths: Sequence[str], encoders: weights.Weights, root: str | os.PathLike, seed: int, workers: int = 0
+) -> tuple[Features, dict[str, str]]:
+    """Features of video files; those that `root` has already are not computed again.
+
+    Where several processes work on one training, each extracts its share.
+
+    Args:
+        paths: video files. What is sampled depends on the file name and `seed`.
+        encoders: with the parts `swin` and `clip_visual`.
+        root: folder of all features; these go into a folder of their encoders and seed.
+        workers: processes that decode; 0, as many as there are cores.
+
+    Returns:
+        Features of the videos that could be decoded, in order, and a sentence for each other path.
+
+    Raises:
+        UserError: the folder is in use, or a shard in it is not whole.
+        OSError: it cannot be written; what was finished is kept.
+    """
+    folder = Path(root) / f"{weights.encoders_id(encoders.parts)}-seed{seed}-v{VERSION}"
+    folder.mkdir(parents=True, exist_ok=True)
+    process, processes = jax.process_index(), jax.process_count()
+    share = range(process, len(paths), processes)
+    with locked(folder, process):
+        keys, errors = find_keys([paths[i] for i in share])
+        known = read_index(folder)
+        todo = {path: key for path, key in keys.items() if key not in known}
+        if todo:
+            encode = jitted(encode_views, encoders.parts["swin"], encoders.parts["clip_visual"])
+            with decoders(workers) as pool:
+                errors |= write_features(todo, encode, folder, process, seed, pool)
+    return gather(paths, keys, errors, folder)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, process: int) -> Iterator[None]:
+    """Keeps other runs from writing to a folder; the processes of one run have a lock each."""
+    lock = filelock.FileLock(folder / f".lock-{process}")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        raise UserError(f"another run is extracting to {folder}: wait for it, or choose other features.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def decoders(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that decode; they start fresh, as JAX's threads do not survive a fork, and leave Ctrl-C to us."""
+    pool = ProcessPoolExecutor(
+        workers or len(os.sched_getaffinity(0)),
+        multiprocessing.get_context("spawn"),
+        signal.signal,
+        (signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def find_keys(paths: list[str]) -> tuple[dict[str, Key], dict[str, str]]:
+    """Key of each video file, and a sentence for each that cannot be read."""
+    keys, errors = {}, {}
+    with ThreadPoolExecutor() as pool:
+        for path, (digest, error) in zip(paths, pool.map(hash_file, paths), strict=True):
+            if error:
+                errors[path] = error
+            else:
+                keys[path] = (os.path.basename(path), digest)
+    return keys, errors
+
+
+def hash_file(path: str) -> tuple[str, str]:
+    """SHA-256 of a video file, or a sentence why there is none."""
+    try:
+        check_file(path)
+        return weights.file_sha256(path), ""
+    except VideoError as error:
+        return "", str(error)
+    except OSError as error:
+        return "", f"{path} cannot be read: {error.strerror}."
+
+
+def decode(path: str, seed: int) -> tuple[Views | None, str]:
+    """The views of a video file, or a sentence why there are none."""
+    try:
+        video = open_video(path)
+        return video_views(video, video_plan(video, seed)), ""
+    except VideoError as error:
+        return None, str(error)
+
+
+def write_features(
+    todo: dict[str, Key], encode: Callable, folder: Path, process: int, seed: int, pool: ProcessPoolExecutor
+) -> dict[str, str]:
+    """Decodes, encodes and stores videos, given as path and key, and returns a sentence for each that failed."""
+    errors = {}
+    waiting: list[tuple[str, Future]] = []
+    paths = iter(todo)
+    shards = open_shards(folder, process, len(todo))
+    with progress("extracting", Console(stderr=True)) as bar:
+        task = bar.add_task("", total=len(todo))
+        for _ in range(len(todo)):
+            # Views of a video take 28 MB: two ahead for each worker keep them busy without filling memory.
+            while len(waiting) < 2 * pool._max_workers and (path := next(paths, None)):
+                waiting.append((path, pool.submit(decode, path, seed)))
+            path, future = waiting.pop(0)
+            try:
+                views, error = future.result()
+            except BrokenProcessPool:
+                names = ", ".join([path, *(other for other, _ in waiting)])
+                raise UserError(
+                    f"a decoding process died, by memory or a crash, at one of {names}: take the culprit out; "
+                    "what was finished is kept."
+                ) from None
+            if views is None:
+                errors[path] = error
+            else:
+                features = np.asarray(encode(views.technical, views.aesthetic)).astype(np.float16)
+                if not np.isfinite(features).all():
+                    errors[path] = f"{path} has features beyond float16: are the weights sound?"
+                else:
+                    store(next(shards), todo[path], features)
+            bar.advance(task)
+    return errors
+
+
+def open_shards(folder: Path, process: int, videos: int) -> Iterator[tuple[Path, int, int]]:
+    """Free rows for a number of videos, in shards of this process: shard, row, and rows that a new shard is to have."""
+    number = 0
+    while videos > 0:
+        path = folder / f"shard-{process}-{number}.npy"
+        used = len(read_lines(path.with_suffix(".jsonl")))
+        rows = len(np.load(path, mmap_mode="r")) if path.exists() else min(videos, SHARD_ROWS)
+        for row in range(used, rows):
+            yield path, row, rows
+            videos -= 1
+        number += 1
+
+
+def store(place: tuple[Path, int, int], key: Key, features: Float16[np.ndarray, "64 49 c"]) -> None:
+    """Writes one row, and then the line that says so."""
+    path, row, rows = place
+    if not path.exists():
+        create(path, (rows, *features.shape))
+    shard = np.load(path, mmap_mode="r+")
+    shard[row] = features
+    shard.flush()
+    line = json.dumps({"name": key[0], "sha256": key[1]}) + "\n"
+    index = path.with_suffix(".jsonl")
+    with index.open("ab") as file:
+        file.truncate(sum(map(len, read_lines(index))))  # what a killed run left of a line
+        file.write(line.encode("utf-8", "surrogateescape"))
+
+
+def create(path: Path, shape: tuple[int, ...]) -> None:
+    """Makes a shard with all its space on disk: a mapped file that runs out of it would kill the process.
+
+    Raises:
+        OSError: no space for it; nothing is left of it then.
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)), "fortran_order": False, "shape": shape}
+    scratch = path.with_suffix(".tmp")
+    try:
+        with scratch.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            size = file.tell() + 2 * int(np.prod(shape))
+            file.flush()
+            os.posix_fallocate(file.fileno(), 0, size)
+        scratch.rename(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        if error.errno == errno.ENOSPC:
+            reason = f"no space on the disk for {size / 1e9:.1f} GB of features of {shape[0]} videos"
+            raise OSError(error.errno, reason, str(path)) from error
+        raise
+
+
+def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:
+    """Where the features of each video are.
+
+    Raises:
+        UserError: a shard is not what its index says.
+    """
+    found = {}
+    for index in sorted(folder.glob("shard-*.jsonl")):
+        path = index.with_suffix(".npy")
+        remedy = f"remove it and {index.name}, and their videos are extracted again"
+        lines = read_lines(index)
+        try:
+            rows = len(np.load(path, mmap_mode="r"))
+            keys = [json.loads(line) for line in lines]
+            found |= {(key["name"], key["sha256"]): (path, row) for row, key in enumerate(keys)}
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is cut short or not whole ({first_line(error)}): {remedy}.") from error
+        if rows < len(lines):
+            raise UserError(f"{path} has {rows} rows, not the {len(lines)} of its index: {remedy}.")
+    return found
+
+
+def read_lines(index: Path) -> list[bytes]:
+    """The whole lines of an index; of one that a killed run left unfinished, nothing."""
+    if not index.exists():
+        return []
+    return [line for line in index.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def gather(
+    paths: Sequence[str], keys: dict[str, Key], errors: dict[str, str], folder: Path
+) -> tuple[Features, dict[str, str]]:
+    """Features of all paths, and all errors, from what each process knows of its share."""
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        known = json.dumps([keys, errors]).encode()
+        length = int(multihost_utils.process_allgather(np.array(len(known))).max())
+        everyone = multihost_utils.process_allgather(np.frombuffer(known.ljust(length), np.uint8))
+        for row in everyone:
+            other_keys, other_errors = json.loads(row.tobytes())
+            keys |= {path: tuple(key) for path, key in other_keys.items()}
+            errors |= other_errors
+    index = read_index(folder)
+    return Features([index[keys[path]] for path in paths if path not in errors]), errors
