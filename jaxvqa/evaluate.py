@@ -2,6 +2,7 @@
 
 import csv
 import json
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from rich.table import Table
 from rich.text import Text
-from scipy.optimize import curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.special import expit
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
@@ -40,9 +41,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         raise UserError("nothing to evaluate: add --config.predictions=CSV and --config.labels=CSV.")
     predictions, labels = read_scores(config.predictions), read_scores(config.labels, config.label_names)
     results = evaluate(predictions, labels, config.resamples, config.seed)
-    folder = Path(config.output)
-    folder.mkdir(parents=True, exist_ok=True)
-    write(folder, results)
+    write(Path(config.output), results)
     print_table(results, len(labels.names), config.resamples)
     return 0
 
@@ -107,7 +106,8 @@ def fitted(predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"]
 
     start = (labels.min(), labels.max(), predictions.mean(), predictions.std())
     try:
-        parameters, _ = curve_fit(logistic, predictions, labels, start, maxfev=10_000)
+        with warnings.catch_warnings(action="ignore", category=OptimizeWarning):  # of the fit's own uncertainty
+            parameters, _ = curve_fit(logistic, predictions, labels, start, maxfev=10_000)
     except RuntimeError:
         return np.polyval(np.polyfit(predictions, labels, 1), predictions)
     return logistic(predictions, *parameters)
@@ -115,6 +115,7 @@ def fitted(predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"]
 
 def write(folder: Path, results: dict[str, Agreement]) -> None:
     """Writes `evaluation.csv` and `evaluation.json`: every metric with the ends of its interval."""
+    folder.mkdir(parents=True, exist_ok=True)
     table = {
         code: {
             key: float(value)
@@ -130,9 +131,11 @@ def write(folder: Path, results: dict[str, Agreement]) -> None:
         writer.writerows({"dimension": code, **row} for code, row in table.items())
 
 
-def print_table(results: dict[str, Agreement], videos: int, resamples: int) -> None:
-    """Prints a line for each dimension."""
+def print_table(results: dict[str, Agreement], videos: int, resamples: int, title: str = "") -> None:
+    """Prints a line for each dimension, under a title if there is one."""
     out = table_console()
+    if title:
+        out.print(Text(f"{title}\n"))
     names = {dimension.code: dimension.name for dimension in DIMENSIONS}
     table = Table("", "dimension", box=None, pad_edge=False)
     for metric in METRICS:

@@ -1,6 +1,7 @@
 """Tables of scores by file name and dimension, from people or from a model."""
 
 import csv
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from scipy.stats import spearmanr
 
 from .dimensions import DIMENSIONS
 from .errors import UserError
+from .results import replace
 
 NAME_COLUMNS = ("filename", "path")
 
@@ -111,3 +113,13 @@ def read_list(path: Path, table: Path, scores: dict[str, np.ndarray]) -> list[st
             f"{path} and {table} rank the videos differently by overall score: they do not belong together."
         )
     return [line[0].strip() for line in lines]
+
+
+def write_scores(path: str | os.PathLike, table: ScoreTable) -> None:
+    """Writes a table as a CSV that `read_scores` reads: `filename`, and a column for each dimension by its code."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["filename", *table.scores])
+    rows = zip(table.names, *table.scores.values(), strict=True)
+    writer.writerows([name, *(f"{score:.9f}" for score in scores)] for name, *scores in rows)
+    replace(Path(path), file.getvalue())

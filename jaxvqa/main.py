@@ -15,7 +15,6 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
-from . import evaluate, scoring
 from .errors import UserError
 
 
@@ -66,14 +65,28 @@ def read_config(argv: list[str]) -> ml_collections.ConfigDict:
 
 
 def run(config: ml_collections.ConfigDict) -> int:
-    """Runs the task that a config is for and returns the exit code."""
+    """Runs the task that a config is for and returns the exit code.
+
+    What a task needs is imported with it: scoring waits for nothing that only training needs.
+    """
     match config.task:
         case "score":
-            return scoring.run(config)
+            from .scoring import run as task
         case "evaluate":
-            return evaluate.run(config)
+            from .evaluate import run as task
+        case "train":
+            from .train.task import run as task
+        case "ablate":
+            from .train.protocols import ablate as task
+        case "cross":
+            from .train.protocols import cross as task
+        case "synthesize":
+            from .datasets.synthetic import run as task
         case other:
-            raise UserError(f"config.task is {other!r}, but must be 'score' or 'evaluate'.")
+            raise UserError(
+                f"config.task is {other!r}, but must be score, evaluate, train, ablate, cross or synthesize."
+            )
+    return task(config)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Recomputes golden arrays of the published implementation with converted weights, and compares.
 
 A golden folder holds, for one set of weights: `text.npz`, `clip_visual.npz`, `swin_TxHxW.npz`,
-`fastvqa_head.npz`, `video_NAME.npz` and `frame_sampler.json`. Arrays are channels-last.
+`fastvqa_head.npz`, `video_NAME.npz` and `frame_sampler.json`. Arrays are channels-last. What it holds of training is
+compared in `jaxvqa.train.parity`.
 """
 
 import json
@@ -68,8 +69,15 @@ class Comparison(NamedTuple):
         return self.difference == 0 if self.limit == EXACT else self.relative <= self.limit
 
 
-def compare_folder(folder: Path, weights: Weights, videos: Path | None) -> Iterator[tuple[str, Comparison | str]]:
+def compare_folder(
+    folder: Path, weights: Weights, videos: Path | None, deep: Weights | None = None
+) -> Iterator[tuple[str, Comparison | str]]:
     """Compares every file of a golden folder.
+
+    Args:
+        weights: those that the golden numbers are of.
+        videos: folder of the videos that `video_NAME.npz` are of.
+        deep: the same with the deep fusion MLP, for the training runs that start from it.
 
     Yields:
         File name, and a comparison for each of its arrays, or a sentence why there is none.
@@ -86,12 +94,16 @@ def compare_folder(folder: Path, weights: Weights, videos: Path | None) -> Itera
         r"fastvqa_head\.npz": compare_fastvqa_head,
         r"frame_sampler\.json": compare_frame_sampler,
     }
+    from .train import parity as training  # which rests on what is defined here
+
+    compared |= {r"losses\.npz": training.compare_losses, r"schedule\.npz": training.compare_schedule}
+    compared[r"train_(?!data).*\.npz"] = partial(training.compare_training, shallow=weights, deep=deep)
     model = Model(weights)
     compared[r"video_.*\.npz"] = partial(compare_video, model=model, videos=videos)
     for path in sorted(folder.iterdir()):
         functions = [function for pattern, function in compared.items() if re.fullmatch(pattern, path.name)]
         if not functions:
-            yield path.name, "not compared: no part of scoring"
+            yield path.name, "not compared: holds no outputs"
         elif path.name.startswith("video_") and videos is None:
             yield path.name, "not compared: no folder of videos given"
         else:

@@ -1,0 +1,41 @@
+"""Trains the five recipes of MaxVQA and its follow-up on one database, with several seeds, and prints a table.
+
+    python -m jaxvqa.main --config configs/ablation.py
+
+Each recipe adds to the one before: PLCC loss on one chunk; all chunks; cosine restarts; the deep fusion MLP; Huber
+loss. By default on the synthetic database with small untrained encoders, in chunks of a quarter of it as MaxWell's
+are; for MaxWell itself add --config.data.train=maxwell:train --config.data.validation=maxwell:validation
+--config.weights=DIR --config.train.chunk=912.
+"""
+
+import ml_collections
+
+from jaxvqa.train.config import training_config
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = training_config()
+    config.task = "ablate"
+    config.output = "runs/ablation"
+    config.data.train = "synthetic_maxwell:train"
+    config.data.validation = "synthetic_maxwell:validation"
+    config.weights = "random-small"
+    config.train.chunk = 48
+    config.train.ema = 0.95
+    config.seeds = 3  # trainings of each recipe
+    config.recipes = [  # name, and what it changes beside the changes of those before
+        (
+            "baseline",
+            {
+                "train": {"chunks": 1},
+                "optimizer": {"schedule": {"kind": "constant"}},
+                "model": {"depth": 2},
+                "loss": {"huber": 0.0},
+            },
+        ),
+        ("+ chunkwise", {"train": {"chunks": 0}}),
+        ("+ cosine restarts", {"optimizer": {"schedule": {"kind": "cosine"}}}),
+        ("+ deep MLP", {"model": {"depth": 4}}),
+        ("+ Huber loss", {"loss": {"huber": 1.0}}),
+    ]
+    return config

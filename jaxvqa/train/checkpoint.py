@@ -1,0 +1,64 @@
+"""The state of a training on disk, through Orbax: after a kill at any moment, the last whole epoch is there."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from ..errors import UserError, first_line
+
+
+@contextlib.contextmanager
+def open_checkpoints(folder: str | os.PathLike) -> Iterator[ocp.CheckpointManager]:
+    """The checkpoints of a training, by epoch; what is still being written is finished before this is left."""
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True)
+    with ocp.CheckpointManager(Path(folder).absolute(), options=options) as manager:
+        yield manager
+
+
+def save(manager: ocp.CheckpointManager, epoch: int, arrays: Any, record: dict[str, Any]) -> None:
+    """Writes what training stands at after an epoch, in the background.
+
+    Args:
+        epoch: number of epochs done.
+        arrays: any tree of arrays.
+        record: what JSON can hold.
+    """
+    manager.save(
+        epoch, args=ocp.args.Composite(arrays=ocp.args.StandardSave(named(arrays)), record=ocp.args.JsonSave(record))
+    )
+
+
+def restore(manager: ocp.CheckpointManager, arrays: Any) -> tuple[Any, dict[str, Any]] | None:
+    """The arrays, in the shape of `arrays`, and record of the last epoch; None if there is none.
+
+    Raises:
+        UserError: the checkpoint is not whole, or of another model.
+    """
+    epoch = manager.latest_step()
+    if epoch is None:
+        return None
+    template = named(arrays)
+    items = ocp.args.Composite(arrays=ocp.args.StandardRestore(template), record=ocp.args.JsonRestore())
+    try:
+        restored = manager.restore(epoch, args=items)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"checkpoint {manager.directory / str(epoch)} cannot be read ({first_line(error)}): remove that folder, "
+            "and training goes on from the one before."
+        ) from error
+    leaves = [np.asarray(restored.arrays[name]) for name in template]
+    return jax.tree.unflatten(jax.tree.structure(arrays), leaves), restored.record
+
+
+def named(tree: Any) -> dict[str, np.ndarray]:
+    """The leaves of a tree by their path in it."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}

@@ -1,0 +1,73 @@
+"""The order in which videos are trained on: chunk after chunk, each for some epochs, shuffled within.
+
+A chunk is what fits into the memory of a machine; what does not is on disk. Source: REFERENCE section "chunkwise",
+the follow-up of MaxVQA (arXiv:2305.12726).
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from jaxtyping import Float16, Int
+
+from ..errors import UserError
+from ..features import Features
+
+AHEAD = 2  # batches that are read while another trains
+
+
+def make_chunks(videos: int, size: int, batch: int, limit: int, seed: int | None) -> list[Int[np.ndarray, " chunk"]]:
+    """Cuts videos into chunks.
+
+    Args:
+        size: videos of a chunk; the last one may have less.
+        batch: videos of a batch.
+        limit: takes only the first so many chunks; 0, all.
+        seed: shuffles the videos before; None leaves them in order.
+
+    Raises:
+        UserError: a chunk is smaller than a batch.
+    """
+    order = np.arange(videos) if seed is None else np.random.default_rng([seed, videos]).permutation(videos)
+    chunks = [order[i : i + size] for i in range(0, videos, size)][: limit or None]
+    if not chunks or len(chunks[-1]) < batch:
+        raise UserError(
+            f"{videos} training videos in chunks of {size} leave a chunk of {len(chunks[-1]) if chunks else 0}, less "
+            f"than a batch of {batch}: choose another config.train.chunk or config.train.batch."
+        )
+    return chunks
+
+
+def chunk_of_epoch(chunks: int, epochs_per_chunk: int, passes: int) -> list[int]:
+    """The number of the chunk that each epoch trains on."""
+    return [chunk for _ in range(passes) for chunk in range(chunks) for _ in range(epochs_per_chunk)]
+
+
+def epoch_batches(
+    chunk: Int[np.ndarray, " chunk"], batch: int, seed: int, epoch: int
+) -> Int[np.ndarray, "steps batch"]:
+    """Shuffled batches of a chunk; videos that fill no batch are left out, other ones each epoch."""
+    order = np.random.default_rng([seed, epoch, 1]).permutation(chunk)
+    steps = len(order) // batch
+    return order[: steps * batch].reshape(steps, batch)
+
+
+def read_ahead(
+    features: Features, batches: Iterable[Int[np.ndarray, " batch"]]
+) -> Iterator[Float16[np.ndarray, "batch 64 49 c"]]:
+    """Reads the features of batches from disk, in a thread, some batches before they are asked for."""
+    with ThreadPoolExecutor(1) as pool:
+        reading: deque = deque()
+        for indices in batches:
+            reading.append(pool.submit(features.read, indices))
+            if len(reading) > AHEAD:
+                yield reading.popleft().result()
+        while reading:
+            yield reading.popleft().result()
+
+
+def warm(features: Features, chunk: Int[np.ndarray, " chunk"]) -> None:
+    """Reads a chunk once, so that the system has it in its cache, as far as there is room."""
+    for index in chunk:
+        features.read([index])

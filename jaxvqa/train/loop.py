@@ -1,0 +1,185 @@
+"""The chunkwise training loop: epoch after epoch, evaluated and saved after each.
+
+Source: MaxVQA (arXiv:2305.12726, section 4.3) and its follow-up's chunkwise training.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from flax import nnx
+from jaxtyping import Float
+from scipy.stats import spearmanr
+
+from .. import weights
+from ..dimensions import DIMENSIONS
+from ..errors import UserError
+from ..features import Features
+from ..models.maxvqa import MaxVQA
+from ..prompts import ends_of_text, tokenize
+from . import checkpoint
+from .chunks import chunk_of_epoch, epoch_batches, make_chunks, read_ahead, warm
+from .monitor import Monitor
+from .optimizer import learning_rates, make_optimizer
+from .step import Batch, Frozen, Recipe, State, TrainStep, first_copy, replicate, share, start
+
+
+@dataclass(frozen=True, eq=False)
+class Rated:
+    """Features of videos, and what people said of them.
+
+    Attributes:
+        targets: labels on the scale of scores, NaN in dimensions without.
+    """
+
+    features: Features
+    targets: Float[np.ndarray, "n 16"]
+
+
+class Trained(NamedTuple):
+    """The best epoch of a training: its averaged parameters as a head, and the history of all epochs."""
+
+    head: MaxVQA
+    epoch: int
+    history: list[dict[str, Any]]
+
+
+class Trainer:
+    """A head in training on all devices, and the text transformer it works with."""
+
+    def __init__(
+        self, config: ml_collections.ConfigDict, encoders: weights.Weights, head: MaxVQA, dimensions: list[int]
+    ):
+        text = encoders.parts["clip_text"]
+        tokens = tokenize(encoders.prompts)
+        ends = ends_of_text(tokens)
+        embeddings = text.embedding(jnp.asarray(tokens[:, : ends.max() + 1]))
+        self.config, self.encoders, self.head, self.dimensions = config, encoders, head, dimensions
+        self.batch = config.train.batch
+        self.optimizer = make_optimizer(config.optimizer.weight_decay)
+        recipe = Recipe(**config.loss, dropout=config.train.dropout, ema=config.train.ema)
+        self.step = TrainStep(head, text, recipe, self.optimizer, dimensions)
+        self.frozen = replicate(Frozen(nnx.state(text), embeddings, jnp.asarray(ends)))
+
+    def predict(self, params: Any, features: Features) -> Float[np.ndarray, "n 16"]:
+        """Scores of videos by parameters as `first_copy` gives them, float32."""
+        params = replicate(params)
+        text_features = self.step.text_features(params, self.frozen)
+        # The last batch is filled up with copies of its last video, whose scores are cut off again.
+        count = -(-len(features) // self.batch) * self.batch
+        batches = np.minimum(np.arange(count), len(features) - 1).reshape(-1, self.batch)
+        scores = [
+            np.asarray(self.step.predict(params, text_features, share(rows)))
+            for rows in read_ahead(features, map(own, batches))
+        ]
+        return np.concatenate(scores)[: len(features)]
+
+
+def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor, folder: str) -> Trained:
+    """Trains a head, and goes on where an earlier run with the same settings stopped.
+
+    The learning rate is constant within an epoch. After each, the moving average of the parameters is evaluated;
+    that of the epoch with the largest sum of PLCCs over dimensions is kept.
+
+    Raises:
+        UserError: chunks or batches that do not fit, checkpoints of other settings, or numbers that are no more.
+    """
+    config, c = trainer.config, trainer.config.train
+    if c.batch % jax.device_count():
+        raise UserError(
+            f"config.train.batch is {c.batch}, which {jax.device_count()} devices cannot share equally: "
+            "choose a multiple."
+        )
+    chunks = make_chunks(len(training.features), c.chunk, c.batch, c.chunks, config.seed if c.shuffle else None)
+    plan = chunk_of_epoch(len(chunks), c.epochs_per_chunk, c.passes)
+    rates = learning_rates(**config.optimizer.schedule, epochs=len(plan))
+    batches = [epoch_batches(chunks[chunk], c.batch, config.seed, epoch) for epoch, chunk in enumerate(plan)]
+
+    state = start(trainer.head, trainer.optimizer)
+    best = state.params
+    record: dict[str, Any] = {"config": comparable(config), "best_epoch": 0, "history": []}
+    key = jax.random.key(config.seed)
+    with checkpoint.open_checkpoints(folder) as manager, ThreadPoolExecutor(1) as warmer:
+        if earlier := checkpoint.restore(manager, (state, best)):
+            (state, best), record = earlier
+            check_same(record["config"], comparable(config), folder)
+        history = record["history"]
+        monitor.resume(history, len(plan), sum(len(rows) for rows in batches[len(history) :]))
+        state = replicate(state)
+        reader = read_ahead(training.features, (own(rows) for epoch in batches[len(history) :] for rows in epoch))
+        for epoch in range(len(history), len(plan)):
+            if epoch + 1 < len(plan) and plan[epoch + 1] != plan[epoch]:
+                warmer.submit(warm, training.features, chunks[plan[epoch + 1]])
+            began, terms = time.perf_counter(), []
+            rate = float(rates(epoch))
+            for indices in batches[epoch]:
+                batch = Batch(share(next(reader)), share(own(training.targets[indices]).astype(np.float32)))
+                state, losses = trainer.step.update(state, trainer.frozen, batch, rate, key)
+                terms.append(losses)
+                monitor.step()
+            means = {name: float(np.mean([losses[name] for losses in terms])) for name in terms[0]}
+            seconds = (time.perf_counter() - began) / len(terms)
+            copy: State = first_copy(state)
+            predictions = trainer.predict(copy.ema, validation.features)
+            if not (np.isfinite(predictions).all() and np.isfinite(list(means.values())).all()):
+                raise UserError(
+                    f"epoch {epoch + 1} came to numbers that are not finite: lower config.optimizer.schedule.peak."
+                )
+            row = {
+                "epoch": epoch + 1,
+                "chunk": plan[epoch] + 1,
+                "rate": rate,
+                **means,
+                "step_seconds": seconds,
+                **agreement(predictions, validation.targets, trainer.dimensions),
+            }
+            history.append(row)
+            if row["plcc_mean"] >= max(earlier["plcc_mean"] for earlier in history):
+                best, record["best_epoch"] = copy.ema, epoch + 1
+            checkpoint.save(manager, epoch + 1, (copy, best), record)
+            monitor.epoch(history)
+    nnx.update(trainer.head, jax.tree.map(jnp.asarray, best))
+    return Trained(trainer.head, record["best_epoch"], history)
+
+
+def own(batch: np.ndarray) -> np.ndarray:
+    """The part of a batch that this process works on."""
+    return np.split(batch, jax.process_count())[jax.process_index()]
+
+
+def agreement(
+    predictions: Float[np.ndarray, "n 16"], targets: Float[np.ndarray, "n 16"], dimensions: list[int]
+) -> dict[str, float]:
+    """PLCC of each dimension, and the means of PLCC and SRCC; 0 where all predictions are the same."""
+    row = {}
+    for name, correlate in (("plcc", lambda p, t: np.corrcoef(p, t)[0, 1]), ("srcc", lambda p, t: spearmanr(p, t)[0])):
+        values = {
+            DIMENSIONS[i].code: float(correlate(predictions[:, i], targets[:, i])) if np.ptp(predictions[:, i]) else 0.0
+            for i in dimensions
+        }
+        row[f"{name}_mean"] = float(np.mean(list(values.values())))
+        if name == "plcc":
+            row |= {f"plcc_{code}": value for code, value in values.items()}
+    return row
+
+
+def comparable(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """The settings that decide what a training comes to."""
+    names = ("seed", "data", "weights", "warm_start", "model", "train", "loss", "optimizer")
+    settings = config.to_dict()
+    return {name: settings[name] for name in names}
+
+
+def check_same(earlier: dict[str, Any], now: dict[str, Any], folder: str) -> None:
+    """Raises a UserError if a training with other settings stands in the folder."""
+    other = [name for name in now if earlier.get(name) != now[name]]
+    if other:
+        raise UserError(
+            f"{folder} holds a training with other settings of {', '.join(other)}: choose another config.output, "
+            "or the settings in its config.json."
+        )

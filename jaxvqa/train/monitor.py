@@ -1,0 +1,113 @@
+"""What a training tells while it runs: progress, a line an epoch, a CSV, TensorBoard events, learning curves."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from tensorboardX import SummaryWriter
+
+from ..results import replace
+from ..terminal import progress
+
+Row = dict[str, Any]
+
+
+class Monitor:
+    """Writes `history.csv`, TensorBoard events and `curves.png` into a folder, and tells stderr.
+
+    Only the first of several processes has one that does anything (`quiet` is for the others).
+    """
+
+    def __init__(self, folder: Path, title: str, quiet: bool = False):
+        self.folder, self.title, self.quiet = folder, title, quiet
+        self.log = Console(stderr=True, quiet=quiet)
+        self.bar: Progress | None = None
+        self.epochs = 0
+
+    def resume(self, history: Sequence[Row], epochs: int, steps: int) -> None:
+        """Begins with what earlier runs did, `steps` steps before the end."""
+        self.epochs = epochs
+        if self.quiet:
+            return
+        if history and len(history) < epochs:
+            self.log.print(f"{self.title}: going on after epoch {len(history)} of {epochs}", highlight=False)
+        # Events after the last checkpoint are of epochs that are done again.
+        self.events = SummaryWriter(str(self.folder / "tensorboard"), purge_step=len(history) + 1)
+        self.bar = progress(f"training {self.title}, step", self.log)
+        self.task = self.bar.add_task("", total=steps)
+        self.bar.start()
+
+    def step(self) -> None:
+        """Counts a step."""
+        if self.bar:
+            self.bar.advance(self.task)
+
+    def epoch(self, history: Sequence[Row]) -> None:
+        """Tells of the last epoch of a history."""
+        if self.quiet:
+            return
+        row = history[-1]
+        self.log.print(
+            f"{self.title}: epoch {row['epoch']}/{self.epochs}, chunk {row['chunk']}, rate {row['rate']:.1e}, "
+            f"loss {row['loss']:.3f}, validation PLCC {row['plcc_mean']:.3f}, SRCC {row['srcc_mean']:.3f}, "
+            f"{row['step_seconds']:.2f} s a step",
+            highlight=False,
+            soft_wrap=True,
+        )
+        for name, value in row.items():
+            self.events.add_scalar(name, value, row["epoch"])
+        write_history(self.folder / "history.csv", history)
+
+    def close(self, history: Sequence[Row] = ()) -> None:
+        """Ends the progress bar, and draws the curves of a history, if there is one."""
+        if self.bar:
+            self.bar.stop()
+            self.events.close()
+        if history and not self.quiet:
+            write_history(self.folder / "history.csv", history)
+            plot_curves(self.folder / "curves.png", {self.title: [history]})
+
+
+def write_history(path: Path, history: Sequence[Row]) -> None:
+    """A line for each epoch, as CSV."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, history[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    replace(path, file.getvalue())
+
+
+def plot_curves(path: Path, runs: Mapping[str, Sequence[Sequence[Row]]]) -> None:
+    """Draws loss, validation correlations and learning rate by epoch, as PNG.
+
+    Args:
+        runs: for each name the histories of one or more seeds, drawn as their mean and range.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    panels = [
+        ("loss", "loss", "training loss"),
+        ("plcc_mean", "PLCC", "validation PLCC, mean of dimensions"),
+        ("srcc_mean", "SRCC", "validation SRCC, mean of dimensions"),
+        ("rate", "rate", "learning rate"),
+    ]
+    for axes, (column, label, title) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        for name, histories in runs.items():
+            length = min(map(len, histories))
+            values = np.array([[row[column] for row in history[:length]] for history in histories])
+            epochs = np.arange(1, length + 1)
+            axes.plot(epochs, values.mean(axis=0), label=name, marker="." if length < 3 else None)
+            if len(histories) > 1:
+                axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), alpha=0.2)
+        axes.set(title=title, xlabel="epoch", ylabel=label)
+        axes.title.set_fontsize(9)
+        axes.grid(alpha=0.3)
+        if column == "loss":
+            axes.legend(fontsize=8)
+    figure.savefig(path, dpi=130)

@@ -1,0 +1,175 @@
+"""One training step on all devices: scores, losses over the whole batch, gradients, AdamW, moving average.
+
+Source: MaxVQA (arXiv:2305.12726, sections 4.2 and 4.3).
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jaxtyping import Array, Float, Int, Key
+
+from ..models.clip_text import CLIPText
+from ..models.maxvqa import MaxVQA
+from ..models.swin3d import at_once
+from .losses import decorrelation_loss, huber_loss, plcc_loss, rank_loss
+
+AXIS = "batch"  # of pmap
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the loss is made of, and how parameters follow it.
+
+    Attributes:
+        plcc, huber, rank: weights of the losses that are summed over dimensions.
+        decorrelation: weight of the term that pushes dimensions apart.
+        huber_delta: where Huber's loss becomes linear, on the (0, 1) scale of scores.
+        dropout: whether half of the activations are dropped in training.
+        ema: decay of the moving average of parameters, a step.
+    """
+
+    plcc: float = 1.0
+    huber: float = 0.0
+    huber_delta: float = 1.0
+    rank: float = 0.0
+    decorrelation: float = 0.0
+    dropout: bool = True
+    ema: float = 0.999
+
+
+class State(NamedTuple):
+    """All that a step changes. `params` and `ema` are states of MaxVQA's head: context vector and fusion MLP."""
+
+    step: Int[Array, ""]
+    params: Any
+    ema: Any
+    optimizer: Any
+
+
+class Frozen(NamedTuple):
+    """What the text features are made of besides the context vector: state of the text transformer, prompts."""
+
+    text: Any
+    embeddings: Float[Array, "prompts length width"]
+    ends: Int[Array, " prompts"]
+
+
+class Batch(NamedTuple):
+    """One device's share of a batch: features as stored (float16), targets on the scale of scores."""
+
+    features: Float[Array, "local *positions c"]
+    targets: Float[Array, "local dimensions"]
+
+
+class TrainStep:
+    """Compiled functions of one head and text transformer; the arrays they work on are arguments.
+
+    Attributes:
+        update: (state, frozen, batch, rate, key) to (state, loss terms), on all devices. `state` is donated.
+        predict: (params, text features, features) to scores of the whole batch, without dropout.
+        text_features: (params, frozen) to the features of the prompts.
+    """
+
+    def __init__(
+        self,
+        head: MaxVQA,
+        text: CLIPText,
+        recipe: Recipe,
+        optimizer: optax.GradientTransformation,
+        dimensions: tuple[int, ...],
+    ):
+        self.head_graph, self.text_graph = nnx.graphdef(head), nnx.graphdef(text)
+        self.recipe, self.optimizer, self.dimensions = recipe, optimizer, np.array(dimensions)
+        self.update = jax.pmap(self._update, AXIS, in_axes=(0, 0, 0, None, None), out_axes=(0, None), donate_argnums=0)
+        self.predict = jax.pmap(self._predict, AXIS, out_axes=None)
+        self.text_features = jax.pmap(self._text_features, AXIS)
+
+    def loss(
+        self, params: Any, frozen: Frozen, batch: Batch, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+        """The loss of the whole batch, its weighted sum and its terms, from one device's share of it.
+
+        The losses are statistics of the batch, so predictions are gathered before them: averages of losses of
+        shares would be something else.
+        """
+        text_features = self._text_features(params, frozen)
+        scores = self._scores(params, text_features, batch.features, key)
+        scores, targets = jax.lax.all_gather((scores, batch.targets), AXIS, tiled=True)
+        scores, targets = scores[:, self.dimensions], targets[:, self.dimensions]
+        r = self.recipe
+        weighted = {
+            "plcc": (r.plcc, lambda: plcc_loss(scores, targets).sum()),
+            "huber": (r.huber, lambda: huber_loss(scores, targets, r.huber_delta).sum()),
+            "rank": (r.rank, lambda: rank_loss(scores, targets).sum()),
+            "decorrelation": (r.decorrelation, lambda: decorrelation_loss(scores)),
+        }
+        terms = {name: term() for name, (weight, term) in weighted.items() if weight}
+        total = sum(weighted[name][0] * term for name, term in terms.items())
+        return total, {"loss": total, **terms}
+
+    def gradients(self, params: Any, frozen: Frozen, batch: Batch, key: Key[Array, ""] | None) -> tuple[Any, dict]:
+        """Gradients of the loss, the same on all devices, and its terms."""
+        gradients, terms = jax.grad(self.loss, has_aux=True)(params, frozen, batch, key)
+        # Every device differentiates the whole loss, so that a share's gradient comes once from each: average.
+        return jax.lax.pmean(gradients, AXIS), terms
+
+    def _update(self, state, frozen, batch, rate, key):
+        key = jax.random.fold_in(key, state.step) if self.recipe.dropout else None
+        gradients, terms = self.gradients(state.params, frozen, batch, key)
+        optimizer_state = state.optimizer._replace(hyperparams=state.optimizer.hyperparams | {"learning_rate": rate})
+        updates, optimizer_state = self.optimizer.update(gradients, optimizer_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        ema = optax.incremental_update(params, state.ema, 1 - self.recipe.ema)
+        return State(state.step + 1, params, ema, optimizer_state), terms
+
+    def _predict(self, params, text_features, features):
+        return jax.lax.all_gather(self._scores(params, text_features, features, None), AXIS, tiled=True)
+
+    def _text_features(self, params, frozen):
+        head, text = nnx.merge(self.head_graph, params), nnx.merge(self.text_graph, frozen.text)
+        with jax.default_matmul_precision("float32"):
+            return head.text_features(text, frozen.embeddings, frozen.ends)
+
+    def _scores(self, params, text_features, features, key):
+        head = nnx.merge(self.head_graph, params)
+        # A video's dropout follows from its number in the batch, however that is spread over devices.
+        numbers = jax.lax.axis_index(AXIS) * len(features) + jnp.arange(len(features))
+
+        def score(video):
+            features, number = video
+            video_key = None if key is None else jax.random.fold_in(key, number)
+            with jax.default_matmul_precision("float32"):
+                local = head(features.astype(jnp.float32), text_features, video_key)
+            return local.mean(axis=range(local.ndim - 1))
+
+        # On a CPU, one video at a time, and its activations computed once more for the gradient: in cache, that
+        # costs less than to write and read them.
+        return jax.lax.map(jax.checkpoint(score), (features, numbers), batch_size=at_once(1, len(features)))
+
+
+def start(head: MaxVQA, optimizer: optax.GradientTransformation) -> State:
+    """The state before the first step; the moving average starts from the parameters themselves."""
+    params = nnx.state(head)
+    return State(jnp.zeros((), jnp.int32), params, params, optimizer.init(params))
+
+
+def replicate(tree: Any) -> Any:
+    """A copy of arrays for each device of this process, along a new first axis."""
+    devices = jax.local_device_count()
+    return jax.pmap(lambda x: x)(jax.tree.map(lambda x: np.broadcast_to(x, (devices, *np.shape(x))), tree))
+
+
+def first_copy(tree: Any) -> Any:
+    """The arrays of the first device, as numpy's: the inverse of `replicate`."""
+    return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)).reshape(x.shape[1:]), tree)
+
+
+def share(array: np.ndarray) -> np.ndarray:
+    """This process's rows of a batch, shaped [local devices, rows of a device, ...]."""
+    devices = jax.local_device_count()
+    return array.reshape(devices, len(array) // devices, *array.shape[1:])
