@@ -1,0 +1,66 @@
+import jax
+import numpy as np
+import pytest
+from conftest import GOLDEN
+
+from jaxvqa.train import losses, parity
+
+
+def test_golden_losses_and_learning_rates():
+    comparisons = [
+        *parity.compare_losses(GOLDEN / "seed0" / "losses.npz", {}),
+        *parity.compare_schedule(GOLDEN / "seed0" / "schedule.npz", {}),
+    ]
+    assert len(comparisons) == 6
+    for comparison in comparisons:
+        assert comparison.passed, (comparison.array, comparison.relative)
+
+
+@pytest.fixture
+def pair():
+    return np.random.default_rng(0).normal(size=(2, 16, 3)).astype(np.float32)
+
+
+def test_plcc_loss_is_a_function_of_the_correlation(pair):
+    p, t = pair
+    rho = np.array([np.corrcoef(p[:, i], t[:, i])[0, 1] for i in range(3)])
+    # (mse(p, t) + mse(rho p, t)) / 8 of standardised p and t
+    np.testing.assert_allclose(losses.plcc_loss(p, t), (2 - 2 * rho + 1 - rho**2) / 8, atol=1e-6)
+    np.testing.assert_allclose(losses.plcc_loss(3 * t + 5, t), 0, atol=1e-6)
+    np.testing.assert_allclose(losses.plcc_loss(-t, t), 0.5, atol=1e-6)
+
+
+def test_plcc_loss_of_shares_is_not_that_of_the_batch(pair):
+    p, t = pair
+    halves = (losses.plcc_loss(p[:8], t[:8]) + losses.plcc_loss(p[8:], t[8:])) / 2
+    assert np.abs(halves - losses.plcc_loss(p, t)).max() > 1e-2
+
+
+def test_gradients_are_finite_where_all_predictions_are_the_same(pair):
+    for p in (np.zeros_like(pair[0]), np.full_like(pair[0], 0.7)):
+        assert np.isfinite(jax.grad(lambda p: losses.plcc_loss(p, pair[1]).sum())(p)).all()
+
+
+def test_huber_loss_is_linear_beyond_delta():
+    errors = np.array([[0.5], [2.0], [-3.0]], np.float32)
+    expected = np.mean([0.125, 1.5, 2.5])
+    np.testing.assert_allclose(losses.huber_loss(errors, np.zeros_like(errors))[0], expected, rtol=1e-6)
+    expected = np.mean([0.1 * (abs(e) - 0.05) for e in errors[:, 0]])
+    np.testing.assert_allclose(losses.huber_loss(errors, np.zeros_like(errors), 0.1)[0], expected, rtol=1e-6)
+
+
+def test_rank_loss_counts_wrong_pairs_alone(pair):
+    p, t = pair
+    assert np.abs(losses.rank_loss(t, t)).max() == 0
+    one, wrong = np.array([[0.0], [0.4]], np.float32), np.array([[1.0], [0.0]], np.float32)
+    np.testing.assert_allclose(losses.rank_loss(one, wrong), [0.4 / 1.4], rtol=1e-6)
+    assert (losses.rank_loss(p, t) > 0).all()
+
+
+def test_decorrelation_pushes_dimensions_apart(pair):
+    p = pair[0]
+    alike = np.stack([p[:, 0], p[:, 0] + 0.1 * p[:, 1]], axis=1)
+    assert losses.decorrelation_loss(alike) > losses.decorrelation_loss(p[:, :2])
+    gradient = np.asarray(jax.grad(losses.decorrelation_loss)(alike))
+    assert np.abs(gradient).max() > 1e-4  # the published code's is 0
+    assert losses.decorrelation_loss(alike - 0.1 * gradient) < losses.decorrelation_loss(alike)

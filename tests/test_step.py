@@ -1,0 +1,120 @@
+"""The training step: what it trains, what it leaves, and that devices and processes change nothing."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from conftest import SMALL
+from flax import nnx
+
+from jaxvqa import weights
+from jaxvqa.dimensions import default_prompts
+from jaxvqa.models.maxvqa import dropout
+from jaxvqa.train.config import training_config
+from jaxvqa.train.loop import Trainer
+from jaxvqa.train.step import Batch, first_copy, replicate, share, start
+
+PROGRAM = Path(__file__).with_name("steps.py")
+
+
+def run(*arguments):
+    return subprocess.Popen(
+        [sys.executable, PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def losses(process):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return np.array(json.loads(out.splitlines()[-1]))  # Gloo talks on stdout
+
+
+@pytest.fixture(scope="module")
+def one_device():
+    return losses(run(1))
+
+
+@pytest.mark.parametrize("devices", [2, 4, 8])
+def test_devices_change_nothing(one_device, devices):
+    assert len(one_device) == 20
+    assert one_device[-1] < one_device[0]
+    np.testing.assert_allclose(losses(run(devices)), one_device, rtol=1e-5)
+
+
+def test_processes_change_nothing(one_device):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    for process in [run(2, 2, number, port) for number in range(2)]:
+        np.testing.assert_allclose(losses(process), one_device, rtol=1e-5)
+
+
+@pytest.fixture
+def trainer():
+    config = training_config()
+    config.train.batch = 8
+    parts = {part: weights.build(part, weights.PARTS[part][1](**SMALL[part])) for part in ("clip_text", "maxvqa")}
+    return Trainer(config, weights.Weights("small", parts, default_prompts()), parts["maxvqa"], list(range(16)))
+
+
+def one_step(trainer, rate=1e-3, decay=None):
+    random = np.random.default_rng(1)
+    batch = Batch(
+        share(random.normal(size=(8, 4, 9, 96)).astype(np.float16)),
+        share(random.uniform(size=(8, 16)).astype(np.float32)),
+    )
+    state = start(trainer.head, trainer.optimizer)
+    after, terms = trainer.step.update(replicate(state), trainer.frozen, batch, rate, jax.random.key(0))
+    return state, first_copy(after), terms
+
+
+def test_average_starts_from_the_parameters_and_follows_them_slowly(trainer):
+    before, after, _ = one_step(trainer)
+    for start_, parameter, average in zip(*map(jax.tree.leaves, (before.params, after.params, after.ema)), strict=True):
+        assert np.abs(parameter - start_).max() > 1e-4
+        np.testing.assert_allclose(average, 0.999 * start_ + 0.001 * parameter, atol=1e-7)
+
+
+def test_only_the_context_and_the_fusion_mlp_are_trained(trainer):
+    names = {"/".join(map(str, path)) for path, _ in nnx.to_flat_state(start(trainer.head, trainer.optimizer).params)}
+    assert names == {"context", "layers/0/kernel", "layers/1/kernel"}
+    frozen = jax.tree.map(np.array, trainer.frozen)
+    one_step(trainer)
+    assert jax.tree.all(jax.tree.map(np.array_equal, frozen, jax.tree.map(np.array, trainer.frozen)))
+
+
+def test_rate_is_the_one_given(trainer):
+    before, still, _ = one_step(trainer, rate=0.0)
+    assert jax.tree.all(jax.tree.map(lambda a, b: np.array_equal(a, b), before.params, still.params))
+    _, slow, _ = one_step(trainer, rate=1e-4)
+    moved = np.abs(slow.params["context"][...] - before.params["context"][...])
+    assert 0 < moved.max() < 1.2e-4  # Adam's first step is the rate, whatever the gradient; and weight decay
+
+
+def test_terms_are_those_of_the_recipe(trainer):
+    terms = one_step(trainer)[2]
+    assert set(terms) == {"loss", "plcc", "huber"}
+    np.testing.assert_allclose(terms["loss"], terms["plcc"] + terms["huber"], rtol=1e-6)
+
+
+def test_dropout_is_on_in_training_and_off_in_prediction(trainer):
+    loss = one_step(trainer)[2]["loss"]
+    assert loss == one_step(trainer)[2]["loss"]
+    trainer.config.train.dropout = False
+    without = Trainer(trainer.config, trainer.encoders, trainer.head, trainer.dimensions)
+    assert loss != one_step(without)[2]["loss"]
+
+
+def test_dropout_zeros_half_and_doubles_the_rest():
+    x = np.ones((1000, 77), np.float32)
+    y = np.asarray(dropout(x, jax.random.key(0)))
+    assert set(np.unique(y)) == {0, 2}
+    assert abs(y.mean() - 1) < 5 * 77_000**-0.5
+    assert np.abs(np.corrcoef(y[:, 0], y[:, 1])[0, 1]) < 0.2
+    assert not np.array_equal(y, dropout(x, jax.random.key(1)))
+    assert dropout(x, None) is x
