@@ -1,0 +1,200 @@
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxvqa import DIMENSIONS, UserError, datasets
+from jaxvqa.datasets import degradations, scenes, synthetic
+from jaxvqa.main import main
+from jaxvqa.video.decode import open_video, read_frames
+
+CLIPS = 10
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "synthetic_maxwell"
+    synthetic.render(folder, CLIPS, seed=3, workers=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def facts(rendered):
+    return json.loads((rendered / "synthetic.json").read_text())
+
+
+def content(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_seed_decides_every_byte_and_the_number_of_workers_none(rendered, tmp_path):
+    synthetic.render(tmp_path / "again", CLIPS, seed=3, workers=1)
+    once, again = content(rendered), content(tmp_path / "again")
+    assert once.keys() == again.keys()
+    assert [name for name in once if once[name] != again[name]] == []
+    synthetic.render_clip(tmp_path, seed=4, number=0)
+    assert (tmp_path / "0000.mp4").read_bytes() != (rendered / "videos" / "0000.mp4").read_bytes()
+
+
+def test_it_is_a_database_that_says_it_is_synthetic(rendered, facts, capfd):
+    assert "SYNTHETIC" in facts["what"]
+    for split, number in (("train", 8), ("validation", 2)):
+        videos = datasets.load(f"synthetic_maxwell:{split}", rendered.parent)
+        assert videos.synthetic
+        assert videos.labels.shape == (number, 16)
+        clips = [clip for clip in facts["clips"] if clip["split"] == split]
+        assert videos.names == [clip["name"] for clip in clips]
+        labels = [[clip["labels"][dimension.code] for dimension in DIMENSIONS] for clip in clips]
+        np.testing.assert_allclose(videos.labels, labels, atol=1e-6)
+    assert capfd.readouterr().err == ""
+
+
+def test_files_hold_what_is_said_of_them(rendered, facts):
+    for clip in facts["clips"]:
+        video = open_video(rendered / "videos" / clip["name"])
+        assert (video.frames, video.height, video.width) == (clip["frames"], clip["height"], clip["width"])
+        frames = [frame for _, frame in read_frames(video, np.arange(video.frames))]
+        assert len(frames) == clip["frames"]
+        assert min(clip["height"], clip["width"]) >= 240
+
+
+def test_no_source_is_in_both_splits():
+    sources = {"train": set(), "validation": set()}
+    for split, found in sources.items():
+        for number in range(300):
+            found.add(synthetic.choose_source(split, 0, np.random.default_rng(number)))
+    photographs = {split: found & scenes.PHOTOGRAPHS.keys() for split, found in sources.items()}
+    assert not photographs["train"] & photographs["validation"]
+    assert photographs["train"] | photographs["validation"] == scenes.PHOTOGRAPHS.keys()
+    assert len(photographs["validation"]) == 4
+
+
+def test_labels_are_mean_votes(facts):
+    for clip in facts["clips"]:
+        for code, label in clip["labels"].items():
+            low, high = (1, 5) if code in synthetic.FIVE_POINTS else (-1, 1)
+            assert low <= label <= high
+            assert abs(35 * label - round(35 * label)) < 1e-9
+
+
+def test_each_strength_lowers_its_own_label_and_the_overall_one():
+    none = dict.fromkeys(degradations.AESTHETIC + degradations.TECHNICAL, 0.0)
+    assert set(degradations.perceived(none).values()) == {0.0}
+    for code in none:
+        means = []
+        for strength in (0.0, 0.5, 1.0):
+            votes = [synthetic.rate_clip({**none, code: strength}, np.random.default_rng(i)) for i in range(20)]
+            means.append({name: np.mean([vote[name] for vote in votes]) for name in votes[0]})
+        for name in (code, "O", f"{code[0]}-all"):
+            assert means[0][name] > means[1][name] > means[2][name], (code, name)
+        assert degradations.perceived({**none, code: 1.0})[code] == 1
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return scenes.film("coffee", 24, 240, 320, 0.0, scenes.Camera(), np.random.default_rng(0))
+
+
+def detail(clip):
+    """Mean difference of neighbours, level and upright."""
+    return np.abs(np.diff(clip.astype(float), axis=1)).mean() + np.abs(np.diff(clip.astype(float), axis=2)).mean()
+
+
+def changes(clip):
+    return np.abs(np.diff(clip.astype(float), axis=0)).mean()
+
+
+def colour(clip):
+    return np.ptp(clip.astype(float), axis=3).mean()
+
+
+def still(clip):
+    return np.mean([np.array_equal(a, b) for a, b in pairwise(clip)])
+
+
+@pytest.mark.parametrize(
+    ("code", "measure", "sign"),
+    [
+        ("A-1", detail, -1),
+        ("A-3", colour, -1),
+        ("A-4", np.std, -1),
+        ("T-1", detail, -1),
+        ("T-2", detail, -1),
+        ("T-3", changes, 1),
+        ("T-4", detail, -1),
+        ("T-5", changes, 1),
+        ("T-8", still, 1),
+    ],
+)
+def test_degradations_do_what_they_say(clip, code, measure, sign):
+    none = dict.fromkeys(degradations.AESTHETIC + degradations.TECHNICAL, 0.0)
+    assert np.array_equal(degradations.degrade(clip, none, np.random.default_rng(0)), clip)
+    values = []
+    for strength in (0.0, 0.3, 0.6, 1.0):
+        degraded = degradations.degrade(clip, {**none, code: strength}, np.random.default_rng(1))
+        assert degraded.shape == clip.shape
+        assert degraded.dtype == np.uint8
+        values.append(measure(degraded))
+    assert (np.diff(values) * sign > 0).all(), values
+
+
+def test_exposure_goes_both_ways(clip):
+    dark, bright = (degradations.expose(clip, 0.6, bright) for bright in (False, True))
+    assert dark.mean() < clip.mean() < bright.mean()
+
+
+@pytest.mark.parametrize("camera", [scenes.Camera(shake=1), scenes.Camera(wander=1)])
+def test_an_unsteady_camera_is_seen(camera):
+    steady, unsteady = (
+        np.mean([changes(scenes.film("coffee", 48, 240, 320, 0.0, c, np.random.default_rng(i))) for i in range(3)])
+        for c in (scenes.Camera(), camera)
+    )
+    assert unsteady > 1.2 * steady
+
+
+@pytest.mark.parametrize("source", [*scenes.RENDERED, *scenes.PHOTOGRAPHS])
+def test_every_source_fills_the_frame(source):
+    for height, width in ((426, 240), (270, 480)):
+        camera = scenes.Camera(shake=1, wander=1, tilt=1)
+        clip = scenes.film(source, 3, height, width, 1.0, camera, np.random.default_rng(5))
+        black = (clip == 0).all(axis=3)
+        assert not black[:, [0, 0, -1, -1], [0, -1, 0, -1]].all(), "a corner outside of the picture"
+        assert clip.std() > 8
+
+
+def test_compression_is_the_encoders(clip, tmp_path):
+    sizes = []
+    for strength in (0.0, 0.5, 1.0):
+        path = tmp_path / f"{strength}.mp4"
+        synthetic.encode(path, clip, 25, degradations.compression_crf(strength))
+        sizes.append(path.stat().st_size)
+    assert sizes[0] > 2 * sizes[1] > 3 * sizes[2]
+
+
+def test_what_is_there_is_not_overwritten(rendered):
+    with pytest.raises(UserError, match="already exists"):
+        synthetic.render(rendered, CLIPS)
+    with pytest.raises(UserError, match="too few"):
+        synthetic.render(rendered.parent / "few", 3)
+
+
+def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(synthetic, "write_labels", full)
+    with pytest.raises(OSError, match="No space"):
+        synthetic.render(tmp_path / "x" / "y", CLIPS)
+    assert not list((tmp_path / "x").iterdir())
+
+
+def test_command(tmp_path, capfd):
+    config = Path(__file__).parents[1] / "configs" / "synthetic.py"
+    output = tmp_path / "data" / "synthetic_maxwell"
+    assert main(["jaxvqa", f"--config={config}", f"--config.output={output}", "--config.clips=10"]) == 0
+    assert len(list((output / "videos").iterdir())) == 10
+    assert not list(output.parent.glob(".synthetic*"))
+    assert main(["jaxvqa", f"--config={config}", f"--config.output={output}"]) == 2
+    assert "already exists" in capfd.readouterr().err
