@@ -1,10 +1,12 @@
 """Evaluates predicted scores against human ones.
 
     python -m jaxvqa.main --config configs/evaluate.py --config.predictions=CSV --config.labels=CSV
+    python -m jaxvqa.main --config configs/evaluate.py --config.weights=DIR --config.database=maxwell:validation
 
-Prints SRCC, PLCC, KRCC and RMSE (after a logistic fit) for each dimension both files have, and their mean, with
-95 % confidence intervals, and writes OUTPUT/evaluation.csv and .json. Videos are joined by file name.
-MaxWell's MaxWell_val.csv has none: add --config.label_names=test_labels.txt. Takes 20 s for its 909 videos.
+Prints SRCC, PLCC, KRCC and RMSE (after a logistic fit) for each dimension both have, and their mean, with 95 %
+confidence intervals, and writes OUTPUT/evaluation.csv and .json. Videos are joined by file name.
+MaxWell's MaxWell_val.csv has none: add --config.label_names=test_labels.txt. Takes 20 s for its 909 videos, and where a
+model is to score them first, seven seconds a video on two CPU cores.
 """
 
 import ml_collections
@@ -13,10 +15,17 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.task = "evaluate"
+    # Either two tables:
     config.predictions = ""  # a scores.csv, or a CSV with a column `filename` and columns O, A-1, ... T-all
     config.labels = ""  # likewise
     config.label_names = ""  # for labels without file names: the list whose line i belongs to row i
+    # or a model and a database:
+    config.weights = ""  # a directory made by scripts/convert.py or by training
+    config.database = ""  # such as maxwell:validation or konvid_1k
+    config.data = "data"  # folder with a folder for each database
+    config.features = "features"  # folder of extracted features
+
     config.output = "evaluation"  # folder of the results
     config.resamples = 1000  # bootstrap samples
-    config.seed = 0
+    config.seed = 0  # of these; and decides, with each file's name, which frames and patches are looked at
     return config

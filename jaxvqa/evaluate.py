@@ -9,6 +9,7 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 from jaxtyping import Float
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from scipy.optimize import OptimizeWarning, curve_fit
@@ -17,8 +18,8 @@ from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from .dimensions import DIMENSIONS
 from .errors import UserError
-from .labels import ScoreTable, read_scores
-from .terminal import table_console
+from .labels import ScoreTable, read_scores, write_scores
+from .terminal import printable, table_console
 
 METRICS = ("srcc", "plcc", "krcc", "rmse")
 
@@ -36,14 +37,54 @@ class Agreement(NamedTuple):
 
 
 def run(config: ml_collections.ConfigDict) -> int:
-    """Evaluates a CSV of predictions against a CSV of labels, writes the results and prints the table."""
-    if not (config.predictions and config.labels):
-        raise UserError("nothing to evaluate: add --config.predictions=CSV and --config.labels=CSV.")
-    predictions, labels = read_scores(config.predictions), read_scores(config.labels, config.label_names)
+    """Evaluates predictions against labels, writes the results and prints the table.
+
+    Predictions and labels are two CSVs, or those of a model on a database.
+
+    Returns:
+        Exit code: 0, or 1 if a video of the database could not be decoded.
+    """
+    errors: dict[str, str] = {}
+    title = ""
+    if config.predictions and config.labels and not config.database:
+        predictions, labels = read_scores(config.predictions), read_scores(config.labels, config.label_names)
+    elif config.weights and config.database and not (config.predictions or config.labels):
+        predictions, labels, errors, title = score_database(config)
+    else:
+        raise UserError(
+            "nothing to evaluate: add --config.predictions=CSV and --config.labels=CSV, or --config.weights=DIR and "
+            "--config.database=NAME."
+        )
     results = evaluate(predictions, labels, config.resamples, config.seed)
     write(Path(config.output), results)
-    print_table(results, len(labels.names), config.resamples)
-    return 0
+    print_table(results, len(labels.names), config.resamples, title)
+    for error in errors.values():
+        Console(stderr=True).print(Text(printable(f"left out: {error}")), soft_wrap=True)
+    return 1 if errors else 0
+
+
+def score_database(config: ml_collections.ConfigDict) -> tuple[ScoreTable, ScoreTable, dict[str, str], str]:
+    """A model's scores of a database, its labels, a sentence for each video without features, and a title."""
+    from . import datasets, weights
+    from .features import extract
+    from .model import Model
+
+    loaded = weights.load(config.weights, weights.SCORING_PARTS)
+    videos = datasets.load(config.database, config.data)
+    features, errors = extract(videos.paths, loaded, config.features, config.seed)
+    kept = [i for i, path in enumerate(videos.paths) if path not in errors]
+    if not kept:
+        raise UserError(f"no video of {config.database} could be decoded: {next(iter(errors.values()))}")
+    videos, model = videos.select(kept), Model(loaded)
+    scores = np.array([model.score_features(features.read([i])[0].astype(np.float32)).raw for i in range(len(kept))])
+    rated = [i for i in range(len(DIMENSIONS)) if not np.isnan(videos.labels[:, i]).any()]
+    predictions, labels = (
+        ScoreTable(Path(f"{what} {config.database}"), videos.names, {DIMENSIONS[i].code: x[:, i] for i in rated})
+        for what, x in (("predictions for", scores.astype(np.float64)), ("labels of", videos.labels))
+    )
+    note = " (synthetic: rendered clips, simulated raters)" if videos.synthetic else ""
+    write_scores(Path(config.output) / "predictions.csv", predictions)
+    return predictions, labels, errors, f"{config.weights} on {config.database}{note}"
 
 
 def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000, seed: int = 0) -> dict[str, Agreement]:

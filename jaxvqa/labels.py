@@ -122,4 +122,5 @@ def write_scores(path: str | os.PathLike, table: ScoreTable) -> None:
     writer.writerow(["filename", *table.scores])
     rows = zip(table.names, *table.scores.values(), strict=True)
     writer.writerows([name, *(f"{score:.9f}" for score in scores)] for name, *scores in rows)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     replace(Path(path), file.getvalue())
