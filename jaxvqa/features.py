@@ -6,11 +6,11 @@ whole: name and SHA-256 of the video. P is the process that wrote it.
 """
 
 import contextlib
-import errno
 import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -87,15 +87,18 @@ def extract(
     folder.mkdir(parents=True, exist_ok=True)
     process, processes = jax.process_index(), jax.process_count()
     share = range(process, len(paths), processes)
-    with locked(folder, process):
-        keys, errors = find_keys([paths[i] for i in share])
-        known = read_index(folder)
-        todo = {path: key for path, key in keys.items() if key not in known}
-        if todo:
+    keys, errors = find_keys([paths[i] for i in share])
+    if lacking(keys, folder):
+        with locked(folder, process), decoders(workers) as pool:
             encode = jitted(encode_views, encoders.parts["swin"], encoders.parts["clip_visual"])
-            with decoders(workers) as pool:
-                errors |= write_features(todo, encode, folder, process, seed, pool)
+            errors |= write_features(lacking(keys, folder), encode, folder, process, seed, pool)
     return gather(paths, keys, errors, folder)
+
+
+def lacking(keys: dict[str, Key], folder: Path) -> dict[str, Key]:
+    """The videos whose features are not there, given and returned as path and key."""
+    known = read_index(folder)
+    return {path: key for path, key in keys.items() if key not in known}
 
 
 @contextlib.contextmanager
@@ -114,17 +117,27 @@ def locked(folder: Path, process: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def decoders(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that decode; they start fresh, as JAX's threads do not survive a fork, and leave Ctrl-C to us."""
+    """Processes that decode; they start fresh, as JAX's threads do not survive a fork."""
     pool = ProcessPoolExecutor(
         workers or len(os.sched_getaffinity(0)),
         multiprocessing.get_context("spawn"),
-        signal.signal,
-        (signal.SIGINT, signal.SIG_IGN),
+        follow_parent,
     )
     try:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def follow_parent() -> None:
+    """Leaves Ctrl-C to the process that started this one, and ends with it, even if that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def find_keys(paths: list[str]) -> tuple[dict[str, Key], dict[str, str]]:
@@ -170,22 +183,24 @@ def write_features(
     with progress("extracting", Console(stderr=True)) as bar:
         task = bar.add_task("", total=len(todo))
         for _ in range(len(todo)):
-            # Views of a video take 28 MB: two ahead for each worker keep them busy without filling memory.
-            while len(waiting) < 2 * pool._max_workers and (path := next(paths, None)):
-                waiting.append((path, pool.submit(decode, path, seed)))
-            path, future = waiting.pop(0)
             try:
+                # Views of a video take 28 MB: two ahead for each worker keep them busy without filling memory.
+                while len(waiting) < 2 * pool._max_workers and (path := next(paths, None)):
+                    waiting.append((path, pool.submit(decode, path, seed)))
+                path, future = waiting[0]
                 views, error = future.result()
             except BrokenProcessPool:
-                names = ", ".join([path, *(other for other, _ in waiting)])
+                names = ", ".join([other for other, _ in waiting] or [path])
                 raise UserError(
                     f"a decoding process died, by memory or a crash, at one of {names}: take the culprit out; "
                     "what was finished is kept."
                 ) from None
+            del waiting[0]
             if views is None:
                 errors[path] = error
             else:
-                features = np.asarray(encode(views.technical, views.aesthetic)).astype(np.float16)
+                with np.errstate(over="ignore"):
+                    features = np.asarray(encode(views.technical, views.aesthetic)).astype(np.float16)
                 if not np.isfinite(features).all():
                     errors[path] = f"{path} has features beyond float16: are the weights sound?"
                 else:
@@ -239,10 +254,8 @@ def create(path: Path, shape: tuple[int, ...]) -> None:
         scratch.rename(path)
     except OSError as error:
         scratch.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
-            reason = f"no space on the disk for {size / 1e9:.1f} GB of features of {shape[0]} videos"
-            raise OSError(error.errno, reason, str(path)) from error
-        raise
+        reason = f"{error.strerror}, for {2 * np.prod(shape) / 1e9:.1f} GB of features of {shape[0]} videos"
+        raise OSError(error.errno, reason, str(path)) from error
 
 
 def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:

@@ -45,10 +45,10 @@ ENCODERS = ("swin", "clip_visual")
 RANDOM = {
     "random": {part: PARTS[part][1]() for part in SCORING_PARTS},
     "random-small": {
-        "swin": SwinConfig(width=24, depths=(2, 2, 2, 2), heads=(2, 2, 4, 8)),
+        "swin": SwinConfig(width=16, depths=(1, 1, 2, 1), heads=(1, 1, 2, 4)),
         "clip_visual": ResNetConfig(width=16, depths=(2, 2, 2, 2), heads=8, output_width=256),
-        "clip_text": TextConfig(width=128, depth=4, heads=4, output_width=256),
-        "maxvqa": HeadConfig(clip_width=256, technical_width=192, text_width=128),
+        "clip_text": TextConfig(width=128, depth=2, heads=4, output_width=256),
+        "maxvqa": HeadConfig(clip_width=256, technical_width=128, text_width=128),
     },
 }
 

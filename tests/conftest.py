@@ -1,6 +1,8 @@
 import importlib.util
+import os
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from clips import moving_clip
@@ -92,3 +94,15 @@ def clips(tmp_path_factory):
     (folder / "deep").mkdir()
     moving_clip(folder / "deep" / "c.mkv", height=144, width=96, seed=3)
     return folder
+
+
+@pytest.fixture(scope="session")
+def compiled_once(tmp_path_factory):
+    """Keeps what is compiled from here on, in this process and those it starts, for the next to compile the same."""
+    settings = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+    }
+    for name, value in settings.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)

@@ -1,6 +1,7 @@
 """The state of a training on disk, through Orbax: after a kill at any moment, the last whole epoch is there."""
 
 import contextlib
+import copy
 import logging
 import os
 from collections.abc import Iterator
@@ -31,31 +32,43 @@ def save(manager: ocp.CheckpointManager, epoch: int, arrays: Any, record: dict[s
         arrays: any tree of arrays.
         record: what JSON can hold.
     """
-    manager.save(
-        epoch, args=ocp.args.Composite(arrays=ocp.args.StandardSave(named(arrays)), record=ocp.args.JsonSave(record))
-    )
+    record = copy.deepcopy(record)  # training goes on with it while it is written
+    items = ocp.args.Composite(arrays=ocp.args.StandardSave(named(arrays)), record=ocp.args.JsonSave(record))
+    manager.save(epoch, args=items)
 
 
-def restore(manager: ocp.CheckpointManager, arrays: Any) -> tuple[Any, dict[str, Any]] | None:
-    """The arrays, in the shape of `arrays`, and record of the last epoch; None if there is none.
+def read_record(manager: ocp.CheckpointManager) -> dict[str, Any] | None:
+    """The record of the last epoch; None if there is none.
 
     Raises:
-        UserError: the checkpoint is not whole, or of another model.
+        UserError: the checkpoint is not whole.
     """
-    epoch = manager.latest_step()
-    if epoch is None:
+    if manager.latest_step() is None:
         return None
+    return restore(manager, ocp.args.Composite(record=ocp.args.JsonRestore())).record
+
+
+def read_arrays(manager: ocp.CheckpointManager, arrays: Any) -> Any:
+    """The arrays of the last epoch, in the shape of `arrays`, which is that of those saved.
+
+    Raises:
+        UserError: the checkpoint is not whole.
+    """
     template = named(arrays)
-    items = ocp.args.Composite(arrays=ocp.args.StandardRestore(template), record=ocp.args.JsonRestore())
+    restored = restore(manager, ocp.args.Composite(arrays=ocp.args.StandardRestore(template))).arrays
+    return jax.tree.unflatten(jax.tree.structure(arrays), [np.asarray(restored[name]) for name in template])
+
+
+def restore(manager: ocp.CheckpointManager, items: ocp.args.Composite) -> ocp.args.Composite:
+    """Items of the last epoch."""
+    epoch = manager.latest_step()
     try:
-        restored = manager.restore(epoch, args=items)
+        return manager.restore(epoch, args=items)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"checkpoint {manager.directory / str(epoch)} cannot be read ({first_line(error)}): remove that folder, "
             "and training goes on from the one before."
         ) from error
-    leaves = [np.asarray(restored.arrays[name]) for name in template]
-    return jax.tree.unflatten(jax.tree.structure(arrays), leaves), restored.record
 
 
 def named(tree: Any) -> dict[str, np.ndarray]:

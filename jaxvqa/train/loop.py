@@ -3,6 +3,7 @@
 Source: MaxVQA (arXiv:2305.12726, section 4.3) and its follow-up's chunkwise training.
 """
 
+import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -87,14 +88,9 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
     that of the epoch with the largest sum of PLCCs over dimensions is kept.
 
     Raises:
-        UserError: chunks or batches that do not fit, checkpoints of other settings, or numbers that are no more.
+        UserError: chunks that do not fit, checkpoints of other settings, or numbers that are no more.
     """
     config, c = trainer.config, trainer.config.train
-    if c.batch % jax.device_count():
-        raise UserError(
-            f"config.train.batch is {c.batch}, which {jax.device_count()} devices cannot share equally: "
-            "choose a multiple."
-        )
     chunks = make_chunks(len(training.features), c.chunk, c.batch, c.chunks, config.seed if c.shuffle else None)
     plan = chunk_of_epoch(len(chunks), c.epochs_per_chunk, c.passes)
     rates = learning_rates(**config.optimizer.schedule, epochs=len(plan))
@@ -102,14 +98,15 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
 
     state = start(trainer.head, trainer.optimizer)
     best = state.params
-    record: dict[str, Any] = {"config": comparable(config), "best_epoch": 0, "history": []}
+    settings = comparable(trainer, training, validation)
+    record: dict[str, Any] = {"settings": settings, "best_epoch": 0, "history": []}
     key = jax.random.key(config.seed)
     with checkpoint.open_checkpoints(folder) as manager, ThreadPoolExecutor(1) as warmer:
-        if earlier := checkpoint.restore(manager, (state, best)):
-            (state, best), record = earlier
-            check_same(record["config"], comparable(config), folder)
+        if earlier := checkpoint.read_record(manager):
+            check_same(earlier["settings"], settings, folder)
+            (state, best), record = checkpoint.read_arrays(manager, (state, best)), earlier
         history = record["history"]
-        monitor.resume(history, len(plan), sum(len(rows) for rows in batches[len(history) :]))
+        monitor.resume(config, history, len(plan), sum(len(rows) for rows in batches[len(history) :]))
         state = replicate(state)
         reader = read_ahead(training.features, (own(rows) for epoch in batches[len(history) :] for rows in epoch))
         for epoch in range(len(history), len(plan)):
@@ -139,7 +136,7 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
                 **agreement(predictions, validation.targets, trainer.dimensions),
             }
             history.append(row)
-            if row["plcc_mean"] >= max(earlier["plcc_mean"] for earlier in history):
+            if row["plcc_mean"] >= max(epoch["plcc_mean"] for epoch in history):
                 best, record["best_epoch"] = copy.ema, epoch + 1
             checkpoint.save(manager, epoch + 1, (copy, best), record)
             monitor.epoch(history)
@@ -168,11 +165,18 @@ def agreement(
     return row
 
 
-def comparable(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """The settings that decide what a training comes to."""
-    names = ("seed", "data", "weights", "warm_start", "model", "train", "loss", "optimizer")
-    settings = config.to_dict()
-    return {name: settings[name] for name in names}
+def comparable(trainer: Trainer, training: Rated, validation: Rated) -> dict[str, Any]:
+    """What decides what a training comes to: settings, weights, and which videos there are, by their labels."""
+    settings = trainer.config.to_dict()
+    names = ("seed", "warm_start", "model", "train", "loss", "optimizer")
+    data = {name: settings["data"][name] for name in ("train", "validation", "seed")}
+    labels = [np.nan_to_num(rated.targets.astype(np.float32)).tobytes() for rated in (training, validation)]
+    return {
+        **{name: settings[name] for name in names},
+        "data": data,
+        "weights": trainer.encoders.id,
+        "videos": [hashlib.sha256(values).hexdigest() for values in labels],
+    }
 
 
 def check_same(earlier: dict[str, Any], now: dict[str, Any], folder: str) -> None:
@@ -180,6 +184,6 @@ def check_same(earlier: dict[str, Any], now: dict[str, Any], folder: str) -> Non
     other = [name for name in now if earlier.get(name) != now[name]]
     if other:
         raise UserError(
-            f"{folder} holds a training with other settings of {', '.join(other)}: choose another config.output, "
-            "or the settings in its config.json."
+            f"{folder} holds a training with other {', '.join(other)}: choose another config.output, or what is in "
+            "the config.json beside it."
         )

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import ml_collections
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
@@ -18,7 +20,7 @@ Row = dict[str, Any]
 
 
 class Monitor:
-    """Writes `history.csv`, TensorBoard events and `curves.png` into a folder, and tells stderr.
+    """Writes `config.json`, `history.csv`, TensorBoard events and `curves.png` into a folder, and tells stderr.
 
     Only the first of several processes has one that does anything (`quiet` is for the others).
     """
@@ -29,11 +31,12 @@ class Monitor:
         self.bar: Progress | None = None
         self.epochs = 0
 
-    def resume(self, history: Sequence[Row], epochs: int, steps: int) -> None:
+    def resume(self, config: ml_collections.ConfigDict, history: Sequence[Row], epochs: int, steps: int) -> None:
         """Begins with what earlier runs did, `steps` steps before the end."""
         self.epochs = epochs
         if self.quiet:
             return
+        write_config(self.folder, config)
         if history and len(history) < epochs:
             self.log.print(f"{self.title}: going on after epoch {len(history)} of {epochs}", highlight=False)
         # Events after the last checkpoint are of epochs that are done again.
@@ -71,6 +74,11 @@ class Monitor:
         if history and not self.quiet:
             write_history(self.folder / "history.csv", history)
             plot_curves(self.folder / "curves.png", {self.title: [history]})
+
+
+def write_config(folder: Path, config: ml_collections.ConfigDict) -> None:
+    """Writes the settings of a run beside its results."""
+    replace(folder / "config.json", json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
 
 
 def write_history(path: Path, history: Sequence[Row]) -> None:

@@ -16,7 +16,8 @@ from ..datasets import split_folds
 from ..errors import UserError
 from ..results import replace
 from ..terminal import table_console
-from .monitor import plot_curves
+from .config import check_settings
+from .monitor import plot_curves, write_config
 from .task import (
     describe,
     fit,
@@ -25,7 +26,6 @@ from .task import (
     predict,
     prepare,
     tell_failures,
-    write_config,
 )
 
 Cells = dict[str, dict[str, list[float]]]  # values of several trainings by row and column of a table
@@ -40,17 +40,20 @@ def ablate(config: ml_collections.ConfigDict) -> int:
         Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
     """
     distributed.start(config)
+    check_settings(config, seeds=1)
+    if not config.data.train or not config.data.validation:
+        raise UserError("nothing to train on: config.data.train and config.data.validation must name databases.")
     encoders, failures = load_encoders(config), {}
     training, validation = (
         prepare(config, names, encoders, failures) for names in (config.data.train, config.data.validation)
     )
     folder = Path(config.output)
-    write_config(config, folder)
     cells: Cells = {}
     curves: dict[str, list] = {}
     changed = ml_collections.ConfigDict(config.to_dict())
     for name, changes in config.recipes:
         changed.update(changes)
+        check_settings(changed)
         for seed in range(config.seed, config.seed + config.seeds):
             changed.seed = seed
             title = f"{name}, seed {seed}"
@@ -69,7 +72,8 @@ def ablate(config: ml_collections.ConfigDict) -> int:
         title = f"Trained on {describe(training)}, tested on {describe(validation)}: mean of dimensions at the best "
         title += f"epoch, and its deviation over {config.seeds} seeds."
         write_table(folder / "ablation", cells, title)
-        tell_failures(failures)
+        write_config(folder, config)
+    tell_failures(failures)
     return 1 if failures and not config.data.allow_failures else 0
 
 
@@ -80,12 +84,12 @@ def cross(config: ml_collections.ConfigDict) -> int:
         Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
     """
     distributed.start(config)
+    check_settings(config, folds=2)
+    if not config.data.train:
+        raise UserError("nothing to train on: config.data.train must name databases.")
     encoders, failures = load_encoders(config), {}
     training, tests = (prepare(config, names, encoders, failures) for names in (config.data.train, config.data.test))
-    if not training:
-        raise UserError("nothing to train on: config.data.train must name databases.")
     folder = Path(config.output)
-    write_config(config, folder)
     cells: Cells = {}
     for fold in range(config.folds):
         splits = [split_folds(len(one.features), config.folds, fold, config.seed) for one in training]
@@ -103,7 +107,8 @@ def cross(config: ml_collections.ConfigDict) -> int:
     if distributed.is_first():
         title = f"Trained on {describe(training)}: mean of dimensions, and its deviation over {config.folds} folds."
         write_table(folder / "cross", cells, title)
-        tell_failures(failures)
+        write_config(folder, config)
+    tell_failures(failures)
     return 1 if failures and not config.data.allow_failures else 0
 
 

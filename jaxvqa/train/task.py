@@ -1,6 +1,6 @@
 """The training task: rated videos to a trained, evaluated model."""
 
-import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from flax import nnx
+from jax.experimental import multihost_utils
 from jaxtyping import Float
 from rich.console import Console
 from rich.text import Text
@@ -20,8 +21,8 @@ from ..features import Features, extract
 from ..labels import ScoreTable, write_scores
 from ..models.maxvqa import HeadConfig, MaxVQA
 from ..prompts import tokenize
-from ..results import replace
 from ..terminal import printable
+from .config import check_settings
 from .loop import Rated, Trained, Trainer, train
 from .monitor import Monitor
 
@@ -49,19 +50,18 @@ def run(config: ml_collections.ConfigDict) -> int:
         Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
     """
     distributed.start(config)
+    check_settings(config)
+    if not config.data.train or not config.data.validation:
+        raise UserError("nothing to train on: config.data.train and config.data.validation must name databases.")
     encoders, failures = load_encoders(config), {}
     training, validation, tests = (
         prepare(config, names, encoders, failures)
         for names in (config.data.train, config.data.validation, config.data.test)
     )
-    if not training or not validation:
-        raise UserError("nothing to train on: config.data.train and config.data.validation must name databases.")
     folder = Path(config.output)
-    write_config(config, folder)
     trainer, trained = fit(config, encoders, training, validation, folder)
-    if distributed.is_first():
-        report(config, trainer, trained, training, validation + tests, folder)
-        tell_failures(failures)
+    report(config, trainer, trained, training, validation + tests, folder)
+    tell_failures(failures)
     return 1 if failures and not config.data.allow_failures else 0
 
 
@@ -101,6 +101,12 @@ def fit(
     dimensions = np.flatnonzero(np.all(rated, axis=0)).tolist()
     if not dimensions:
         raise UserError(f"{config.data.train} and {config.data.validation} have no dimension with labels in common.")
+    for one in training + validation:
+        if same := [DIMENSIONS[i].code for i in dimensions if np.ptp(one.videos.labels[:, i]) == 0]:
+            raise UserError(
+                f"{one.spec}: all {len(one.videos.names)} videos have the same label in {', '.join(same)}, nothing "
+                "correlates with it."
+            )
     scales = {one.videos.database: label_scale(one.videos.labels) for one in training}
     trainer = Trainer(config, encoders, make_head(config, encoders), dimensions)
     monitor = Monitor(folder, title, quiet=not distributed.is_first())
@@ -121,7 +127,7 @@ def fit(
 def make_head(config: ml_collections.ConfigDict, encoders: weights.Weights) -> MaxVQA:
     """The head to start from: that of the weights, or a new one whose context vector is the word "a"."""
     if config.warm_start:
-        return encoders.parts["maxvqa"]
+        return nnx.clone(encoders.parts["maxvqa"])  # training changes it, and others start from it as well
     swin, clip, text = (encoders.parts[part] for part in ("swin", "clip_visual", "clip_text"))
     sizes = HeadConfig(
         clip_width=clip.config.output_width,
@@ -159,16 +165,21 @@ def report(
     tested: list[Prepared],
     folder: Path,
 ) -> None:
-    """Writes the best epoch's weights, evaluates them on databases, and prints the tables."""
+    """Writes the best epoch's weights, evaluates them on databases, and prints the tables.
+
+    Several processes predict together, and the first one writes.
+    """
     export(trainer, trained, training, folder / "model")
+    predictions = [predict(trainer, trained.head, one) for one in tested]
+    if not distributed.is_first():
+        return
     note = f"Epoch {trained.epoch} of {len(trained.history)}, the best on {config.data.validation}; trained on "
     note += describe(training) + "."
-    for one in tested:
-        predictions = predict(trainer, trained.head, one)
+    for one, scores in zip(tested, predictions, strict=True):
         name = one.spec.replace(":", "-")
-        write_scores(folder / f"predictions-{name}.csv", predictions)
+        write_scores(folder / f"predictions-{name}.csv", scores)
         labels = label_table(one, trainer.dimensions)
-        results = evaluate.evaluate(predictions, labels, config.resamples, config.seed)
+        results = evaluate.evaluate(scores, labels, config.resamples, config.seed)
         evaluate.write(folder / f"evaluation-{name}", results)
         evaluate.print_table(results, len(labels.names), config.resamples, f"{describe([one])}. {note}")
     Console(stderr=True).print(
@@ -183,9 +194,11 @@ def report(
 
 def export(trainer: Trainer, trained: Trained, training: list[Prepared], directory: Path) -> None:
     """Writes a weights directory that scoring loads, with the scales of its scores, unless an earlier run did."""
-    if directory.exists():
+    if multihost_utils.broadcast_one_to_all(np.array(is_exported(directory, trained.head))):
         return
     scores = np.concatenate([trainer.predict(nnx.state(trained.head), one.features) for one in training])
+    if not distributed.is_first():
+        return
     low, high = label_scale(training[0].videos.labels)
     if len(training) > 1:  # each database has its own scale, scores have none of them
         low, high = np.full((2, len(DIMENSIONS)), np.nan)
@@ -206,7 +219,19 @@ def export(trainer: Trainer, trained: Trained, training: list[Prepared], directo
         name: values for part, module in parts.items() for name, values in weights.tensors_of(part, module).items()
     }
     configs = {part: module.config for part, module in parts.items()}
+    if directory.exists():  # of another training
+        shutil.rmtree(directory)
     weights.save(directory, tensors, configs, trainer.encoders.prompts, [{"weights": trainer.encoders.id}], account)
+
+
+def is_exported(directory: Path, head: MaxVQA) -> bool:
+    """Whether a weights directory is there, whole, and with just this head."""
+    try:
+        there = weights.load(directory, ("maxvqa",)).parts["maxvqa"]
+    except weights.WeightsError:
+        return False
+    first, second = (weights.tensors_of("maxvqa", module) for module in (there, head))
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
 
 def numbers(values: np.ndarray) -> list[float | None]:
@@ -238,13 +263,6 @@ def describe(prepared: list[Prepared]) -> str:
 
 def tell_failures(failures: dict[str, str]) -> None:
     """Names every video that was left out."""
-    log = Console(stderr=True)
+    log = Console(stderr=True, quiet=not distributed.is_first())
     for error in failures.values():
         log.print(Text(printable(f"left out: {error}")), soft_wrap=True)
-
-
-def write_config(config: ml_collections.ConfigDict, folder: Path) -> None:
-    """Writes the settings of a run beside its results."""
-    if distributed.is_first():
-        folder.mkdir(parents=True, exist_ok=True)
-        replace(folder / "config.json", json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,135 @@
+"""The order of training: chunks, batches, and reading ahead."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from jaxvqa import UserError
+from jaxvqa.features import Features
+from jaxvqa.train.chunks import AHEAD, chunk_of_epoch, epoch_batches, make_chunks, read_ahead, warm
+
+
+def test_chunks_of_maxwell():
+    for seed in (None, 0):
+        chunks = make_chunks(3634, 912, 16, 0, seed)
+        assert [len(chunk) for chunk in chunks] == [912, 912, 912, 898]
+        assert sorted(np.concatenate(chunks)) == list(range(3634))
+
+
+def test_order_follows_the_seed():
+    unshuffled, zero, again, one = (np.concatenate(make_chunks(50, 20, 2, 0, seed)) for seed in (None, 0, 0, 1))
+    assert unshuffled.tolist() == list(range(50))
+    assert zero.tolist() == again.tolist()
+    assert len({tuple(order) for order in (unshuffled, zero, one)}) == 3
+
+
+def test_limit_takes_the_first_chunks():
+    every = make_chunks(50, 20, 10, 0, 3)
+    first = make_chunks(50, 20, 10, 2, 3)
+    assert len(first) == 2
+    np.testing.assert_array_equal(first, every[:2])
+    assert len(make_chunks(50, 20, 10, 9, 3)) == 3
+    assert len(make_chunks(41, 20, 10, 2, 3)) == 2  # the one that is too small is not among them
+
+
+@pytest.mark.parametrize(("videos", "size", "left"), [(41, 20, 1), (5, 912, 5), (100, 4, 4), (0, 912, 0)])
+def test_chunk_without_a_batch(videos, size, left):
+    with pytest.raises(UserError, match=rf"{videos} training videos in chunks of {size} leave a chunk of {left}, less"):
+        make_chunks(videos, size, 10, 0, 0)
+
+
+def test_plan_of_epochs():
+    assert chunk_of_epoch(2, 3, 1) == [0, 0, 0, 1, 1, 1]
+    assert chunk_of_epoch(2, 2, 2) == [0, 0, 1, 1, 0, 0, 1, 1]
+
+
+def test_every_video_once_in_a_pass():
+    chunks = make_chunks(48, 20, 4, 0, 7)
+    seen = [epoch_batches(chunks[chunk], 4, 7, epoch) for epoch, chunk in enumerate(chunk_of_epoch(3, 1, 1))]
+    assert sorted(np.concatenate(seen).reshape(-1)) == list(range(48))
+
+
+def test_batches_are_whole_and_shuffled():
+    chunk = np.arange(100, 130)
+    batches = epoch_batches(chunk, 8, 0, 0)
+    assert batches.shape == (3, 8)
+    assert len(np.unique(batches)) == 24
+    assert set(batches.reshape(-1)) < set(chunk)
+    assert batches.reshape(-1).tolist() != sorted(batches.reshape(-1))
+    assert batches.tolist() == epoch_batches(chunk, 8, 0, 0).tolist()
+    others = [epoch_batches(chunk, 8, *other) for other in ((0, 1), (1, 0), (1, 1))]
+    assert len({tuple(other.reshape(-1)) for other in [batches, *others]}) == 4
+    missed = [set(chunk) - set(epoch_batches(chunk, 8, 0, epoch).reshape(-1)) for epoch in range(20)]
+    assert set.union(*missed) == set(chunk)  # nobody is left out for good
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Features of twelve videos in two shards, each filled with its number."""
+    rows = []
+    for shard in range(2):
+        path = tmp_path / f"shard-0-{shard}.npy"
+        values = np.arange(6 * shard, 6 * shard + 6, dtype=np.float16)
+        np.save(path, np.broadcast_to(values[:, None, None, None], (6, 64, 49, 3)))
+        rows += [(path, row) for row in range(6)]
+    return Features(rows)
+
+
+class Recorded:
+    """Features that note when what was read, and fail at a row."""
+
+    def __init__(self, fail=None):
+        self.read_rows, self.fail = [], fail
+
+    def read(self, indices):
+        self.read_rows.append(list(indices))
+        if self.fail in indices:
+            raise OSError("the disk is gone")
+        return np.array(indices)
+
+
+def test_batches_come_in_order(stored):
+    batches = np.random.default_rng(0).permutation(12).reshape(6, 2)
+    read = list(read_ahead(stored, batches))
+    assert [rows[:, 0, 0, 0].tolist() for rows in read] == batches.tolist()
+    assert read[0].shape == (2, 64, 49, 3)
+    assert list(read_ahead(stored, [])) == []
+    warm(stored, np.arange(12))
+
+
+def test_reading_is_ahead_but_not_far():
+    features = Recorded()
+    reader = read_ahead(features, ([i] for i in range(20)))
+    for i in range(5):
+        assert next(reader).tolist() == [i]
+        deadline = time.monotonic() + 10
+        while len(features.read_rows) < i + 1 + AHEAD and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert len(features.read_rows) == i + 1 + AHEAD
+
+
+def test_errors_come_where_they_belong_and_end_the_thread():
+    threads = threading.active_count()
+    reader = read_ahead(Recorded(fail=3), ([i] for i in range(10)))
+    assert [next(reader).tolist() for _ in range(3)] == [[0], [1], [2]]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(reader)
+    assert threading.active_count() == threads
+
+
+def test_reader_that_is_left_ends_its_thread():
+    threads = threading.active_count()
+    reader = read_ahead(Recorded(), ([i] for i in range(10)))
+    next(reader)
+    reader.close()
+    assert threading.active_count() == threads
+
+
+def test_missing_shard_is_passed_on(stored):
+    stored.rows[8][0].unlink()
+    reader = read_ahead(stored, [[0, 1], [8, 9]])
+    assert len(next(reader)) == 2
+    with pytest.raises(FileNotFoundError, match="shard-0-1"):
+        next(reader)

@@ -1,0 +1,293 @@
+"""Features on disk: what they are, that none is lost or done twice, and what is said when the disk is at fault."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from clips import moving_clip
+from conftest import SMALL, save_random
+
+from jaxvqa import UserError, features, weights
+from jaxvqa.features import extract
+from jaxvqa.model import jitted, video_plan, video_views
+from jaxvqa.models.visual import encode_views
+from jaxvqa.video.decode import open_video
+
+pytestmark = pytest.mark.usefixtures("compiled_once")
+
+PROGRAM = """
+import sys
+from jaxvqa import weights
+from jaxvqa.features import extract
+directory, root, *paths = sys.argv[1:]
+extract(paths, weights.load(directory, weights.ENCODERS), root, 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Paths of six different videos, not in the order of their names."""
+    folder = tmp_path_factory.mktemp("videos")
+    return [str(moving_clip(folder / f"{i}.mp4", frames=8, height=224, width=240, seed=i)) for i in (3, 1, 5, 0, 4, 2)]
+
+
+@pytest.fixture(scope="module")
+def encoders(small_weights):
+    return weights.load(small_weights, weights.ENCODERS)
+
+
+@pytest.fixture(scope="module")
+def extracted(videos, encoders, tmp_path_factory):
+    """A root with the features of all videos from one run, in order."""
+    root = tmp_path_factory.mktemp("features")
+    found, errors = extract(videos, encoders, root, 0)
+    assert not errors
+    return root, found.read(range(len(videos)))
+
+
+@pytest.fixture
+def root(extracted, tmp_path):
+    """A copy of that root, to be harmed."""
+    return shutil.copytree(extracted[0], tmp_path / "features")
+
+
+@pytest.fixture
+def in_a_thread(monkeypatch):
+    """Decodes in a thread, without the seconds that processes take to start."""
+    monkeypatch.setattr(features, "decoders", lambda workers: ThreadPoolExecutor(1))
+
+
+@pytest.fixture
+def no_decoding(monkeypatch):
+    """Nothing may be extracted."""
+
+    def fail(workers):
+        raise AssertionError("something is extracted again")
+
+    monkeypatch.setattr(features, "decoders", fail)
+
+
+def one(root, pattern):
+    [path] = root.glob(f"*/{pattern}")
+    return path
+
+
+def index_lines(root):
+    return [line for path in sorted(root.glob("*/*.jsonl")) for line in path.read_text().splitlines()]
+
+
+def names(root):
+    return [json.loads(line)["name"] for line in index_lines(root)]
+
+
+def fails(match, *arguments):
+    """Asserts that extraction ends with a sentence on one line."""
+    with pytest.raises(UserError, match=match) as caught:
+        extract(*arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.endswith(".")
+    return message
+
+
+def test_values_are_those_of_the_encoders(videos, encoders, extracted):
+    encode = jitted(encode_views, encoders.parts["swin"], encoders.parts["clip_visual"])
+    stored = extracted[1]
+    assert stored.dtype == np.float16
+    for path, values in list(zip(videos, stored, strict=True))[:2]:
+        video = open_video(path)
+        views = video_views(video, video_plan(video, 0))
+        np.testing.assert_array_equal(values, np.asarray(encode(views.technical, views.aesthetic)).astype(np.float16))
+    assert len(np.unique(stored.reshape(len(videos), -1), axis=0)) == len(videos)
+
+
+def test_read_back_by_name_in_any_order(videos, encoders, extracted, no_decoding):
+    root, expected = extracted
+    before = {path: path.stat().st_mtime_ns for path in root.glob("*/shard-*")}
+    assert len(before) == 2
+    order = [4, 0, 5]
+    found, errors = extract([videos[i] for i in order], encoders, root, 0)
+    assert not errors
+    assert len(found) == 3
+    np.testing.assert_array_equal(found.read(range(3)), expected[order])
+    np.testing.assert_array_equal(found.read(np.array([2, 2, 0])), expected[[5, 5, 4]])
+    assert {path: path.stat().st_mtime_ns for path in root.glob("*/shard-*")} == before
+
+
+def test_moved_videos_are_known(videos, encoders, extracted, tmp_path, no_decoding):
+    moved = shutil.copy(videos[2], tmp_path)
+    np.testing.assert_array_equal(extract([moved], encoders, extracted[0], 0)[0].read([0]), extracted[1][[2]])
+
+
+def test_changed_file_is_extracted_anew(videos, encoders, root, extracted, tmp_path, in_a_thread):
+    path = tmp_path / os.path.basename(videos[0])
+    shutil.copy(videos[1], path)
+    found, _ = extract([str(path), videos[0]], encoders, root, 0)
+    new, old = found.read([0, 1])
+    assert not np.array_equal(new, old)
+    np.testing.assert_array_equal(old, extracted[1][0])
+    assert names(root)[6:] == [path.name]
+
+
+def test_other_seed_or_weights_have_their_own(videos, encoders, root, extracted, tmp_path, in_a_thread):
+    path = videos[0]
+    seed = extract([path], encoders, root, 1)[0].read([0])
+    configs = {part: weights.PARTS[part][1](**SMALL[part]) for part in weights.ENCODERS}
+    configs["clip_visual"] = weights.PARTS["clip_visual"][1](**SMALL["clip_visual"] | {"output_width": 16})
+    other = weights.load(save_random(tmp_path / "weights", configs))
+    assert extract([path], other, root, 0)[0].read([0]).shape == (1, 64, 49, 80)
+    assert not np.array_equal(seed, extracted[1][[0]])
+    assert len(list(root.iterdir())) == 3
+    np.testing.assert_array_equal(extract([path], encoders, root, 0)[0].read([0]), extracted[1][[0]])
+
+
+@pytest.mark.slow
+def test_killed_extraction_loses_and_doubles_nothing(videos, encoders, small_weights, extracted, tmp_path):
+    root = tmp_path / "features"
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, small_weights, root, *videos]) as process:
+        while process.poll() is None and len(index_lines(root)) < 2:
+            time.sleep(0.01)
+        with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+            children = file.read().split()
+        process.kill()
+    done = len(index_lines(root))
+    assert 2 <= done < 6
+    assert children
+    deadline = time.monotonic() + 20  # and what it started ends with it
+    while any(os.path.exists(f"/proc/{child}") for child in children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [child for child in children if os.path.exists(f"/proc/{child}")]
+
+    found, errors = extract(videos, encoders, root, 0)
+    assert not errors
+    np.testing.assert_array_equal(found.read(range(6)), extracted[1])
+    assert names(root) == [os.path.basename(path) for path in videos]
+    assert one(root, "*.npy").read_bytes() == one(extracted[0], "*.npy").read_bytes()
+
+
+def test_half_a_line_is_no_row(videos, encoders, root, extracted, in_a_thread):
+    index = one(root, "*.jsonl")
+    whole = index.read_bytes()
+    index.write_bytes(whole[: whole.rindex(b"{") + 30])
+    np.save(one(root, "*.npy"), np.concatenate([extracted[1][:5], np.full_like(extracted[1][:1], 7)]))
+    found, _ = extract(videos, encoders, root, 0)
+    np.testing.assert_array_equal(found.read(range(6)), extracted[1])
+    assert index.read_bytes() == whole
+
+
+def test_videos_that_fail_are_left_out_by_name(videos, encoders, tmp_path, in_a_thread):
+    broken = {name: str(tmp_path / name) for name in ("text.mp4", "empty.mp4", "cut.mp4", "missing.mp4")}
+    (tmp_path / "text.mp4").write_text("not a video " * 100)
+    (tmp_path / "empty.mp4").touch()
+    with open(videos[0], "rb") as file:
+        (tmp_path / "cut.mp4").write_bytes(file.read()[:5000])
+    paths = [broken["text.mp4"], videos[1], broken["cut.mp4"], broken["missing.mp4"], videos[0], broken["empty.mp4"]]
+    found, errors = extract(paths, encoders, tmp_path / "features", 0)
+    assert errors.keys() == set(broken.values())
+    for path, sentence in errors.items():
+        assert sentence.startswith(f"{path} ")
+        assert sentence.endswith(".")
+        assert "\n" not in sentence
+    assert len(found) == 2
+    assert names(tmp_path / "features") == ["1.mp4", "3.mp4"]
+    # What was kept free for them serves others.
+    extract(videos, encoders, tmp_path / "features", 0)
+    assert len(names(tmp_path / "features")) == len(set(names(tmp_path / "features"))) == 6
+    assert [len(np.load(shard)) for shard in sorted(tmp_path.glob("features/*/*.npy"))] == [3, 3]
+
+
+def test_features_beyond_float16_are_an_error(videos, encoders, tmp_path, monkeypatch, recwarn, in_a_thread):
+    monkeypatch.setattr(features, "jitted", lambda *_: lambda *_: np.full((64, 49, 96), 1e5, np.float32))
+    found, errors = extract(videos[:1], encoders, tmp_path, 0)
+    assert len(found) == 0
+    assert "beyond float16" in errors[videos[0]]
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("harm", ["cut", "header", "gone", "rows", "index"])
+def test_harmed_shard_is_named_and_its_removal_mends_it(videos, encoders, root, extracted, harm, in_a_thread):
+    shard, index = one(root, "*.npy"), one(root, "*.jsonl")
+    whole = shard.read_bytes()
+    match harm:
+        case "cut":
+            shard.write_bytes(whole[: len(whole) // 2])
+        case "header":
+            shard.write_bytes(whole[:50])
+        case "gone":
+            shard.unlink()
+        case "rows":
+            np.save(shard, extracted[1][:3])
+        case "index":
+            index.write_text("something else\n" + index.read_text())
+    message = fails("remove it and shard-0-0.jsonl", videos, encoders, root, 0)
+    assert message.startswith(f"{shard} ")
+    if harm in ("rows", "index"):
+        return  # the rest is the same for all
+    shard.unlink(missing_ok=True)
+    index.unlink()
+    np.testing.assert_array_equal(extract(videos, encoders, root, 0)[0].read(range(6)), extracted[1])
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function that mounts a disk of some bytes, or gives it another size."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(size, *options):
+        command = ["mount", "-t", "tmpfs", "-o", ",".join([*options, f"size={size}"]), "tmpfs", folder]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("a small disk takes the rights to mount one")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", folder], capture_output=True)
+
+
+def test_full_disk_keeps_what_is_there(videos, encoders, extracted, small_disk, in_a_thread):
+    folder = small_disk(2_000_000)
+    extract(videos[:2], encoders, folder, 0)
+    with pytest.raises(OSError, match=r"No space left on device, for 0\.0 GB of features of 4 videos") as caught:
+        extract(videos, encoders, folder, 0)
+    assert caught.value.filename == str(next(folder.glob("*/*.npy"))).replace("-0.npy", "-1.npy")
+    assert sorted(path.name for path in folder.glob("*/shard-*")) == ["shard-0-0.jsonl", "shard-0-0.npy"]
+    np.testing.assert_array_equal(extract(videos[:2], encoders, folder, 0)[0].read([0, 1]), extracted[1][:2])
+    small_disk(20_000_000, "remount")
+    np.testing.assert_array_equal(extract(videos, encoders, folder, 0)[0].read(range(6)), extracted[1])
+
+
+def test_two_runs_at_once(videos, encoders, root, extracted, tmp_path):
+    folder = one(root, ".lock-0").parent
+    with features.locked(folder, 0):
+        new = shutil.copy(videos[0], tmp_path / "new.mp4")
+        fails(f"another run is extracting to {folder}", [new], encoders, root, 0)
+        found, _ = extract(videos, encoders, root, 0)  # reading what is there is no harm
+    np.testing.assert_array_equal(found.read(range(6)), extracted[1])
+
+
+def test_death_of_a_decoder_is_a_sentence(videos, encoders, extracted, tmp_path, monkeypatch):
+    store = features.store
+
+    def store_and_kill(*arguments):
+        store(*arguments)
+        for child in multiprocessing.active_children():
+            os.kill(child.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(features, "store", store_and_kill)
+    message = fails("a decoding process died", videos, encoders, tmp_path, 0, 1)
+    assert videos[0] not in message
+    monkeypatch.undo()
+    assert len(names(tmp_path)) >= 1
+    np.testing.assert_array_equal(extract(videos, encoders, tmp_path, 0)[0].read(range(6)), extracted[1])
+
+
+def test_negative_seed(videos, encoders, tmp_path):
+    fails("seed is -1", videos[:1], encoders, tmp_path, -1)
