@@ -2,8 +2,13 @@
 
 usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
 
-    configs/score.py       score video files in 16 quality dimensions
-    configs/evaluate.py    compare scores with human ones
+    configs/score.py         score video files in 16 quality dimensions
+    configs/evaluate.py      compare scores, or a model's, with human ones
+    configs/quickstart.py    train on synthetic videos, from nothing, in minutes
+    configs/maxwell.py       train on MaxWell
+    configs/ablation.py      compare the five published recipes of training
+    configs/cross.py         train on databases k-fold, test on others
+    configs/synthetic.py     render a synthetic database
 
 Each config file says at its top what it does; its fields can be set from the command line.
 Exit code: 0, all done; 1, some of the work failed; 2, wrong usage or unusable input.

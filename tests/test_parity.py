@@ -10,6 +10,7 @@ import pytest
 from conftest import GOLDEN, SMALL, save_random
 
 from jaxvqa import parity, weights
+from jaxvqa.convert import convert_checkpoints
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "check_parity.py"
 
@@ -20,17 +21,21 @@ def test_golden_arrays_of_this_repository(full_weights):
     for file, comparison in parity.compare_folder(GOLDEN / "seed0", weights.load(full_weights), None):
         assert comparison.passed, (file, comparison.array, comparison.relative)
         arrays += 1
-    assert arrays == 4 + 6 + 7 * 6 + 2 + 18
+    assert arrays == 4 + 6 + 7 * 6 + 2 + 18 + 4 + 2
 
 
 @pytest.mark.slow
-def test_all_golden_arrays_and_real_videos(shared, full_weights):
+def test_all_golden_arrays_and_real_videos(shared, full_weights, checkpoints, tmp_path):
+    deep = tmp_path / "deep"
+    convert_checkpoints(deep, checkpoints["dover"], checkpoints["clip_rn50"], checkpoints["maxvqa_deep"])
     command = [
         sys.executable,
         SCRIPT,
         shared / "golden" / "seed0",
         "--weights",
         full_weights,
+        "--deep",
+        deep,
         "--videos",
         shared / "videos",
     ]
@@ -38,6 +43,8 @@ def test_all_golden_arrays_and_real_videos(shared, full_weights):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAIL" not in done.stdout
     assert done.stdout.count("pass  video_") == 9 + 5 + 9
+    assert done.stdout.count("pass  train_") == 3 * (5 + 3 * 3) + 2 * (5 + 3 * 5)
+    assert done.stdout.count("not compared") == 1 + 1  # the training data, the technical view of the small video
 
 
 def test_input_is_the_golden_one(shared):

@@ -56,10 +56,11 @@ class Trainer:
     def __init__(
         self, config: ml_collections.ConfigDict, encoders: weights.Weights, head: MaxVQA, dimensions: list[int]
     ):
-        text = encoders.parts["clip_text"]
+        text = nnx.merge(*nnx.split(encoders.parts["clip_text"]))  # the same arrays
         tokens = tokenize(encoders.prompts)
         ends = ends_of_text(tokens)
         embeddings = text.embedding(jnp.asarray(tokens[:, : ends.max() + 1]))
+        del text.embedding  # 100 MB that no step looks at
         self.config, self.encoders, self.head, self.dimensions = config, encoders, head, dimensions
         self.batch = config.train.batch
         self.optimizer = make_optimizer(config.optimizer.weight_decay)
