@@ -149,7 +149,7 @@ def fitted(predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"]
     try:
         with warnings.catch_warnings(action="ignore", category=OptimizeWarning):  # of the fit's own uncertainty
             parameters, _ = curve_fit(logistic, predictions, labels, start, maxfev=10_000)
-    except RuntimeError:
+    except (RuntimeError, TypeError):  # no fit found, or fewer videos than parameters
         return np.polyval(np.polyfit(predictions, labels, 1), predictions)
     return logistic(predictions, *parameters)
 

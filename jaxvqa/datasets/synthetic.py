@@ -74,7 +74,10 @@ def render(folder: str | os.PathLike, clips: int = CLIPS, seed: int = 0, workers
             progress("rendering", Console(stderr=True)) as bar,
         ):
             jobs = [pool.submit(render_clip, scratch / "videos", seed, number) for number in range(clips)]
-            facts = [job.result() for job in bar.track(jobs)]
+            try:
+                facts = [job.result() for job in bar.track(jobs)]
+            finally:
+                pool.shutdown(cancel_futures=True)  # after a failure, render no more
         write_labels(scratch, facts)
         about = {"what": WHAT, "version": VERSION, "seed": seed, "clips": facts}
         (scratch / MARK).write_text(json.dumps(about, indent=1) + "\n")

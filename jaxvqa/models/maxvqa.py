@@ -57,7 +57,7 @@ class MaxVQA(nnx.Module):
         for layer, k in zip(self.layers[:-1], keys, strict=False):
             x = dropout(exact_gelu(layer(x)), k)
         width = self.config.clip_width
-        return dropout(features[..., :width] + self.layers[-1](x)[..., :width], keys[-1])
+        return dropout(features[..., :width] + x @ self.layers[-1].kernel[:, :width], keys[-1])
 
     def __call__(
         self,
@@ -72,8 +72,9 @@ class MaxVQA(nnx.Module):
             text_features: positive prompts of all dimensions, then their negatives in the same order.
             key: for dropout in training; none, no dropout.
         """
-        positive, negative = jnp.split(2 * self.fuse(features, key) @ text_features.T, 2, axis=-1)
-        return jax.nn.sigmoid(positive - negative)  # the softmax over two
+        positive, negative = jnp.split(text_features, 2)
+        # The softmax over two is the sigmoid of their difference.
+        return jax.nn.sigmoid(2 * self.fuse(features, key) @ (positive - negative).T)
 
 
 def dropout(x: Float[Array, "*shape"], key: Key[Array, ""] | None) -> Float[Array, "*shape"]:
@@ -83,9 +84,11 @@ def dropout(x: Float[Array, "*shape"], key: Key[Array, ""] | None) -> Float[Arra
     """
     if key is None:
         return x
-    words = jax.random.bits(key, (-(-x.size // 32), 1), jnp.uint32)
-    bits = (words >> jnp.arange(32, dtype=jnp.uint32)) & 1
-    return jnp.where(bits.reshape(-1)[: x.size].reshape(x.shape) == 1, 2 * x, 0)
+    rows, columns = x.size // x.shape[-1], x.shape[-1]
+    # A word's bits go to different rows, so that neighbours in a row, which are computed together, shift alike.
+    words = jax.random.bits(key, (-(-rows // 32), columns), jnp.uint32)
+    bits = (words >> jnp.arange(32, dtype=jnp.uint32)[:, None, None]) & 1
+    return jnp.where(bits.reshape(-1, columns)[:rows].reshape(x.shape) == 1, 2 * x, 0)
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,13 @@ class SwinConfig:
         return self.width * 2 ** (len(self.depths) - 1)
 
 
-def at_once(cpu: int, everything: int) -> int:
-    """How many items `jax.lax.map` takes at a time: on a CPU few, so that they stay in cache, else everything."""
-    return cpu if jax.default_backend() == "cpu" else everything
+def at_once(cpu: int, everything: int) -> int | None:
+    """How many items `jax.lax.map` takes at a time: on a CPU few, so that they stay in cache, else everything.
+
+    None stands for one: a batch of one is as many, but costs twice the time.
+    """
+    size = cpu if jax.default_backend() == "cpu" else everything
+    return None if size == 1 else size
 
 
 def exact_gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

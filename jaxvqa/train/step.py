@@ -121,7 +121,9 @@ class TrainStep:
     def _update(self, state, frozen, batch, rate, key):
         key = jax.random.fold_in(key, state.step) if self.recipe.dropout else None
         gradients, terms = self.gradients(state.params, frozen, batch, key)
-        optimizer_state = state.optimizer._replace(hyperparams=state.optimizer.hyperparams | {"learning_rate": rate})
+        optimizer_state = state.optimizer._replace(
+            hyperparams=state.optimizer.hyperparams | {"learning_rate": jnp.float32(rate)}
+        )
         updates, optimizer_state = self.optimizer.update(gradients, optimizer_state, state.params)
         params = optax.apply_updates(state.params, updates)
         ema = optax.incremental_update(params, state.ema, 1 - self.recipe.ema)
@@ -143,9 +145,9 @@ class TrainStep:
         def score(video):
             features, number = video
             video_key = None if key is None else jax.random.fold_in(key, number)
+            positions = features.reshape(-1, features.shape[-1])  # as a matrix, which XLA multiplies twice as fast
             with jax.default_matmul_precision("float32"):
-                local = head(features.astype(jnp.float32), text_features, video_key)
-            return local.mean(axis=range(local.ndim - 1))
+                return head(positions.astype(jnp.float32), text_features, video_key).mean(axis=0)
 
         # On a CPU, one video at a time, and its activations computed once more for the gradient: in cache, that
         # costs less than to write and read them.
