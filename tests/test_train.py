@@ -566,6 +566,8 @@ def test_cross_database_protocol(train, data, trained, tmp_path, capfd):
     shutil.rmtree(output / "fold-0" / "checkpoints")
     assert train(output, config=ROOT / "configs" / "cross.py", **changes, seed=0) == 0
     assert history(output / "fold-1") == first
-    assert json.loads((output / "cross.json").read_text()) == values
+    again = json.loads((output / "cross.json").read_text())
+    for name, row in values.items():  # the last digits of a logistic fit follow where in memory its numbers lie
+        assert again[name] == {metric: pytest.approx(cells, rel=1e-6) for metric, cells in row.items()}
     assert train(output, config=ROOT / "configs" / "cross.py", **changes | {"folds": 17}) == 2
     sentence(capfd, "16 videos cannot be divided into 17 folds")
