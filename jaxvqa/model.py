@@ -15,7 +15,7 @@ from . import weights
 from .dimensions import DIMENSIONS, display
 from .models.maxvqa import MaxVQA
 from .models.visual import encode_views
-from .prompts import ends_of_text, tokenize
+from .prompts import prompt_tree, tokenize
 from .video.decode import Video, open_video, read_frames
 from .video.sampling import SamplingPlan, check_plan, draw_plan
 from .video.views import Views, make_views
@@ -58,12 +58,11 @@ class Model:
 
     def __init__(self, loaded: weights.Weights):
         self.weights_id, self.training = loaded.id, loaded.training
-        tokens = tokenize(loaded.prompts)
-        ends = ends_of_text(tokens)
+        tree = prompt_tree(tokenize(loaded.prompts))
         text, head = loaded.parts["clip_text"], loaded.parts["maxvqa"]
-        embeddings = text.embedding(jnp.asarray(tokens[:, : ends.max() + 1]))
+        embeddings = text.embedding(jnp.asarray(tree.tokens))
         text_features = jitted(MaxVQA.text_features, head, text)
-        self.text_features = text_features(embeddings, ends)
+        self.text_features = text_features(embeddings, tree)
         self.encode = jitted(encode_views, loaded.parts["swin"], loaded.parts["clip_visual"])
         self.localize = jitted(MaxVQA.__call__, head)
 

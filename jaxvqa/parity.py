@@ -25,7 +25,7 @@ from .model import Model, jitted, video_views
 from .models.clip_resnet import CLIPResNet
 from .models.swin3d import VideoSwin
 from .models.visual import normalize
-from .prompts import ends_of_text, tokenize
+from .prompts import prompt_tree, tokenize
 from .video.decode import open_video
 from .video.sampling import CLIP_FRAMES, CLIPS, GRID, MOMENTS, SIDE, SamplingPlan, frame_indices, start_range
 from .weights import Weights
@@ -132,12 +132,12 @@ def compare_text(path: Path, parts: dict) -> Iterator[Comparison]:
     golden = np.load(path)
     text, head = parts["clip_text"], parts["maxvqa"]
     tokens = tokenize(default_prompts())
-    ends = ends_of_text(tokens)
-    embeddings = text.embedding(jnp.asarray(tokens[:, : ends.max() + 1]))
+    tree = prompt_tree(tokens)
+    embeddings = text.embedding(jnp.asarray(tree.tokens))
     yield Comparison("tokens", tokens, golden["tokens"], EXACT)
-    yield Comparison("token_features", np.asarray(text(embeddings, ends)), golden["token_features"], 2e-5)
+    yield Comparison("token_features", np.asarray(text(embeddings, tree)), golden["token_features"], 2e-5)
     yield Comparison("ctx", np.asarray(head.context[...])[None, None], golden["ctx"], EXACT)
-    features = np.asarray(head.text_features(text, embeddings, ends))
+    features = np.asarray(head.text_features(text, embeddings, tree))
     yield Comparison("prompt_features", features, golden["prompt_features"], 2e-5)
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from .dimensions import DIMENSIONS, default_prompts
 from .errors import UserError, first_line
@@ -183,10 +183,10 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
             f"{directory} holds the weights of {held}, but not of {', '.join(missing)}: "
             f"to make a directory with all parts, {HOW_TO_GET}."
         )
-    tensors = read_tensors(directory, description)
+    path = check_tensors(directory, description)
     modules = {}
     for part in description["parts"] if parts is None else parts:
-        modules[part] = fill(directory, part, description["parts"][part], tensors)
+        modules[part] = fill(directory, part, description["parts"][part], read_tensors(path, part))
     return Weights(identity(description), modules, description["prompts"], description.get("training"))
 
 
@@ -281,8 +281,8 @@ def sound_training(training: Any) -> bool:
     )
 
 
-def read_tensors(directory: Path, description: dict[str, Any]) -> dict[str, np.ndarray]:
-    """All tensors of a directory, after checking that they are the ones its description speaks of."""
+def check_tensors(directory: Path, description: dict[str, Any]) -> Path:
+    """The tensors file of a directory, after checking that it is the one its description speaks of."""
     path = directory / TENSORS
     if not path.is_file():
         raise WeightsError(f"{directory} is incomplete: {TENSORS} is missing; copy or convert it again.")
@@ -296,11 +296,17 @@ def read_tensors(directory: Path, description: dict[str, Any]) -> dict[str, np.n
         raise WeightsError(
             f"{path} is not the file that {DESCRIPTION} describes (SHA-256 differs): copy or convert it again."
         )
-    return load_file(path)
+    return path
+
+
+def read_tensors(path: Path, part: str) -> dict[str, np.ndarray]:
+    """The tensors of one part."""
+    with safe_open(path, "numpy") as file:
+        return {name: file.get_tensor(name) for name in file.keys() if name.startswith(f"{part}/")}  # noqa: SIM118
 
 
 def fill(directory: Path, part: str, sizes: dict[str, Any], tensors: dict[str, np.ndarray]) -> nnx.Module:
-    """One part of the sizes that a description gives, with its parameters from `tensors`, as float32."""
+    """One part of the sizes that a description gives, with its parameters as float32."""
     try:
         config = PARTS[part][1](**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
         shapes = flat_shapes(part, config)
@@ -308,7 +314,7 @@ def fill(directory: Path, part: str, sizes: dict[str, Any], tensors: dict[str, n
         raise WeightsError(
             f"{directory / DESCRIPTION} gives sizes of {part} that do not fit ({first_line(error)}): convert again."
         ) from error
-    problems = mismatches(shapes, {key: value for key, value in tensors.items() if key.startswith(part + "/")})
+    problems = mismatches(shapes, tensors)
     if problems:
         raise WeightsError(f"{directory} does not hold the {part} it describes:\n  " + "\n  ".join(problems))
     return assemble(part, config, tensors)

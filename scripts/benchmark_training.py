@@ -23,7 +23,7 @@ import numpy as np
 from flax import nnx
 
 import jaxvqa
-from jaxvqa.features import MOMENTS, POSITIONS, Features, create
+from jaxvqa.features import MOMENTS, POSITIONS, Features, aligned, create
 from jaxvqa.models.maxvqa import HeadConfig, MaxVQA
 from jaxvqa.train.chunks import epoch_batches, read_ahead
 from jaxvqa.train.config import training_config
@@ -90,7 +90,7 @@ def main() -> int:
     device = jax.devices()[0].device_kind
     print(f"{jax.device_count()} x {device}, jax {jax.__version__}, depth {args.depth}, batch {batch}, float32")
     loaded = peak()
-    features = np.empty((batch, MOMENTS, POSITIONS, channels), np.float16)
+    features = aligned((batch, MOMENTS, POSITIONS, channels))
     for video in features:
         video[:] = generator.standard_normal(video.shape, np.float32)
     seconds = [step(features) for _ in range(args.repeats + 1)][1:]

@@ -1,11 +1,11 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
 from jaxvqa.model import jitted
 from jaxvqa.models.clip_text import CLIPText, TextConfig, quick_gelu
+from jaxvqa.prompts import PromptTree, prompt_tree
 
 
 @pytest.fixture(scope="module")
@@ -20,20 +20,27 @@ def test_quick_gelu_is_clips_own():
     assert np.abs(quick_gelu(x) - jax.nn.gelu(x, approximate=False)).max() > 1e-2
 
 
-def test_attention_is_causal(text):
-    embeddings = jax.random.normal(jax.random.key(0), (1, 12, 16))
-    gradient = jax.grad(lambda e: text(e, jnp.array([5])).sum())(embeddings)[0]
+def causal(length, ends):
+    """One prompt, that ends at several places."""
+    return PromptTree(np.zeros(length, int), np.arange(length), np.tri(length, dtype=bool), np.array(ends))
+
+
+def test_a_feature_follows_from_what_its_end_sees(text):
+    embeddings = jax.random.normal(jax.random.key(0), (12, 16))
+    gradient = jax.grad(lambda e: text(e, causal(12, [5])).sum())(embeddings)
     moved = np.abs(gradient).max(axis=-1) > 0
     assert moved.tolist() == [True] * 6 + [False] * 6
 
 
-def test_cutting_behind_the_last_end_changes_nothing(text):
-    embeddings = jax.random.normal(jax.random.key(0), (3, 12, 16))
-    ends = jnp.array([3, 6, 5])
-    np.testing.assert_allclose(text(embeddings[:, :7], ends), text(embeddings, ends), atol=1e-6)
-
-
 def test_feature_is_that_of_the_end_position(text):
-    embeddings = jnp.repeat(jax.random.normal(jax.random.key(0), (1, 12, 16)), 2, axis=0)
-    first, second = text(embeddings, jnp.array([4, 9]))
+    first, second = text(jax.random.normal(jax.random.key(0), (12, 16)), causal(12, [4, 9]))
     assert np.abs(first - second).max() > 1e-3
+
+
+def test_a_tree_gives_the_features_of_its_prompts_one_by_one(text):
+    tokens = np.array([[1, 2, 3, 49, 0, 0], [1, 2, 4, 5, 49, 0], [1, 2, 3, 6, 7, 49]])
+    table = jax.random.normal(jax.random.key(0), (50, 16))
+    tree = prompt_tree(tokens)
+    assert len(tree.tokens) == 10
+    one_by_one = [text(table[row[row > 0]], causal((row > 0).sum(), [(row > 0).sum() - 1]))[0] for row in tokens]
+    np.testing.assert_allclose(text(table[tree.tokens], tree), np.stack(one_by_one), atol=1e-6)

@@ -7,6 +7,7 @@ from flax import nnx
 from jaxvqa.model import jitted
 from jaxvqa.models.clip_text import CLIPText, TextConfig
 from jaxvqa.models.maxvqa import FastVQAConfig, FastVQAHead, HeadConfig, MaxVQA
+from jaxvqa.prompts import prompt_tree
 
 
 @pytest.mark.parametrize("depth", [2, 4])
@@ -35,12 +36,13 @@ def test_scores_follow_the_equations(depth):
 def test_context_takes_the_place_of_token_one_alone():
     text = CLIPText(TextConfig(vocabulary=20, context=8, width=16, depth=1, heads=2, output_width=8), nnx.Rngs(0))
     head = MaxVQA(HeadConfig(text_width=16), nnx.Rngs(1))
-    embeddings = jax.random.normal(jax.random.key(0), (2, 8, 16))
-    ends = jnp.array([5, 7])
+    tree = prompt_tree(np.array([[1, 2, 3, 4, 19, 0], [1, 5, 3, 3, 4, 19]]))
+    embeddings = jax.random.normal(jax.random.key(0), (20, 16))
     encode = jitted(MaxVQA.text_features, head, text)
-    features = encode(embeddings, ends)
+    features = encode(embeddings[tree.tokens], tree)
     for position, changes in ((0, True), (1, False), (2, True)):
-        other = encode(embeddings.at[:, position].set(jnp.arange(16.0)), ends)
+        other = jnp.where((tree.positions == position)[:, None], jnp.arange(16.0), embeddings[tree.tokens])
+        other = encode(other, tree)
         assert (np.abs(other - features).max() > 1e-3) == changes
 
 

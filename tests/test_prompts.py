@@ -4,14 +4,13 @@ from conftest import GOLDEN
 
 from jaxvqa import DIMENSIONS, UserError
 from jaxvqa.dimensions import default_prompts
-from jaxvqa.prompts import ends_of_text, tokenize
+from jaxvqa.prompts import prompt_tree, tokenize
 
 
 def test_default_prompts_have_clips_own_tokens():
     tokens = tokenize(default_prompts())
     assert tokens.dtype == np.int32
     assert np.array_equal(tokens, np.load(GOLDEN / "seed0" / "text.npz")["tokens"])
-    assert ends_of_text(tokens).max() == 9
 
 
 def test_prompts_stand_in_pairs_in_the_order_of_the_dimensions():
@@ -25,12 +24,13 @@ def test_prompts_stand_in_pairs_in_the_order_of_the_dimensions():
 def test_custom_prompts():
     [tokens] = tokenize(["a cinematic photo, isn't it?"])
     assert tokens[0] == 49406
-    assert tokens[ends_of_text(tokens[None])[0]] == 49407
-    assert (tokens[ends_of_text(tokens[None])[0] + 1 :] == 0).all()
+    end = tokens.tolist().index(49407)
+    assert end > 5
+    assert (tokens[end + 1 :] == 0).all()
 
 
 def test_longest_prompt_and_one_more():
-    assert ends_of_text(tokenize(["photo " * 75])) == [76]
+    assert tokenize(["photo " * 75])[0, 76] == 49407
     with pytest.raises(UserError, match="76 tokens is too long"):
         tokenize(["photo " * 76])
 
@@ -38,3 +38,22 @@ def test_longest_prompt_and_one_more():
 def test_blank_prompt_is_refused():
     with pytest.raises(UserError, match="empty"):
         tokenize(["  "])
+
+
+def test_tree_holds_each_prompt_and_what_they_share_once():
+    tokens = tokenize(default_prompts())
+    tree = prompt_tree(tokens)
+    assert len(tree.tokens) == 133 < (tokens > 0).sum()
+    for row, end in zip(tokens, tree.ends, strict=True):
+        path = np.flatnonzero(tree.visible[end])
+        path = path[np.argsort(tree.positions[path])]
+        assert tree.tokens[path].tolist() == row[row > 0].tolist()
+        assert tree.positions[path].tolist() == list(range(len(path)))
+        for i, node in enumerate(path):  # each sees what is before it, and no more
+            assert set(np.flatnonzero(tree.visible[node])) == set(path[: i + 1])
+
+
+def test_tree_keeps_equal_prompts_apart_by_their_ends_only():
+    tree = prompt_tree(tokenize(["a X photo", "a X photo", "a X photo of"]))
+    assert tree.ends[0] == tree.ends[1] != tree.ends[2]
+    assert len(tree.tokens) == 7  # start, a, X, photo, end; of, end

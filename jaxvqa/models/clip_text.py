@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float
+
+from ..prompts import PromptTree
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def quick_gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 
 class TextBlock(nnx.Module):
-    """Pre-norm residual block: causal self-attention, then an MLP."""
+    """Pre-norm residual block: self-attention among the tokens that see each other, then an MLP."""
 
     def __init__(self, config: TextConfig, rngs: nnx.Rngs):
         width = config.width
@@ -40,10 +41,11 @@ class TextBlock(nnx.Module):
         self.fc1 = nnx.Linear(width, 4 * width, rngs=rngs)
         self.fc2 = nnx.Linear(4 * width, width, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "prompts length width"]) -> Float[Array, "prompts length width"]:
-        qkv = self.qkv(self.norm1(x)).reshape(*x.shape[:2], 3, self.heads, -1)
-        q, k, v = (qkv[:, :, i] for i in range(3))
-        x = x + self.proj(jax.nn.dot_product_attention(q, k, v, is_causal=True).reshape(x.shape))
+    def __call__(
+        self, x: Float[Array, "nodes width"], visible: Bool[Array, "nodes nodes"]
+    ) -> Float[Array, "nodes width"]:
+        q, k, v = self.qkv(self.norm1(x)).reshape(len(x), 3, self.heads, -1).swapaxes(0, 1)
+        x = x + self.proj(jax.nn.dot_product_attention(q, k, v, mask=visible[None]).reshape(x.shape))
         return x + self.fc2(quick_gelu(self.fc1(self.norm2(x))))
 
 
@@ -58,17 +60,9 @@ class CLIPText(nnx.Module):
         self.norm = nnx.LayerNorm(config.width, epsilon=1e-5, rngs=rngs)
         self.projection = nnx.Linear(config.width, config.output_width, use_bias=False, rngs=rngs)
 
-    def __call__(
-        self, embeddings: Float[Array, "prompts length width"], ends: Int[Array, " prompts"]
-    ) -> Float[Array, "prompts d"]:
-        """Encodes prompts given as token embeddings.
-
-        Args:
-            embeddings: float32, `length` at most the context. Attention is causal, so what
-                stands after a prompt's end changes nothing and is best cut off.
-            ends: position of each prompt's end-of-text token.
-        """
-        x = embeddings + self.positions[: embeddings.shape[1]]
+    def __call__(self, embeddings: Float[Array, "nodes width"], tree: PromptTree) -> Float[Array, "prompts d"]:
+        """Encodes prompts given as a tree and the embeddings of its tokens, float32."""
+        x = embeddings + self.positions[tree.positions]
         for block in self.blocks:
-            x = block(x)
-        return self.projection(self.norm(x[jnp.arange(len(x)), ends]))
+            x = block(x, tree.visible)
+        return self.projection(self.norm(x[tree.ends]))

@@ -9,8 +9,9 @@ from itertools import pairwise
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
+from ..prompts import PromptTree
 from .clip_text import CLIPText
 from .swin3d import exact_gelu
 
@@ -45,10 +46,10 @@ class MaxVQA(nnx.Module):
         )
 
     def text_features(
-        self, text: CLIPText, embeddings: Float[Array, "prompts length width"], ends: Int[Array, " prompts"]
+        self, text: CLIPText, embeddings: Float[Array, "nodes width"], tree: PromptTree
     ) -> Float[Array, "prompts d"]:
         """Features of prompts whose token at position 1 gives way to the context vector."""
-        return text(embeddings.at[:, 1].set(self.context[...]), ends)
+        return text(jnp.where((tree.positions == 1)[:, None], self.context[...], embeddings), tree)
 
     def fuse(self, features: Float[Array, "*batch c"], key: Key[Array, ""] | None = None) -> Float[Array, "*batch d"]:
         """The CLIP part of the features plus what the fusion MLP makes of both parts."""

@@ -22,7 +22,7 @@ from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..features import Features
 from ..models.maxvqa import MaxVQA
-from ..prompts import ends_of_text, tokenize
+from ..prompts import prompt_tree, tokenize
 from . import checkpoint
 from .chunks import chunk_of_epoch, epoch_batches, make_chunks, read_ahead, warm
 from .monitor import Monitor
@@ -57,16 +57,15 @@ class Trainer:
         self, config: ml_collections.ConfigDict, encoders: weights.Weights, head: MaxVQA, dimensions: list[int]
     ):
         text = nnx.merge(*nnx.split(encoders.parts["clip_text"]))  # the same arrays
-        tokens = tokenize(encoders.prompts)
-        ends = ends_of_text(tokens)
-        embeddings = text.embedding(jnp.asarray(tokens[:, : ends.max() + 1]))
+        tree = prompt_tree(tokenize(encoders.prompts))
+        embeddings = text.embedding(jnp.asarray(tree.tokens))
         del text.embedding  # 100 MB that no step looks at
         self.config, self.encoders, self.head, self.dimensions = config, encoders, head, dimensions
         self.batch = config.train.batch
         self.optimizer = make_optimizer(config.optimizer.weight_decay)
         recipe = Recipe(**config.loss, dropout=config.train.dropout, ema=config.train.ema)
         self.step = TrainStep(head, text, recipe, self.optimizer, dimensions)
-        self.frozen = replicate(Frozen(nnx.state(text), embeddings, jnp.asarray(ends)))
+        self.frozen = replicate(Frozen(nnx.state(text), embeddings, tree))
 
     def predict(self, params: Any, features: Features) -> Float[np.ndarray, "n 16"]:
         """Scores of videos by parameters as `first_copy` gives them, float32."""

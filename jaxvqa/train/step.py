@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int, Key
 from ..models.clip_text import CLIPText
 from ..models.maxvqa import MaxVQA
 from ..models.swin3d import at_once
+from ..prompts import PromptTree
 from .losses import decorrelation_loss, huber_loss, plcc_loss, rank_loss
 
 AXIS = "batch"  # of pmap
@@ -55,8 +56,8 @@ class Frozen(NamedTuple):
     """What the text features are made of besides the context vector: state of the text transformer, prompts."""
 
     text: Any
-    embeddings: Float[Array, "prompts length width"]
-    ends: Int[Array, " prompts"]
+    embeddings: Float[Array, "nodes width"]
+    tree: PromptTree
 
 
 class Batch(NamedTuple):
@@ -135,7 +136,7 @@ class TrainStep:
     def _text_features(self, params, frozen):
         head, text = nnx.merge(self.head_graph, params), nnx.merge(self.text_graph, frozen.text)
         with jax.default_matmul_precision("float32"):
-            return head.text_features(text, frozen.embeddings, frozen.ends)
+            return head.text_features(text, frozen.embeddings, frozen.tree)
 
     def _scores(self, params, text_features, features, key):
         head = nnx.merge(self.head_graph, params)
@@ -163,7 +164,7 @@ def start(head: MaxVQA, optimizer: optax.GradientTransformation) -> State:
 def replicate(tree: Any) -> Any:
     """A copy of arrays for each device of this process, along a new first axis."""
     devices = jax.local_device_count()
-    return jax.pmap(lambda x: x)(jax.tree.map(lambda x: np.broadcast_to(x, (devices, *np.shape(x))), tree))
+    return jax.pmap(lambda x: x, AXIS)(jax.tree.map(lambda x: np.broadcast_to(x, (devices, *np.shape(x))), tree))
 
 
 def first_copy(tree: Any) -> Any:
