@@ -18,4 +18,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.weights = ""  # a directory made by scripts/convert.py; "random" for untrained, meaningless weights
     config.output = "scores"  # folder of the results
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at
+    config.workers = 0  # processes that decode; 0, as many as cores
     return config

@@ -7,13 +7,18 @@ scores = model.score("clip.mp4")
 scores.overall, scores.dimensions, scores.local
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .dimensions import DIMENSIONS, Dimension, display
 from .errors import UserError
-from .model import Model, Scores, load
 from .video.decode import VideoError
 from .video.sampling import SamplingPlan
 from .video.views import Views
-from .weights import WeightsError
+
+if TYPE_CHECKING:
+    from .model import Model, Scores, load
+    from .weights import WeightsError
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,3 +34,10 @@ __all__ = [
     "display",
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what takes JAX when it is first asked for: processes that decode never do."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(".weights" if name == "WeightsError" else ".model", __name__), name)

@@ -7,13 +7,9 @@ whole: name and SHA-256 of the video. P is the process that wrote it.
 
 import contextlib
 import json
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +20,14 @@ from jaxtyping import Float16, Int
 from rich.console import Console
 
 from . import weights
+from .compilation import jitted
 from .errors import UserError, first_line
-from .model import jitted, video_plan, video_views
+from .files import file_sha256
+from .model import encode_ahead
 from .models.visual import encode_views
 from .terminal import progress
-from .video.decode import VideoError, check_file, open_video
-from .video.views import Views
+from .video.decode import VideoError, check_file
+from .video.workers import decode_files
 
 VERSION = 1  # of what is sampled from a video, and how it is stored
 SHARD_ROWS = 64  # 0.7 GB at full size
@@ -98,9 +96,9 @@ def extract(
     share = range(process, len(paths), processes)
     keys, errors = find_keys([paths[i] for i in share])
     if lacking(keys, folder):
-        with locked(folder, process), decoders(workers) as pool:
+        with locked(folder, process):
             encode = jitted(encode_views, encoders.parts["swin"], encoders.parts["clip_visual"])
-            errors |= write_features(lacking(keys, folder), encode, folder, process, seed, pool)
+            errors |= write_features(lacking(keys, folder), encode, folder, process, seed, workers)
     return gather(paths, keys, errors, folder)
 
 
@@ -124,31 +122,6 @@ def locked(folder: Path, process: int) -> Iterator[None]:
         lock.release()
 
 
-@contextlib.contextmanager
-def decoders(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that decode; they start fresh, as JAX's threads do not survive a fork."""
-    pool = ProcessPoolExecutor(
-        workers or len(os.sched_getaffinity(0)),
-        multiprocessing.get_context("spawn"),
-        follow_parent,
-    )
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def follow_parent() -> None:
-    """Leaves Ctrl-C to the process that started this one, and ends with it, even if that is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def wait():
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def find_keys(paths: list[str]) -> tuple[dict[str, Key], dict[str, str]]:
     """Key of each video file, and a sentence for each that cannot be read."""
     keys, errors = {}, {}
@@ -165,56 +138,33 @@ def hash_file(path: str) -> tuple[str, str]:
     """SHA-256 of a video file, or a sentence why there is none."""
     try:
         check_file(path)
-        return weights.file_sha256(path), ""
+        return file_sha256(path), ""
     except VideoError as error:
         return "", str(error)
     except OSError as error:
         return "", f"{path} cannot be read: {error.strerror}."
 
 
-def decode(path: str, seed: int) -> tuple[Views | None, str]:
-    """The views of a video file, or a sentence why there are none."""
-    try:
-        video = open_video(path)
-        return video_views(video, video_plan(video, seed)), ""
-    except VideoError as error:
-        return None, str(error)
-
-
 def write_features(
-    todo: dict[str, Key], encode: Callable, folder: Path, process: int, seed: int, pool: ProcessPoolExecutor
+    todo: dict[str, Key], encode: Callable, folder: Path, process: int, seed: int, workers: int
 ) -> dict[str, str]:
     """Decodes, encodes and stores videos, given as path and key, and returns a sentence for each that failed."""
     errors = {}
-    waiting: list[tuple[str, Future]] = []
-    paths = iter(todo)
     shards = open_shards(folder, process, len(todo))
-    with progress("extracting", Console(stderr=True)) as bar:
-        task = bar.add_task("", total=len(todo))
-        for _ in range(len(todo)):
-            try:
-                # Views of a video take 28 MB: two ahead for each worker keep them busy without filling memory.
-                while len(waiting) < 2 * pool._max_workers and (path := next(paths, None)):
-                    waiting.append((path, pool.submit(decode, path, seed)))
-                path, future = waiting[0]
-                views, error = future.result()
-            except BrokenProcessPool:
-                names = ", ".join([other for other, _ in waiting] or [path])
-                raise UserError(
-                    f"a decoding process died, by memory or a crash, at one of {names}: take the culprit out; "
-                    "what was finished is kept."
-                ) from None
-            del waiting[0]
-            if views is None:
-                errors[path] = error
+    bar = progress("extracting", Console(stderr=True))
+    with bar, contextlib.closing(decode_files([*todo], seed, workers)) as decoded:
+        for video, encoded in bar.track(encode_ahead(encode, decoded), total=len(todo)):
+            if encoded is None:
+                errors[video.path] = video.error
+                continue
+            with np.errstate(over="ignore"):
+                features = np.asarray(encoded).astype(np.float16)
+            if video.facts["sha256"] != todo[video.path][1]:
+                errors[video.path] = f"{video.path} changed while it was read: start again when it is whole."
+            elif not np.isfinite(features).all():
+                errors[video.path] = f"{video.path} has features beyond float16: are the weights sound?"
             else:
-                with np.errstate(over="ignore"):
-                    features = np.asarray(encode(views.technical, views.aesthetic)).astype(np.float16)
-                if not np.isfinite(features).all():
-                    errors[path] = f"{path} has features beyond float16: are the weights sound?"
-                else:
-                    store(next(shards), todo[path], features)
-            bar.advance(task)
+                store(next(shards), todo[video.path], features)
     return errors
 
 

@@ -1,6 +1,7 @@
-"""Which video files a user means."""
+"""Files on disk: which videos a user means, and what tells one content from another."""
 
 import glob
+import hashlib
 import os
 from pathlib import Path
 
@@ -85,3 +86,9 @@ def check_readable(pattern: str) -> None:
 def refuse_folder(error: OSError) -> None:
     """Turns what `os.walk` meets in a folder into a sentence."""
     raise UserError(f"folder {error.filename} cannot be read: {error.strerror}; make it readable, or name the others.")
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

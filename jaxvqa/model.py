@@ -1,24 +1,23 @@
 """A loaded model: video to features to explained scores."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from . import weights
+from .compilation import jitted, keep_compiled
 from .dimensions import DIMENSIONS, display
 from .models.maxvqa import MaxVQA
 from .models.visual import encode_views
 from .prompts import prompt_tree, tokenize
-from .video.decode import Video, open_video, read_frames
-from .video.sampling import SamplingPlan, check_plan, draw_plan
-from .video.views import Views, make_views
+from .video.decode import open_video
+from .video.sampling import SamplingPlan
+from .video.views import Views, video_plan, video_views
+from .video.workers import Decoded
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +56,7 @@ class Model:
     """
 
     def __init__(self, loaded: weights.Weights):
+        keep_compiled()
         self.weights_id, self.training = loaded.id, loaded.training
         tree = prompt_tree(tokenize(loaded.prompts))
         text, head = loaded.parts["clip_text"], loaded.parts["maxvqa"]
@@ -104,25 +104,18 @@ def load(directory: str | os.PathLike) -> Model:
     return Model(weights.load(directory, weights.SCORING_PARTS))
 
 
-def video_plan(video: Video, seed: int) -> SamplingPlan:
-    """The sampling plan that a seed gives a video."""
-    return draw_plan(seed, video.path.name, video.frames, video.height, video.width)
+def encode_ahead(
+    encode: Callable, videos: Iterable[Decoded]
+) -> Iterator[tuple[Decoded, Float[Array, "64 49 1792"] | None]]:
+    """Features of decoded videos, None for those that could not be decoded.
 
-
-def video_views(video: Video, plan: SamplingPlan) -> Views:
-    """Decodes what a plan asks for, each frame once, and cuts the views from it."""
-    check_plan(plan, video.frames, video.height, video.width)
-    indices = np.concatenate([plan.technical_indices, plan.aesthetic_indices])
-    return make_views(read_frames(video, indices), plan)
-
-
-def jitted(function: Callable, *modules: nnx.Module) -> Callable:
-    """Compiles `function(*modules, *arrays)` to a function of the arrays, in true float32 on every device."""
-    graph, state = nnx.split(modules)
-
-    @jax.jit
-    def compiled(state, *arrays):
-        with jax.default_matmul_precision("float32"):
-            return function(*nnx.merge(graph, state), *arrays)
-
-    return partial(compiled, state)
+    The device has the next video before one is given, so that it need not wait while that is dealt with.
+    """
+    before = None
+    for video in videos:
+        now = (video, None if video.views is None else encode(*video.views))
+        if before:
+            yield before
+        before = now
+    if before:
+        yield before

@@ -18,16 +18,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
+from .compilation import jitted
 from .dimensions import default_prompts
 from .errors import UserError
 from .files import SUFFIXES
-from .model import Model, jitted, video_views
+from .model import Model
 from .models.clip_resnet import CLIPResNet
 from .models.swin3d import VideoSwin
 from .models.visual import normalize
 from .prompts import prompt_tree, tokenize
 from .video.decode import open_video
 from .video.sampling import CLIP_FRAMES, CLIPS, GRID, MOMENTS, SIDE, SamplingPlan, frame_indices, start_range
+from .video.views import video_views
 from .weights import Weights
 
 EXACT = 0.0

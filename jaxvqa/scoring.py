@@ -3,22 +3,25 @@
 import json
 import math
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any
 
 import ml_collections
+from jaxtyping import Array, Float
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from .dimensions import DIMENSIONS
 from .errors import UserError
-from .files import find_videos
-from .model import Model, load, video_plan, video_views
+from .files import file_sha256, find_videos
+from .model import Model, encode_ahead, load
 from .results import DISPLAY, RAW, Results, Row
 from .terminal import printable, progress, table_console
-from .video.decode import VideoError, check_file, open_video
+from .video.decode import VideoError, check_file
 from .video.sampling import check_seed
-from .weights import HOW_TO_GET, RANDOM, file_sha256
+from .video.workers import Decoded, decode_files
+from .weights import HOW_TO_GET, RANDOM
 
 SCALE = (
     "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is {centre}. "
@@ -56,27 +59,28 @@ def run(config: ml_collections.ConfigDict) -> int:
 
     results = Results(config.output)
     (results.folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
-    rows, kept = [], 0
+    earlier = {path: results.rows.get((path, config.seed, model.weights_id)) for path in paths}
+    kept = {
+        path: row for path, row in earlier.items() if row and row["status"] == "ok" and row["sha256"] == content(path)
+    }
+    todo = [path for path in paths if path not in kept]
+    scored = {}
     try:
-        with progress("scoring", log) as bar:
-            for path in bar.track(paths):
-                row = results.rows.get((path, config.seed, model.weights_id))
-                if row and row["status"] == "ok" and row["sha256"] == content(path):
-                    kept += 1
-                else:
-                    row = score_file(model, path, config.seed)
-                    results.add(row)
-                rows.append(row)
+        with progress("scoring", log) as bar, closing(decode_files(todo, config.seed, config.workers)) as decoded:
+            for video, features in bar.track(encode_ahead(model.encode, decoded), total=len(todo)):
+                scored[video.path] = row = score_row(model, video, features, config.seed)
+                results.add(row)
     finally:
         results.close()
 
+    rows = [kept.get(path) or scored[path] for path in paths]
     print_table(rows, model.training)
     failed = [row for row in rows if row["status"] != "ok"]
     for row in failed:
         log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
     log.print(
         Text(
-            f"{len(rows) - len(failed)} of {len(rows)} videos scored ({kept} of them in an earlier run): "
+            f"{len(rows) - len(failed)} of {len(rows)} videos scored ({len(kept)} of them in an earlier run): "
             f"{results.csv_path}, {results.json_path}"
         ),
         soft_wrap=True,
@@ -84,24 +88,14 @@ def run(config: ml_collections.ConfigDict) -> int:
     return 1 if failed else 0
 
 
-def score_file(model: Model, path: str, seed: int) -> Row:
-    """The row of one video; what cannot be decoded becomes a row with its error."""
-    row: Row = {"path": path, "status": "error", "seed": seed, "weights": model.weights_id}
-    try:
-        check_file(path)
-        row["sha256"] = file_sha256(path)
-        video = open_video(path)
-        row.update(
-            frames=video.frames,
-            height=video.height,
-            width=video.width,
-            fps=round(video.fps, 6) if math.isfinite(video.fps) else None,
-        )
-        scores = model.score_features(model.features(video_views(video, video_plan(video, seed))))
-    except VideoError as error:
-        return {**row, "error": str(error)}
-    except OSError as error:
-        return {**row, "error": f"{path} cannot be read: {error.strerror}."}
+def score_row(model: Model, video: Decoded, features: Float[Array, "64 49 1792"] | None, seed: int) -> Row:
+    """The row of one video; what could not be decoded becomes a row with its error."""
+    row: Row = {"path": video.path, "status": "error", "seed": seed, "weights": model.weights_id, **video.facts}
+    if "fps" in row:
+        row["fps"] = round(row["fps"], 6) if math.isfinite(row["fps"]) else None
+    if features is None:
+        return {**row, "error": video.error}
+    scores = model.score_features(features)
     row["status"] = "ok"
     row.update((name, round(float(score), 6)) for name, score in zip(RAW, scores.raw, strict=True))
     row.update((name, round(float(score), 6)) for name, score in zip(DISPLAY, scores.display, strict=True))

@@ -13,8 +13,10 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -23,6 +25,7 @@ from safetensors.numpy import save_file
 
 from .dimensions import DIMENSIONS, default_prompts
 from .errors import UserError, first_line
+from .files import file_sha256
 from .models.clip_resnet import CLIPResNet, ResNetConfig
 from .models.clip_text import CLIPText, TextConfig
 from .models.maxvqa import FastVQAConfig, FastVQAHead, HeadConfig, MaxVQA
@@ -91,7 +94,9 @@ def build(part: str, config: Any) -> nnx.Module:
 @functools.cache
 def abstract(part: str, config: Any) -> tuple[nnx.GraphDef, nnx.State]:
     """A part without numbers: its structure, and the shapes of its parameters."""
-    return nnx.split(nnx.eval_shape(lambda: build(part, config)))
+    # nnx.Rngs counts the keys it gives, which takes a second to trace; for shapes, one key does for all.
+    rngs = SimpleNamespace(params=functools.partial(jax.random.key, 0))
+    return nnx.split(nnx.eval_shape(lambda: PARTS[part][0](config, rngs)))
 
 
 def flat_shapes(part: str, config: Any) -> dict[str, tuple[int, ...]]:
@@ -355,9 +360,3 @@ def identity(description: dict[str, Any]) -> str:
     keys = ("version", "parts", "prompts", "tensors", "training")
     content = {key: description[key] for key in keys if key in description}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def file_sha256(path: str | os.PathLike) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

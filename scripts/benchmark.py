@@ -22,10 +22,11 @@ import jax
 import numpy as np
 
 import jaxvqa
-from jaxvqa.model import jitted, video_plan, video_views
+from jaxvqa.compilation import jitted
 from jaxvqa.models.visual import encode_clips, encode_frames, encode_views
 from jaxvqa.video.decode import open_video
 from jaxvqa.video.sampling import CLIP_FRAMES, MOMENTS, SIDE
+from jaxvqa.video.views import video_plan, video_views
 from jaxvqa.weights import load
 
 REFERENCE = {"clip": 5.5, "frame": 0.053, "video features": 29.0}  # seconds

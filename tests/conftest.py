@@ -96,9 +96,9 @@ def clips(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def compiled_once(tmp_path_factory):
-    """Keeps what is compiled from here on, in this process and those it starts, for the next to compile the same."""
+    """Keeps what is compiled, in this process and those it starts, for the next to compile the same."""
     settings = {
         "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
         "jax_persistent_cache_min_compile_time_secs": 0,

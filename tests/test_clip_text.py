@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxvqa.model import jitted
+from jaxvqa.compilation import jitted
 from jaxvqa.models.clip_text import CLIPText, TextConfig, quick_gelu
 from jaxvqa.prompts import PromptTree, prompt_tree
 

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from jaxvqa import UserError, weights
 from jaxvqa.convert import CheckpointError, convert_checkpoints, read_checkpoint
+from jaxvqa.files import file_sha256
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "convert.py"
 
@@ -99,7 +100,7 @@ def test_torchscript_archive_in_half_precision(full_weights, checkpoints, standi
 def test_source_files_are_recorded(full_weights, checkpoints):
     sources = weights.read_description(full_weights)["sources"]
     assert [source["file"] for source in sources] == ["dover.pth", "clip_rn50.pth", "maxvqa.pth"]
-    assert sources[2]["sha256"] == weights.file_sha256(checkpoints["maxvqa"])
+    assert sources[2]["sha256"] == file_sha256(checkpoints["maxvqa"])
     assert sources[2]["bytes"] == checkpoints["maxvqa"].stat().st_size
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,12 +15,12 @@ from clips import moving_clip
 from conftest import SMALL, save_random
 
 from jaxvqa import UserError, features, weights
+from jaxvqa.compilation import jitted
 from jaxvqa.features import extract
-from jaxvqa.model import jitted, video_plan, video_views
 from jaxvqa.models.visual import encode_views
 from jaxvqa.video.decode import open_video
-
-pytestmark = pytest.mark.usefixtures("compiled_once")
+from jaxvqa.video.views import video_plan, video_views
+from jaxvqa.video.workers import decode_file
 
 PROGRAM = """
 import sys
@@ -60,19 +59,19 @@ def root(extracted, tmp_path):
 
 
 @pytest.fixture
-def in_a_thread(monkeypatch):
-    """Decodes in a thread, without the seconds that processes take to start."""
-    monkeypatch.setattr(features, "decoders", lambda workers: ThreadPoolExecutor(1))
+def in_this_process(monkeypatch):
+    """Decodes in this process, without the second that others take to start."""
+    monkeypatch.setattr(features, "decode_files", lambda paths, seed, workers: (decode_file(p, seed) for p in paths))
 
 
 @pytest.fixture
 def no_decoding(monkeypatch):
     """Nothing may be extracted."""
 
-    def fail(workers):
+    def fail(*_):
         raise AssertionError("something is extracted again")
 
-    monkeypatch.setattr(features, "decoders", fail)
+    monkeypatch.setattr(features, "decode_files", fail)
 
 
 def one(root, pattern):
@@ -127,7 +126,7 @@ def test_moved_videos_are_known(videos, encoders, extracted, tmp_path, no_decodi
     np.testing.assert_array_equal(extract([moved], encoders, extracted[0], 0)[0].read([0]), extracted[1][[2]])
 
 
-def test_changed_file_is_extracted_anew(videos, encoders, root, extracted, tmp_path, in_a_thread):
+def test_changed_file_is_extracted_anew(videos, encoders, root, extracted, tmp_path, in_this_process):
     path = tmp_path / os.path.basename(videos[0])
     shutil.copy(videos[1], path)
     found, _ = extract([str(path), videos[0]], encoders, root, 0)
@@ -137,7 +136,7 @@ def test_changed_file_is_extracted_anew(videos, encoders, root, extracted, tmp_p
     assert names(root)[6:] == [path.name]
 
 
-def test_other_seed_or_weights_have_their_own(videos, encoders, root, extracted, tmp_path, in_a_thread):
+def test_other_seed_or_weights_have_their_own(videos, encoders, root, extracted, tmp_path, in_this_process):
     path = videos[0]
     seed = extract([path], encoders, root, 1)[0].read([0])
     configs = {part: weights.PARTS[part][1](**SMALL[part]) for part in weights.ENCODERS}
@@ -173,7 +172,7 @@ def test_killed_extraction_loses_and_doubles_nothing(videos, encoders, small_wei
     assert one(root, "*.npy").read_bytes() == one(extracted[0], "*.npy").read_bytes()
 
 
-def test_half_a_line_is_no_row(videos, encoders, root, extracted, in_a_thread):
+def test_half_a_line_is_no_row(videos, encoders, root, extracted, in_this_process):
     index = one(root, "*.jsonl")
     whole = index.read_bytes()
     index.write_bytes(whole[: whole.rindex(b"{") + 30])
@@ -183,7 +182,7 @@ def test_half_a_line_is_no_row(videos, encoders, root, extracted, in_a_thread):
     assert index.read_bytes() == whole
 
 
-def test_videos_that_fail_are_left_out_by_name(videos, encoders, tmp_path, in_a_thread):
+def test_videos_that_fail_are_left_out_by_name(videos, encoders, tmp_path, in_this_process):
     broken = {name: str(tmp_path / name) for name in ("text.mp4", "empty.mp4", "cut.mp4", "missing.mp4")}
     (tmp_path / "text.mp4").write_text("not a video " * 100)
     (tmp_path / "empty.mp4").touch()
@@ -204,7 +203,7 @@ def test_videos_that_fail_are_left_out_by_name(videos, encoders, tmp_path, in_a_
     assert [len(np.load(shard)) for shard in sorted(tmp_path.glob("features/*/*.npy"))] == [3, 3]
 
 
-def test_features_beyond_float16_are_an_error(videos, encoders, tmp_path, monkeypatch, recwarn, in_a_thread):
+def test_features_beyond_float16_are_an_error(videos, encoders, tmp_path, monkeypatch, recwarn, in_this_process):
     monkeypatch.setattr(features, "jitted", lambda *_: lambda *_: np.full((64, 49, 96), 1e5, np.float32))
     found, errors = extract(videos[:1], encoders, tmp_path, 0)
     assert len(found) == 0
@@ -213,7 +212,7 @@ def test_features_beyond_float16_are_an_error(videos, encoders, tmp_path, monkey
 
 
 @pytest.mark.parametrize("harm", ["cut", "header", "gone", "rows", "index"])
-def test_harmed_shard_is_named_and_its_removal_mends_it(videos, encoders, root, extracted, harm, in_a_thread):
+def test_harmed_shard_is_named_and_its_removal_mends_it(videos, encoders, root, extracted, harm, in_this_process):
     shard, index = one(root, "*.npy"), one(root, "*.jsonl")
     whole = shard.read_bytes()
     match harm:
@@ -252,7 +251,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", folder], capture_output=True)
 
 
-def test_full_disk_keeps_what_is_there(videos, encoders, extracted, small_disk, in_a_thread):
+def test_full_disk_keeps_what_is_there(videos, encoders, extracted, small_disk, in_this_process):
     folder = small_disk(2_000_000)
     extract(videos[:2], encoders, folder, 0)
     with pytest.raises(OSError, match=r"No space left on device, for 0\.0 GB of features of 4 videos") as caught:
@@ -273,7 +272,7 @@ def test_two_runs_at_once(videos, encoders, root, extracted, tmp_path):
     np.testing.assert_array_equal(found.read(range(6)), extracted[1])
 
 
-def test_death_of_a_decoder_is_a_sentence(videos, encoders, extracted, tmp_path, monkeypatch):
+def test_death_of_decoders_costs_their_videos_alone(videos, encoders, extracted, tmp_path, monkeypatch):
     store = features.store
 
     def store_and_kill(*arguments):
@@ -282,11 +281,26 @@ def test_death_of_a_decoder_is_a_sentence(videos, encoders, extracted, tmp_path,
             os.kill(child.pid, signal.SIGKILL)
 
     monkeypatch.setattr(features, "store", store_and_kill)
-    message = fails("a decoding process died", videos, encoders, tmp_path, 0, 1)
-    assert videos[0] not in message
+    found, errors = extract(videos, encoders, tmp_path, 0, 1)
+    assert len(found) + len(errors) == len(videos)
+    assert videos[0] not in errors
+    for sentence in errors.values():
+        assert sentence.endswith("cannot be decoded: the decoder was killed, for want of memory perhaps.")
     monkeypatch.undo()
-    assert len(names(tmp_path)) >= 1
     np.testing.assert_array_equal(extract(videos, encoders, tmp_path, 0)[0].read(range(6)), extracted[1])
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_stored(videos, encoders, tmp_path, monkeypatch):
+    path = shutil.copy(videos[0], tmp_path / "clip.mp4")
+
+    def change_and_decode(paths, seed, workers):
+        shutil.copy(videos[1], path)
+        yield decode_file(paths[0], seed)
+
+    monkeypatch.setattr(features, "decode_files", change_and_decode)
+    found, errors = extract([str(path)], encoders, tmp_path / "features", 0)
+    assert len(found) == 0
+    assert "changed while it was read" in errors[str(path)]
 
 
 def test_negative_seed(videos, encoders, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxvqa.model import jitted
+from jaxvqa.compilation import jitted
 from jaxvqa.models.clip_text import CLIPText, TextConfig
 from jaxvqa.models.maxvqa import FastVQAConfig, FastVQAHead, HeadConfig, MaxVQA
 from jaxvqa.prompts import prompt_tree

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 import jaxvqa
+from jaxvqa import scoring
 from jaxvqa.main import main
 from jaxvqa.video.sampling import draw_plan
+from jaxvqa.video.workers import decode_files
 
 ROOT = Path(__file__).parents[1]
 
@@ -100,11 +102,7 @@ def test_resumed_run_scores_the_rest_only(clips, small_weights, scored, tmp_path
     lines = (output / "scores.jsonl").read_bytes().splitlines(keepends=True)
     (output / "scores.jsonl").write_bytes(lines[0] + lines[1][:50])
     opened = []
-    from jaxvqa import scoring
-
-    monkeypatch.setattr(scoring, "open_video", lambda path: opened.append(path) or open_video(path))
-    from jaxvqa.video.decode import open_video
-
+    monkeypatch.setattr(scoring, "decode_files", lambda paths, *_: opened.extend(paths) or decode_files(paths, *_))
     assert score(clips, small_weights, output) == 0
     assert [os.path.basename(path) for path in opened] == ["b.mp4", "c.mkv"]
     assert files(output) == files(scored)

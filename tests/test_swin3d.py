@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxvqa.model import jitted
+from jaxvqa.compilation import jitted
 from jaxvqa.models import swin3d
 from jaxvqa.models.swin3d import SwinConfig, VideoSwin, WindowAttention, window_layout
 

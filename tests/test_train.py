@@ -26,8 +26,6 @@ from jaxvqa.features import extract
 from jaxvqa.labels import read_scores
 from jaxvqa.main import main
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 ROOT = Path(__file__).parents[1]
 CODES = [dimension.code for dimension in jaxvqa.DIMENSIONS]
 COUNTS = {"train": 16, "validation": 8}

@@ -8,6 +8,7 @@ from flax import nnx
 from safetensors.numpy import load_file, save_file
 
 from jaxvqa import WeightsError, weights
+from jaxvqa.files import file_sha256
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_missing_and_extra_tensors_are_listed(copy):
     tensors = load_file(copy / "tensors.safetensors")
     tensors["maxvqa/other"] = tensors.pop("maxvqa/context")
     save_file(tensors, copy / "tensors.safetensors")
-    size, digest = (copy / "tensors.safetensors").stat().st_size, weights.file_sha256(copy / "tensors.safetensors")
+    size, digest = (copy / "tensors.safetensors").stat().st_size, file_sha256(copy / "tensors.safetensors")
     edit(copy, tensors={"bytes": size, "sha256": digest})
     with pytest.raises(WeightsError, match=r"missing: maxvqa/context \[16\]\n  unexpected: maxvqa/other \[16\]"):
         weights.load(copy)

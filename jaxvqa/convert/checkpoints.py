@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..dimensions import default_prompts
+from ..files import file_sha256
 from ..models.maxvqa import HeadConfig
 from ..prompts import tokenize
-from ..weights import PARTS, check_free, file_sha256, flat_shapes, save
+from ..weights import PARTS, check_free, flat_shapes, save
 from . import tables
 from .reader import CheckpointError, read_checkpoint
 

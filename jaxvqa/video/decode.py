@@ -6,7 +6,7 @@ import re
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,12 +62,15 @@ def open_video(path: str | os.PathLike) -> Video:
     return Video(Path(path), len(reader), height, width, float(reader.get_avg_fps()), reader)
 
 
-def read_frames(video: Video, indices: np.ndarray) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
+def read_frames(
+    video: Video, indices: np.ndarray, each: Callable[[], None] = lambda: None
+) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
     """Decodes the frames of `indices`, each once and in order, and yields them with their numbers.
 
     The file is read from its start: decord's seeking, and all that rests on it, gives other frames than asked for
     where pictures refer to later ones across key frames (HEVC as x265 makes it, MPEG-4 with B-frames, MPEG-1/2).
-    One frame is held at a time: 192 frames of a 4K video in one array would be 5 GB.
+    One frame is held at a time: 192 frames of a 4K video in one array would be 5 GB. `each` is called after every
+    frame, wanted or not.
 
     Raises:
         VideoError: a frame up to the last wanted one cannot be decoded.
@@ -76,15 +79,16 @@ def read_frames(video: Video, indices: np.ndarray) -> Iterator[tuple[int, UInt8[
     video.reader.seek(0)
     for index in range(max(wanted) + 1):
         try:
-            frame = video.reader.next().asnumpy()
+            frame = video.reader.next()
         except DECORD_ERRORS as error:
             raise VideoError(
                 f"{video.path} is damaged: of {video.frames} frames that it lists, number {index} cannot be decoded "
                 f"({reason(error)})."
             ) from error
+        each()
         if index not in wanted:
             continue
-        frame = rgb(frame)
+        frame = rgb(frame.asnumpy())
         if frame.shape != (video.height, video.width, 3):
             raise VideoError(
                 f"{video.path} changes its size at frame {index}, from {video.width}x{video.height} to "

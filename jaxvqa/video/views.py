@@ -1,15 +1,16 @@
-"""Frames to the two views: fragments for the technical encoder, whole frames for the aesthetic one.
+"""Video frames to the two views: fragments for the technical encoder, whole frames for the aesthetic one.
 
 Source: FAST-VQA (arXiv:2207.02595, section 3.1) and MaxVQA (arXiv:2305.12726).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from .sampling import CLIP_FRAMES, GRID, PATCH, SIDE, SamplingPlan, upsampled_size
+from .decode import Video, read_frames
+from .sampling import CLIP_FRAMES, GRID, PATCH, SIDE, SamplingPlan, check_plan, draw_plan, upsampled_size
 
 
 class Views(NamedTuple):
@@ -17,6 +18,26 @@ class Views(NamedTuple):
 
     technical: UInt8[np.ndarray, "128 224 224 3"]
     aesthetic: UInt8[np.ndarray, "64 224 224 3"]
+
+
+def video_plan(video: Video, seed: int) -> SamplingPlan:
+    """The sampling plan that a seed gives a video."""
+    return draw_plan(seed, video.path.name, video.frames, video.height, video.width)
+
+
+def video_views(video: Video, plan: SamplingPlan, each: Callable[[], None] = lambda: None) -> Views:
+    """Decodes what a plan asks for, each frame once, and cuts the views from it.
+
+    Args:
+        each: called after every frame that is decoded.
+
+    Raises:
+        VideoError: a frame cannot be decoded.
+        UserError: the plan does not fit the video.
+    """
+    check_plan(plan, video.frames, video.height, video.width)
+    indices = np.concatenate([plan.technical_indices, plan.aesthetic_indices])
+    return make_views(read_frames(video, indices, each), plan)
 
 
 def make_views(frames: Iterable[tuple[int, UInt8[np.ndarray, "h w 3"]]], plan: SamplingPlan) -> Views:

@@ -1,0 +1,43 @@
+"""Compiled functions, kept on disk for the next process: compiling the encoders takes seconds."""
+
+import contextlib
+import functools
+import hashlib
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import platformdirs
+from flax import nnx
+
+
+def keep_compiled() -> None:
+    """Keeps what JAX compiles in the user's cache folder, unless a folder was chosen (JAX_COMPILATION_CACHE_DIR)."""
+    if jax.config.jax_compilation_cache_dir is None:
+        folder = platformdirs.user_cache_path("jaxvqa") / f"compiled-{processor_id()}"
+        with contextlib.suppress(OSError):  # where it cannot be written, each process compiles
+            folder.mkdir(parents=True, exist_ok=True)
+            jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+def processor_id() -> str:
+    """8 hexadecimal digits for a kind of processor: JAX does not tell them apart, and code for one crashes another."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        kind = next(line for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):  # not Linux
+        kind = platform.processor()
+    return hashlib.sha256(f"{platform.machine()} {kind}".encode()).hexdigest()[:8]
+
+
+def jitted(function: Callable, *modules: nnx.Module) -> Callable:
+    """Compiles `function(*modules, *arrays)` to a function of the arrays, in true float32 on every device."""
+    graph, state = nnx.split(modules)
+
+    @jax.jit
+    def compiled(state, *arrays):
+        with jax.default_matmul_precision("float32"):
+            return function(*nnx.merge(graph, state), *arrays)
+
+    return functools.partial(compiled, state)

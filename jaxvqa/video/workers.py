@@ -1,0 +1,164 @@
+"""Decoding in processes of their own, ahead of whoever needs the views: a decoder that hangs costs one video.
+
+What crosses the boundary of a process are finished views, 29 MB a video, however large its frames are.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+
+from ..files import file_sha256
+from .decode import VideoError, check_file, open_video
+from .sampling import check_seed
+from .views import Views, video_plan, video_views
+
+AHEAD = 2  # videos that are decoded before they are needed, for each process
+SILENCE = 300  # seconds without a frame, after which a decoder is taken for hung
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What became of a video file.
+
+    Attributes:
+        facts: `sha256`, `frames`, `height`, `width` and `fps`, as far as they were found out.
+        views: None if it could not be decoded.
+        error: a sentence why not.
+    """
+
+    path: str
+    facts: dict[str, str | int | float]
+    views: Views | None
+    error: str = ""
+
+
+def decode_files(paths: Sequence[str], seed: int, workers: int = 0, silence: float = SILENCE) -> Iterator[Decoded]:
+    """Decodes video files in parallel and gives what became of each, in order.
+
+    Few videos are held at a time, so that memory depends on neither their number nor their length.
+
+    Args:
+        seed: with a file's name, decides which frames and patches are looked at.
+        workers: processes; 0, as many as there are cores.
+        silence: seconds without a frame after which a decoder is ended.
+    """
+    check_seed(seed)
+    count = min(workers or len(os.sched_getaffinity(0)), len(paths))
+    idle: SimpleQueue[Worker] = SimpleQueue()
+    started = [Worker() for _ in range(count)]
+    for worker in started:
+        idle.put(worker)
+
+    def decode(path: str) -> Decoded:
+        worker = idle.get()
+        try:
+            return worker.decode(path, seed, silence)
+        finally:
+            idle.put(worker)
+
+    waiting: deque[Future] = deque()
+    todo = iter(paths)
+    pool = ThreadPoolExecutor(max(count, 1))  # a thread waits for each process
+    try:
+        for _ in paths:
+            while len(waiting) < AHEAD * count and (path := next(todo, None)) is not None:
+                waiting.append(pool.submit(decode, path))
+            yield waiting.popleft().result()
+    finally:
+        for worker in started:
+            worker.end()
+        pool.shutdown(cancel_futures=True)
+
+
+class Worker:
+    """A process that decodes one file after another, and is replaced where it dies or falls silent."""
+
+    def __init__(self):
+        self.lock, self.ended = threading.Lock(), False
+        self.start()
+
+    def start(self) -> None:
+        # A fresh interpreter: JAX's threads do not survive a fork.
+        context = multiprocessing.get_context("spawn")
+        self.connection, far_end = context.Pipe()
+        self.process = context.Process(target=serve, args=(far_end,), daemon=True)
+        self.process.start()
+        far_end.close()
+
+    def decode(self, path: str, seed: int, silence: float) -> Decoded:
+        """Asks for a file and waits for what becomes of it."""
+        try:
+            self.connection.send((path, seed))
+            while self.connection.poll(silence):
+                if answer := self.connection.recv():
+                    return answer
+            reason = f"gave no frame for {silence:g} s"
+        except (EOFError, OSError):
+            self.process.join()
+            reason = died(self.process.exitcode)
+        with self.lock:
+            self.process.kill()
+            if not self.ended:
+                self.start()
+        return Decoded(path, {}, None, f"{path} cannot be decoded: the decoder {reason}.")
+
+    def end(self) -> None:
+        """Ends the process, whatever it is at."""
+        with self.lock:
+            self.ended = True
+            self.process.kill()
+
+
+def died(exitcode: int) -> str:
+    """How a process ended."""
+    if exitcode == -signal.SIGKILL:
+        return "was killed, for want of memory perhaps"
+    return f"crashed ({signal.Signals(-exitcode).name})" if exitcode < 0 else f"ended with exit code {exitcode}"
+
+
+def serve(connection: Connection) -> None:
+    """The life of a worker: a file after another, with a sign of life about every second while frames come."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    threading.Thread(target=follow_parent, daemon=True).start()
+    said = time.monotonic()
+
+    def alive():
+        nonlocal said
+        if time.monotonic() > said + 1:
+            connection.send(None)
+            said = time.monotonic()
+
+    with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
+        while True:
+            path, seed = connection.recv()
+            connection.send(decode_file(path, seed, alive))
+
+
+def follow_parent() -> None:
+    """Ends this process with the one that started it, even if that is killed."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def decode_file(path: str, seed: int, alive: Callable[[], None] = lambda: None) -> Decoded:
+    """Decodes a video file in this process; `alive` is called after every frame."""
+    facts = {}
+    try:
+        check_file(path)
+        facts["sha256"] = file_sha256(path)
+        video = open_video(path)
+        facts |= {"frames": video.frames, "height": video.height, "width": video.width, "fps": video.fps}
+        return Decoded(path, facts, video_views(video, video_plan(video, seed), alive))
+    except VideoError as error:
+        return Decoded(path, facts, None, str(error))
+    except OSError as error:
+        return Decoded(path, facts, None, f"{path} cannot be read: {error.strerror}.")
