@@ -11,8 +11,9 @@ from jaxtyping import Array, Float
 from . import weights
 from .compilation import jitted, keep_compiled
 from .dimensions import DIMENSIONS, display
+from .errors import UserError
 from .models.maxvqa import MaxVQA
-from .models.visual import encode_views
+from .models.visual import PRECISIONS, encode_views, in_precision
 from .prompts import prompt_tree, tokenize
 from .video.decode import open_video
 from .video.sampling import SamplingPlan
@@ -51,19 +52,22 @@ class Model:
     """MaxVQA with its weights, compiled at the first use.
 
     Attributes:
-        weights_id: names the weights; scores of different weights do not compare.
+        weights_id: names the weights, and the precision where it is not float32; scores of different ones do not
+            compare.
         training: what the weights were trained on, if by this package, as in `jaxvqa.weights.Weights`.
     """
 
-    def __init__(self, loaded: weights.Weights):
+    def __init__(self, loaded: weights.Weights, precision: str = "float32"):
         keep_compiled()
-        self.weights_id, self.training = loaded.id, loaded.training
+        self.weights_id = loaded.id if precision == "float32" else f"{loaded.id}-{precision}"
+        self.training = loaded.training
         tree = prompt_tree(tokenize(loaded.prompts))
         text, head = loaded.parts["clip_text"], loaded.parts["maxvqa"]
         embeddings = text.embedding(jnp.asarray(tree.tokens))
         text_features = jitted(MaxVQA.text_features, head, text)
         self.text_features = text_features(embeddings, tree)
-        self.encode = jitted(encode_views, loaded.parts["swin"], loaded.parts["clip_visual"])
+        swin, clip_visual = (in_precision(loaded.parts[part], precision) for part in weights.ENCODERS)
+        self.encode = jitted(encode_views, swin, clip_visual)
         self.localize = jitted(MaxVQA.__call__, head)
 
     def features(self, views: Views) -> Float[np.ndarray, "64 49 1792"]:
@@ -92,16 +96,23 @@ class Model:
         return self.score_features(self.features(video_views(video, plan or video_plan(video, seed))))
 
 
-def load(directory: str | os.PathLike) -> Model:
+def load(directory: str | os.PathLike, precision: str = "float32") -> Model:
     """Loads the model of a weights directory, made by `scripts/convert.py`.
 
     The name "random" stands for untrained full-size weights, "random-small" for untrained small ones; their scores
     mean nothing.
 
+    Args:
+        precision: "float32", or "bfloat16" for encoders that compute in it: faster on devices made for it, and raw
+            scores differ by about 0.01.
+
     Raises:
         WeightsError: says what is wrong with the directory and how to get one.
+        UserError: another precision.
     """
-    return Model(weights.load(directory, weights.SCORING_PARTS))
+    if precision not in PRECISIONS:
+        raise UserError(f"precision is {precision!r}, but must be {' or '.join(PRECISIONS)}.")
+    return Model(weights.load(directory, weights.SCORING_PARTS), precision)
 
 
 def encode_ahead(

@@ -55,7 +55,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         )
     if config.weights in RANDOM:
         log.print("weights are random, as asked: these scores mean nothing")
-    model = load(config.weights)
+    model = load(config.weights, config.precision)
 
     results = Results(config.output)
     (results.folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")

@@ -277,3 +277,13 @@ def test_command_line(clips, small_weights, tmp_path):
     helped = subprocess.run([*command[:3], "--help"], cwd=ROOT, capture_output=True, text=True)
     assert helped.returncode == 0
     assert "usage: python -m jaxvqa.main --config" in helped.stdout
+
+
+def test_bfloat16_is_close_and_another_model(clips, small_weights):
+    exact, rough = jaxvqa.load(small_weights), jaxvqa.load(small_weights, "bfloat16")
+    assert rough.weights_id == f"{exact.weights_id}-bfloat16"
+    exact, rough = (model.score(clips / "b.mp4") for model in (exact, rough))
+    assert rough.local.dtype == np.float32
+    assert 1e-6 < np.abs(rough.raw - exact.raw).max() < 0.02
+    with pytest.raises(jaxvqa.UserError, match="precision is 'half', but must be float32 or bfloat16"):
+        jaxvqa.load(small_weights, "half")

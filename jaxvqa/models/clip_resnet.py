@@ -42,9 +42,10 @@ class ConvNorm(nnx.Module):
         self.norm = nnx.BatchNorm(outputs, epsilon=1e-5, use_running_average=True, rngs=rngs)
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c2"]:
-        norm = self.norm
+        norm, x = self.norm, x.astype(self.conv.dtype or x.dtype)
         scale = norm.scale[...] * jax.lax.rsqrt(norm.var[...] + norm.epsilon)
         kernel, bias = self.conv.kernel[...] * scale, norm.bias[...] - norm.mean[...] * scale
+        kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
         if kernel.shape[:2] == (1, 1):
             return x @ kernel[0, 0] + bias
         padding = [(n // 2, n // 2) for n in kernel.shape[:2]]

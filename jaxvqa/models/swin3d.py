@@ -150,7 +150,9 @@ class WindowAttention(nnx.Module):
         def attend(window):
             x, number = window
             q, k, v = self.qkv(x).reshape(tokens, 3, self.heads, -1).transpose(1, 2, 0, 3)
-            scores = (q * q.shape[-1] ** -0.5) @ k.transpose(0, 2, 1) + bias
+            scores = (
+                jnp.matmul(q * q.shape[-1] ** -0.5, k.transpose(0, 2, 1), preferred_element_type=jnp.float32) + bias
+            )
             if change is not None:
                 gate = gates[number % len(gates)]
                 gate = jnp.broadcast_to(gate[None, :, None], (moments, cells, moments, cells)).reshape(tokens, tokens)
@@ -160,7 +162,7 @@ class WindowAttention(nnx.Module):
                 scores = jnp.where(region[:, None] == region, scores, scores - 100)
             weights = jnp.exp(scores - scores.max(axis=-1, keepdims=True))
             # Dividing after the product with v touches `tokens / head width` times fewer numbers.
-            out = (weights @ v) / weights.sum(axis=-1, keepdims=True)
+            out = (weights.astype(v.dtype) @ v) / weights.sum(axis=-1, keepdims=True)
             return self.proj(out.transpose(1, 0, 2).reshape(tokens, width))
 
         return jax.lax.map(attend, (x, jnp.arange(len(x))), batch_size=at_once(2, len(x)))
@@ -186,7 +188,14 @@ class Block(nnx.Module):
         y = self.attention(partition(y, layout.window), layout)
         y = jnp.roll(merge(y, layout.window, layout.padded), layout.shift, axis=(1, 2, 3))
         x = x + y[:, : size[0], : size[1], : size[2]]
-        return x + self.fc2(exact_gelu(self.fc1(self.norm2(x))))
+
+        def mlp(tokens):
+            return tokens + self.fc2(exact_gelu(self.fc1(self.norm2(tokens))))
+
+        moments = x.reshape(-1, size[1] * size[2], x.shape[-1])
+        # On a CPU some thousand tokens at a time: what lies between the two layers is four times as wide.
+        few = max(1, 3136 // moments.shape[1])
+        return jax.lax.map(mlp, moments, batch_size=at_once(few, len(moments))).reshape(x.shape)
 
 
 class PatchMerging(nnx.Module):

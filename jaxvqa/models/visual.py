@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jaxtyping import Array, Float, UInt8
 
 from .clip_resnet import CLIPResNet
@@ -12,7 +13,18 @@ from .swin3d import VideoSwin, at_once
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
 
+PRECISIONS = ("float32", "bfloat16")
+
 CLIP_FRAMES = 32  # frames of a technical clip
+
+
+def in_precision(encoder: nnx.Module, precision: str) -> nnx.Module:
+    """An encoder whose matrix products and convolutions are computed in one of `PRECISIONS`, all else in float32."""
+    if precision == "float32":
+        return encoder
+    encoder = nnx.clone(encoder)
+    encoder.set_attributes(nnx.Linear, nnx.Conv, dtype=jnp.dtype(precision))
+    return encoder
 
 
 def normalize(frames: UInt8[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
@@ -49,4 +61,4 @@ def encode_views(
     technical_features = encode_clips(swin, clips)
     aesthetic_features = encode_frames(clip_visual, aesthetic)[:, 1:]
     technical_features = technical_features.reshape(*aesthetic_features.shape[:2], -1)
-    return jnp.concatenate([aesthetic_features, technical_features], axis=-1)
+    return jnp.concatenate([aesthetic_features, technical_features], axis=-1).astype(jnp.float32)
