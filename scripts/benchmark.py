@@ -1,36 +1,108 @@
-"""Measures the time and memory of feature extraction at full size.
+"""Measures time and memory of extraction, scoring and training at full size.
 
-    python scripts/benchmark.py [--weights DIR] [--video FILE] [--repeats N]
+    python scripts/benchmark.py [ROW ...] [--device cpu|gpu] [--weights DIR] [--repeats N] [--json FILE]
 
-Seconds for a technical clip (32 frames), an aesthetic frame and the features of a whole video (4 clips,
-64 frames), and, with --video, for decoding it and cutting its views: median, fastest and slowest of N
-runs after one to compile. Beside them what the published PyTorch implementation took on a machine of two
-cores with AVX-512; it is no part of this program, so on another machine only its order of magnitude tells
-something. Peak memory is the process's own, by the operating system's account. Weights are random if none
-are given: they cost the same. Takes two minutes on two cores.
+Rows, by default the first five:
+
+    features   features of one video (4 clips, 64 frames), decoding apart; a clip and a frame by themselves
+    step       a training step: batch 16, shallow recipe, text encoder and dropout included
+    first      scoring one video in a new process: import, load, compile; without and with what was compiled before
+    overlap    scoring several videos: decoding alone, encoding alone, and both at once
+    compile    functions that are compiled for the first video, and for more of other sizes
+    growth     scoring 1, 10 and 100 videos, of 5 s to 10 min and 240p to 2160p, with small encoders
+    chunk      an epoch on a training chunk of 912 videos that is on disk (10 GB in the current folder)
+
+Each row is measured in a process of its own; its memory is the peak of that process and those it starts, by the
+operating system's account. Where there is one, the plain formulation runs beside in the same process (on a GPU, ours
+is the plain one): the same networks on everything at once, without the parts that stay in a CPU's cache. The published
+PyTorch implementation is no part of this program: its figures were measured on two cores that multiply matrices at
+390 GFLOP/s, so compare the share of the machine's own rate, which is measured as well. Weights are random if none are
+given: they cost the same. The default rows take ten minutes on two cores, growth and chunk as long each.
 """
 
 import argparse
+import json
 import os
 import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from unittest import mock
 
+import av
 import jax
 import numpy as np
+from flax import nnx
 
 import jaxvqa
 from jaxvqa.compilation import jitted
-from jaxvqa.models.visual import encode_clips, encode_frames, encode_views
-from jaxvqa.video.decode import open_video
-from jaxvqa.video.sampling import CLIP_FRAMES, MOMENTS, SIDE
-from jaxvqa.video.views import video_plan, video_views
-from jaxvqa.weights import load
+from jaxvqa.features import MOMENTS, POSITIONS, Features, aligned, create
+from jaxvqa.model import encode_ahead
+from jaxvqa.models.maxvqa import HeadConfig, MaxVQA
+from jaxvqa.models.visual import PRECISIONS, encode_clips, encode_frames, encode_views, in_precision
+from jaxvqa.train.chunks import epoch_batches, read_ahead
+from jaxvqa.train.config import training_config
+from jaxvqa.train.loop import Trainer
+from jaxvqa.train.step import Batch, replicate, share, start
+from jaxvqa.video.sampling import CLIP_FRAMES, SIDE
+from jaxvqa.video.workers import decode_files
+from jaxvqa.weights import ENCODERS, load
 
-REFERENCE = {"clip": 5.5, "frame": 0.053, "video features": 29.0}  # seconds
-REFERENCE_MEMORY = 6.6  # GB, video features
+ROOT = Path(__file__).parents[1]
+DEFAULT = ("features", "step", "first", "overlap", "compile")
+PUBLISHED = {"features": (29.0, 6.6), "clip": (5.5, None), "frame": (0.053, None), "step": (6.3, 5.1)}  # seconds, GB
+SHARD = 64
+
+Record = dict[str, Any]
+
+
+def main() -> int:
+    rows = {name.removeprefix("row_"): f for name, f in globals().items() if name.startswith("row_")}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", metavar="ROW", choices=[*rows, []], help=", ".join(rows))
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--weights", default="random", metavar="DIR", help="made by scripts/convert.py")
+    parser.add_argument("--repeats", type=int, default=5, metavar="N")
+    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # a row's own process
+    args = parser.parse_args()
+    if args.repeats < 1:
+        parser.error("--repeats must be 1 or more")
+    if args.inside:
+        print(json.dumps(list(rows[args.rows[0]](args))))
+        return 0
+    records = []
+    environment = os.environ | {"JAX_PLATFORMS": "cuda" if args.device == "gpu" else "cpu"}
+    for row in args.rows or DEFAULT:
+        options = ["--device", args.device, "--weights", args.weights, "--repeats", str(args.repeats)]
+        command = [sys.executable, __file__, row, "--inside", *options]
+        result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+        if result.returncode:
+            print(f"benchmark: {row} could not be measured, see above.", file=sys.stderr)
+            return 1
+        for record in json.loads(result.stdout.splitlines()[-1]):
+            records.append({"row": row, **record})
+            print_record(records[-1])
+    if args.json:
+        about = {"jax": jax.__version__, "cores": os.cpu_count(), "device": args.device}
+        Path(args.json).write_text(json.dumps({**about, "records": records}, indent=1) + "\n")
+    return 0
+
+
+def print_record(record: Record) -> None:
+    """One line: what it is, the median of its seconds and their spread, and all else that was found."""
+    line = f"{record['row']:9s} {record['what']:44s}"
+    if seconds := record.get("seconds"):
+        line += f" {statistics.median(seconds):8.3f} s ({min(seconds):.3f} to {max(seconds):.3f})"
+    known = ("row", "what", "seconds")
+    line += "".join(f", {key.replace('_', ' ')} {value:.4g}" for key, value in record.items() if key not in known)
+    print(line, flush=True)
 
 
 def measure(function: Callable[[], object], repeats: int) -> list[float]:
@@ -38,54 +110,242 @@ def measure(function: Callable[[], object], repeats: int) -> list[float]:
     jax.block_until_ready(function())
     seconds = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        began = time.perf_counter()
         jax.block_until_ready(function())
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.perf_counter() - began)
     return seconds
 
 
-def report(name: str, seconds: list[float], count: int = 1) -> None:
-    """Prints one row, for one of `count` items that a run handles."""
-    median, least, most = (f(seconds) / count for f in (statistics.median, min, max))
-    reference = REFERENCE.get(name)
-    ratio = f"{reference:9.3f} {reference / median:6.1f}x" if reference else ""
-    print(f"{name:16s} {median:9.3f} {least:9.3f} {most:9.3f} {ratio}", flush=True)
+def peak() -> float:
+    """Peak memory so far of this process or, if larger, one that it started and that has ended, GB."""
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1e6
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", metavar="DIR", help="made by scripts/convert.py; random by default")
-    parser.add_argument("--video", metavar="FILE", help="also time decoding this video and cutting its views")
-    parser.add_argument("--repeats", type=int, default=5, metavar="N")
-    args = parser.parse_args()
-    if args.repeats < 1:
-        parser.error("--repeats must be 1 or more")
-    try:
-        encoders = ("swin", "clip_visual")
-        parts = load(args.weights or "random", encoders).parts
-        views = {}
-        if args.video:
-            views["decode, views"] = lambda: video_views(video := open_video(args.video), video_plan(video, 0))
-            views["decode, views"]()
-    except jaxvqa.UserError as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return 2
+def plainly() -> Any:
+    """Has what is traced in this context work on everything at once, as on a GPU."""
+    return mock.patch("jax.default_backend", return_value="gpu")
 
+
+def against_published(name: str, seconds: list[float]) -> Record:
+    """How much longer the published implementation took, on its machine."""
+    published, memory = PUBLISHED[name]
+    return {"published_s": published, "times": published / statistics.median(seconds)} | (
+        {"published_GB": memory} if memory else {}
+    )
+
+
+def matmul_rate(precision: str) -> float:
+    """GFLOP/s of a product of square matrices: what the device can do."""
+    size = 2048 if jax.default_backend() == "cpu" else 8192
+    a = jax.numpy.ones((size, size), precision)
+    with jax.default_matmul_precision("float32"):
+        product = jax.jit(lambda a: a @ a)
+    return 2 * size**3 / min(measure(lambda: product(a), 10)) / 1e9
+
+
+def row_features(args: argparse.Namespace) -> list[Record]:
     frames = np.random.default_rng(0).integers(0, 256, (4 * CLIP_FRAMES, SIDE, SIDE, 3), np.uint8)
     clips = frames.reshape(4, CLIP_FRAMES, SIDE, SIDE, 3)
-    swin, resnet = jitted(encode_clips, parts["swin"]), jitted(encode_frames, parts["clip_visual"])
-    encode = jitted(encode_views, parts["swin"], parts["clip_visual"])
-    device = jax.devices()[0].device_kind
-    print(f"{device}, {os.cpu_count()} cores, jax {jax.__version__}, float32, {args.repeats} runs")
-    print("seconds             median   fastest   slowest published faster")
-    report("video features", measure(lambda: encode(frames, frames[:MOMENTS]), args.repeats))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    report("clip", measure(lambda: swin(clips[:1]), args.repeats))
-    report("frame", measure(lambda: resnet(frames[:8]), args.repeats), count=8)
-    for name, function in views.items():
-        report(name, measure(function, args.repeats))
-    print(f"peak memory until the video's features: {memory:.2f} GB, published {REFERENCE_MEMORY} GB")
-    return 0
+    records = []
+    parts = load(args.weights, ENCODERS).parts
+    for precision in PRECISIONS if args.device == "gpu" else ("float32",):
+        swin, clip_visual = (in_precision(parts[name], precision) for name in ENCODERS)
+        cases = {  # function, its modules, its arrays, how many items they are
+            "features": (encode_views, (swin, clip_visual), (frames, frames[:MOMENTS]), 1),
+            "clip": (encode_clips, (swin,), (clips,), 4),
+            "frame": (encode_frames, (clip_visual,), (frames[:MOMENTS],), MOMENTS),
+        }
+        rate = matmul_rate(precision)
+        for name, (function, modules, arrays, items) in cases.items():
+            compiled = jitted(function, *modules)
+            seconds = [s / items for s in measure(lambda f=compiled, a=arrays: f(*a), args.repeats)]
+            record = {"what": f"{name}, {precision}", "seconds": seconds, **against_published(name, seconds)}
+            if name == "features":
+                record["peak_GB"] = peak()
+            with plainly():
+                plain = jitted(function, *modules)
+                flops = plain.func.lower(*plain.args, *arrays).cost_analysis()["flops"] / items
+                if args.device == "cpu" and name == "features":
+                    seconds = measure(lambda f=plain, a=arrays: f(*a), min(args.repeats, 2))
+                    record |= {"plain_s": statistics.median(seconds), "plain_peak_GB": peak()}
+            done = flops / statistics.median(record["seconds"]) / 1e9
+            record |= {"GFLOP/s": done, "matmul_GFLOP/s": rate, "share_of_it": done / rate}
+            records.append(record)
+    return records
+
+
+def trainer_and_state(args: argparse.Namespace) -> tuple[Trainer, Any]:
+    """The shallow recipe at full size, at its start."""
+    config = training_config()
+    config.loss.huber = 0.0
+    text = load(args.weights, ("clip_text",))
+    head = MaxVQA(HeadConfig(), nnx.Rngs(0))
+    trainer = Trainer(config, text, head, list(range(16)))
+    return trainer, replicate(start(head, trainer.optimizer))
+
+
+def step_function(args: argparse.Namespace) -> Callable[[np.ndarray], float]:
+    """A function that trains a step on features, with random labels, and returns its loss."""
+    trainer, state = trainer_and_state(args)
+    targets = np.random.default_rng(0).uniform(size=(trainer.batch, 16)).astype(np.float32)
+
+    def step(features):
+        nonlocal state
+        batch = Batch(share(features), share(targets))
+        state, terms = trainer.step.update(state, trainer.frozen, batch, 1e-3, jax.random.key(0))
+        return float(terms["loss"])
+
+    return step
+
+
+def random_features(videos: int) -> np.ndarray:
+    """Features of random numbers, in memory."""
+    generator = np.random.default_rng(0)
+    features = aligned((videos, MOMENTS, POSITIONS, 1792))
+    for video in features:
+        video[:] = generator.standard_normal(video.shape, np.float32)
+    return features
+
+
+def row_step(args: argparse.Namespace) -> list[Record]:
+    features = random_features(training_config().train.batch)
+    step = step_function(args)
+    loaded = peak()
+    seconds = measure(lambda: step(features), 2 * args.repeats)
+    record = {"what": "training step", "seconds": seconds, **against_published("step", seconds)}
+    record |= {"loaded_GB": loaded, "peak_GB": peak()}
+    if args.device == "cpu":
+        with plainly():
+            plain = step_function(args)
+            record["plain_s"] = statistics.median(measure(lambda: plain(features), args.repeats))
+        record["plain_peak_GB"] = peak()
+    return [record]
+
+
+def row_chunk(args: argparse.Namespace) -> list[Record]:
+    videos, batch = 912, training_config().train.batch
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        generator, rows = np.random.default_rng(0), []
+        for first in range(0, videos, SHARD):
+            path = Path(folder) / f"shard-0-{first}.npy"
+            create(path, (min(SHARD, videos - first), MOMENTS, POSITIONS, 1792))
+            shard = np.load(path, mmap_mode="r+")
+            for row in range(len(shard)):
+                shard[row] = generator.standard_normal(shard.shape[1:], np.float32)
+                rows.append((path, row))
+            del shard  # unmapped, it no longer counts as memory
+        size = sum(path.stat().st_size for path in Path(folder).iterdir()) / 1e9
+        step = step_function(args)
+        seconds, began = [], time.perf_counter()
+        for features in read_ahead(Features(rows), epoch_batches(np.arange(videos), batch, seed=0, epoch=0)):
+            step(features)
+            seconds.append(time.perf_counter() - began)
+            began = time.perf_counter()
+    return [{"what": f"step of a chunk of {videos} videos", "seconds": seconds, "chunk_GB": size, "peak_GB": peak()}]
+
+
+def write_clip(path: Path, seconds: float, height: int, width: int, fps: int = 30) -> Path:
+    """Writes an H.264 clip of a moving pattern with noise."""
+    generator = np.random.default_rng(height)
+    large = generator.integers(0, 256, (height // 8 + 16, width // 8 + 16, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    noise = generator.integers(0, 16, (height, width, 3), np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "26"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for i in range(round(seconds * fps)):
+            shift = i % 96
+            frame = large[shift : shift + height, shift : shift + width] // 2 + noise
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def score(videos: Path, folder: str, args: argparse.Namespace, weights: str) -> tuple[float, float]:
+    """Seconds and peak memory of the command line that scores videos, as a user would run it."""
+    command = [sys.executable, "-m", "jaxvqa.main", f"--config={ROOT / 'configs' / 'score.py'}"]
+    fields = {"videos": videos, "weights": weights, "output": tempfile.mkdtemp(dir=folder)}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_COMPILATION_CACHE")}
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [*command, *(f"--config.{key}={value}" for key, value in fields.items())],
+        env=environment | {"XDG_CACHE_HOME": folder},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    errors = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(errors)
+    return time.perf_counter() - began, usage.ru_maxrss / 1e6
+
+
+def row_first(args: argparse.Namespace) -> list[Record]:
+    with tempfile.TemporaryDirectory() as folder:
+        clip = write_clip(Path(folder) / "clip.mp4", 8, 540, 960)
+        cold, memory = score(clip, folder, args, args.weights)
+        warm = [score(clip, folder, args, args.weights)[0] for _ in range(min(args.repeats, 3))]
+    return [
+        {"what": "first score, nothing compiled before", "seconds": [cold], "peak_GB": memory},
+        {"what": "first score of the next process", "seconds": warm},
+    ]
+
+
+def row_overlap(args: argparse.Namespace) -> list[Record]:
+    model, count = jaxvqa.load(args.weights), 4 if args.device == "cpu" else 32
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [str(write_clip(Path(folder) / f"{i}.mp4", 10, 1080, 1920)) for i in range(count)]
+
+        def encode(videos):
+            return [None if features is None else np.asarray(features) for _, features in videos]
+
+        with closing(decode_files(paths, 0)) as decoded:
+            videos = [next(decoded)]
+            encode(encode_ahead(model.encode, videos))  # compiles
+        began = time.perf_counter()
+        videos = [*decode_files(paths, 0)]
+        decoding = time.perf_counter() - began
+        began = time.perf_counter()
+        encode(encode_ahead(model.encode, videos))
+        encoding = time.perf_counter() - began
+        began = time.perf_counter()
+        encode(encode_ahead(model.encode, decode_files(paths, 0)))
+        both = time.perf_counter() - began
+    found = {"decoding_s": decoding / count, "encoding_s": encoding / count}
+    slower = max(decoding, encoding)
+    return [{"what": f"a 10 s 1080p video of {count}", "seconds": [both / count], **found, "of_slower": both / slower}]
+
+
+def row_compile(args: argparse.Namespace) -> list[Record]:
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, *_, **__: compiled.append(event) if event.endswith("backend_compile_duration") else None
+    )
+    model, counts = jaxvqa.load("random-small"), []
+    with tempfile.TemporaryDirectory() as folder:
+        for i, (seconds, height, width) in enumerate(((5, 240, 320), (1, 64, 64), (9, 1080, 608), (3, 720, 1280))):
+            model.score(write_clip(Path(folder) / f"{i}.mp4", seconds, height, width))
+            counts.append(len(compiled))
+    return [{"what": "functions compiled", "first_video": counts[0], "three_of_other_sizes": counts[-1] - counts[0]}]
+
+
+def row_growth(args: argparse.Namespace) -> list[Record]:
+    records = []
+    with tempfile.TemporaryDirectory() as folder:
+        clips = Path(folder) / "clips"
+        clips.mkdir()
+        score(write_clip(clips / "0.mp4", 5, 240, 426), folder, args, "random-small")  # compiles
+        for count in (1, 10, 100):
+            for i in range(count):
+                if not (clips / f"{i}.mp4").exists():
+                    os.link(clips / "0.mp4", clips / f"{i}.mp4")
+            seconds, memory = score(clips, folder, args, "random-small")
+            each = {"each_s": seconds / count, "peak_GB": memory}
+            records.append({"what": f"{count} of 5 s, 240p", "seconds": [seconds], **each})
+        for seconds, height, width in ((5, 720, 1280), (5, 2160, 3840), (60, 720, 1280), (600, 720, 1280)):
+            clip = write_clip(Path(folder) / "clip.mp4", seconds, height, width)
+            spent, memory = score(clip, folder, args, "random-small")
+            records.append({"what": f"one of {seconds} s, {height}p", "seconds": [spent], "peak_GB": memory})
+    return records
 
 
 if __name__ == "__main__":

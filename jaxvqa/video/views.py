@@ -70,10 +70,12 @@ def fragments(
 ) -> UInt8[np.ndarray, "224 224 3"]:
     """One 32x32 patch from each cell of a 7x7 grid over the frame, stitched together without resizing."""
     tops, lefts = (np.minimum(size // GRID * np.arange(GRID), size - PATCH) for size in frame.shape[:2])
-    rows = (tops[:, None] + row_offsets)[..., None] + np.arange(PATCH)
-    columns = (lefts + column_offsets)[..., None] + np.arange(PATCH)
-    patches = frame[rows[..., :, None], columns[..., None, :]]
-    return patches.swapaxes(1, 2).reshape(GRID * PATCH, GRID * PATCH, 3)
+    tops, lefts = tops[:, None] + row_offsets, lefts + column_offsets
+    view = np.empty((GRID, PATCH, GRID, PATCH, 3), np.uint8)
+    for cell in np.ndindex(GRID, GRID):
+        top, left = tops[cell], lefts[cell]
+        view[cell[0], :, cell[1]] = frame[top : top + PATCH, left : left + PATCH]
+    return view.reshape(GRID * PATCH, GRID * PATCH, 3)
 
 
 def enlarge(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 3"]:
@@ -86,14 +88,20 @@ def resize(frame: UInt8[np.ndarray, "h w 3"], height: int, width: int) -> Float[
     """Bilinear interpolation in float32, half-pixel centres, no antialiasing, aspect ratio ignored."""
     top, bottom, down = taps(frame.shape[0], height)
     left, right, across = taps(frame.shape[1], width)
-    across, down = across[:, None], down[:, None, None]
+    pixels = frame.reshape(-1, 3)
+
+    def between(a, b, weight):
+        b -= a  # a + (b - a) * weight, in place: in this form a flat area keeps its exact value
+        b *= weight
+        a += b
+        return a
 
     def row(numbers):
-        a, b = (frame[numbers[:, None], columns].astype(np.float32) for columns in (left, right))
-        return a + (b - a) * across  # in this form a flat area keeps its exact value
+        starts = numbers[:, None] * frame.shape[1]
+        a, b = (pixels.take(starts + columns, axis=0).astype(np.float32) for columns in (left, right))
+        return between(a, b, across[:, None])
 
-    top, bottom = row(top), row(bottom)
-    return top + (bottom - top) * down
+    return between(row(top), row(bottom), down[:, None, None])
 
 
 def taps(size: int, outputs: int) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
