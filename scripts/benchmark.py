@@ -12,8 +12,8 @@ Rows, by default the first five:
     growth     scoring 1, 10 and 100 videos, of 5 s to 10 min and 240p to 2160p, with small encoders
     chunk      an epoch on a training chunk of 912 videos that is on disk (10 GB in the current folder)
 
-Each row is measured in a process of its own; its memory is the peak of that process and those it starts, by the
-operating system's account. Where there is one, the plain formulation runs beside in the same process (on a GPU, ours
+Each row is measured in a process of its own; its memory is the peak of that process, by the operating system's
+account, and where videos are scored, of all processes together, looked up every 20 ms. Where there is one, the plain formulation runs beside in the same process (on a GPU, ours
 is the plain one): the same networks on everything at once, without the parts that stay in a CPU's cache. The published
 PyTorch implementation is no part of this program: its figures were measured on two cores that multiply matrices at
 390 GFLOP/s, so compare the share of the machine's own rate, which is measured as well. Weights are random if none are
@@ -21,6 +21,7 @@ given: they cost the same. The default rows take ten minutes on two cores, growt
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -30,7 +31,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -38,6 +38,7 @@ from unittest import mock
 import av
 import jax
 import numpy as np
+import psutil
 from flax import nnx
 
 import jaxvqa
@@ -49,7 +50,7 @@ from jaxvqa.models.visual import PRECISIONS, encode_clips, encode_frames, encode
 from jaxvqa.train.chunks import epoch_batches, read_ahead
 from jaxvqa.train.config import training_config
 from jaxvqa.train.loop import Trainer
-from jaxvqa.train.step import Batch, replicate, share, start
+from jaxvqa.train.step import AXIS, Batch, replicate, share, start
 from jaxvqa.video.sampling import CLIP_FRAMES, SIDE
 from jaxvqa.video.workers import decode_files
 from jaxvqa.weights import ENCODERS, load
@@ -117,8 +118,8 @@ def measure(function: Callable[[], object], repeats: int) -> list[float]:
 
 
 def peak() -> float:
-    """Peak memory so far of this process or, if larger, one that it started and that has ended, GB."""
-    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1e6
+    """Peak memory of this process so far, GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def plainly() -> Any:
@@ -184,14 +185,14 @@ def trainer_and_state(args: argparse.Namespace) -> tuple[Trainer, Any]:
     return trainer, replicate(start(head, trainer.optimizer))
 
 
-def step_function(args: argparse.Namespace) -> Callable[[np.ndarray], float]:
-    """A function that trains a step on features, with random labels, and returns its loss."""
+def step_function(args: argparse.Namespace) -> Callable[[Any], float]:
+    """A function that trains a step on features, shared out, with random labels, and returns its loss."""
     trainer, state = trainer_and_state(args)
     targets = np.random.default_rng(0).uniform(size=(trainer.batch, 16)).astype(np.float32)
 
     def step(features):
         nonlocal state
-        batch = Batch(share(features), share(targets))
+        batch = Batch(features, share(targets))
         state, terms = trainer.step.update(state, trainer.frozen, batch, 1e-3, jax.random.key(0))
         return float(terms["loss"])
 
@@ -208,12 +209,15 @@ def random_features(videos: int) -> np.ndarray:
 
 
 def row_step(args: argparse.Namespace) -> list[Record]:
-    features = random_features(training_config().train.batch)
+    features = share(random_features(training_config().train.batch))
     step = step_function(args)
     loaded = peak()
     seconds = measure(lambda: step(features), 2 * args.repeats)
     record = {"what": "training step", "seconds": seconds, **against_published("step", seconds)}
     record |= {"loaded_GB": loaded, "peak_GB": peak()}
+    if args.device == "gpu":
+        resident = jax.pmap(lambda x: x, AXIS)(features)
+        record["resident_s"] = statistics.median(measure(lambda: step(resident), 2 * args.repeats))
     if args.device == "cpu":
         with plainly():
             plain = step_function(args)
@@ -238,7 +242,7 @@ def row_chunk(args: argparse.Namespace) -> list[Record]:
         step = step_function(args)
         seconds, began = [], time.perf_counter()
         for features in read_ahead(Features(rows), epoch_batches(np.arange(videos), batch, seed=0, epoch=0)):
-            step(features)
+            step(share(features))
             seconds.append(time.perf_counter() - began)
             began = time.perf_counter()
     return [{"what": f"step of a chunk of {videos} videos", "seconds": seconds, "chunk_GB": size, "peak_GB": peak()}]
@@ -261,22 +265,26 @@ def write_clip(path: Path, seconds: float, height: int, width: int, fps: int = 3
 
 
 def score(videos: Path, folder: str, args: argparse.Namespace, weights: str) -> tuple[float, float]:
-    """Seconds and peak memory of the command line that scores videos, as a user would run it."""
+    """Seconds and peak memory (GB, of all processes together) of the command line that scores videos."""
     command = [sys.executable, "-m", "jaxvqa.main", f"--config={ROOT / 'configs' / 'score.py'}"]
     fields = {"videos": videos, "weights": weights, "output": tempfile.mkdtemp(dir=folder)}
     environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_COMPILATION_CACHE")}
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [*command, *(f"--config.{key}={value}" for key, value in fields.items())],
-        env=environment | {"XDG_CACHE_HOME": folder},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    errors = process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(errors)
-    return time.perf_counter() - began, usage.ru_maxrss / 1e6
+    log, memory = Path(folder) / "log", 0
+    with log.open("w") as errors:
+        process = psutil.Popen(
+            [*command, *(f"--config.{key}={value}" for key, value in fields.items())],
+            env=environment | {"XDG_CACHE_HOME": folder},
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+    while process.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            memory = max(memory, sum(p.memory_info().rss for p in (process, *process.children(recursive=True))))
+        time.sleep(0.02)
+    if process.returncode:
+        sys.exit(log.read_text())
+    return time.perf_counter() - began, memory / 1e9
 
 
 def row_first(args: argparse.Namespace) -> list[Record]:
@@ -298,7 +306,7 @@ def row_overlap(args: argparse.Namespace) -> list[Record]:
         def encode(videos):
             return [None if features is None else np.asarray(features) for _, features in videos]
 
-        with closing(decode_files(paths, 0)) as decoded:
+        with contextlib.closing(decode_files(paths, 0)) as decoded:
             videos = [next(decoded)]
             encode(encode_ahead(model.encode, videos))  # compiles
         began = time.perf_counter()

@@ -1,8 +1,10 @@
 """What is compiled is compiled once: for all videos of a process, and for the next process."""
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 from clips import moving_clip
 
 import jaxvqa
+
+ROOT = Path(__file__).parents[1]
 
 PROGRAM = """
 import sys, jax, jaxvqa
@@ -73,3 +77,14 @@ def test_without_a_place_for_it_nothing_is_said(small_weights, tmp_path):
 
 def test_a_folder_that_was_chosen_is_kept(small_weights, tmp_path):
     assert run(small_weights, JAX_COMPILATION_CACHE_DIR=str(tmp_path))[0] == str(tmp_path)
+
+
+@pytest.mark.slow
+def test_benchmark_counts_the_same(tmp_path):
+    command = [sys.executable, ROOT / "scripts" / "benchmark.py", "compile", "--json", tmp_path / "figures.json"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    [record] = json.loads((tmp_path / "figures.json").read_text())["records"]
+    assert record["first_video"] > 0
+    assert record["three_of_other_sizes"] == 0
+    assert "three of other sizes 0" in result.stdout

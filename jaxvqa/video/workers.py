@@ -106,7 +106,7 @@ class Worker:
             self.process.join()
             reason = died(self.process.exitcode)
         with self.lock:
-            self.process.kill()
+            self.stop()
             if not self.ended:
                 self.start()
         return Decoded(path, {}, None, f"{path} cannot be decoded: the decoder {reason}.")
@@ -115,7 +115,12 @@ class Worker:
         """Ends the process, whatever it is at."""
         with self.lock:
             self.ended = True
-            self.process.kill()
+            self.stop()
+
+    def stop(self) -> None:
+        """Kills the process and waits for its end."""
+        self.process.kill()
+        self.process.join()
 
 
 def died(exitcode: int) -> str:
