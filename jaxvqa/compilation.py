@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import platform
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def keep_compiled() -> None:
         with contextlib.suppress(OSError):  # where it cannot be written, each process compiles
             folder.mkdir(parents=True, exist_ok=True)
             jax.config.update("jax_compilation_cache_dir", str(folder))
+            # So it does where the disk is full, or an earlier process was killed while it wrote.
+            warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation cache entry")
 
 
 def processor_id() -> str:

@@ -46,6 +46,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     errors: dict[str, str] = {}
     title = ""
+    if config.resamples < 1:
+        raise UserError(f"config.resamples is {config.resamples}, but intervals take 1 bootstrap sample or more.")
     if config.predictions and config.labels and not config.database:
         predictions, labels = read_scores(config.predictions), read_scores(config.labels, config.label_names)
     elif config.weights and config.database and not (config.predictions or config.labels):

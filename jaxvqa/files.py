@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from .errors import UserError
@@ -88,7 +89,11 @@ def refuse_folder(error: OSError) -> None:
     raise UserError(f"folder {error.filename} cannot be read: {error.strerror}; make it readable, or name the others.")
 
 
-def file_sha256(path: str | os.PathLike) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
+def file_sha256(path: str | os.PathLike, each: Callable[[], None] = lambda: None) -> str:
+    """SHA-256 of a file's content, in hexadecimal; `each` is called after every megabyte."""
+    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+            each()
+    return digest.hexdigest()

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from . import weights
-from .compilation import jitted, keep_compiled
+from .compilation import jitted
 from .dimensions import DIMENSIONS, display
 from .errors import UserError
 from .models.maxvqa import MaxVQA
@@ -58,7 +58,6 @@ class Model:
     """
 
     def __init__(self, loaded: weights.Weights, precision: str = "float32"):
-        keep_compiled()
         self.weights_id = loaded.id if precision == "float32" else f"{loaded.id}-{precision}"
         self.training = loaded.training
         tree = prompt_tree(tokenize(loaded.prompts))

@@ -23,6 +23,7 @@ from flax import nnx
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from .compilation import keep_compiled
 from .dimensions import DIMENSIONS, default_prompts
 from .errors import UserError, first_line
 from .files import file_sha256
@@ -168,7 +169,7 @@ def check_free(directory: str | os.PathLike) -> None:
 
 
 def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> Weights:
-    """Reads and verifies a weights directory.
+    """Reads and verifies a weights directory; what is compiled from here on is kept for the next process.
 
     Args:
         directory: as written by `save`, or "random" or "random-small" for untrained weights.
@@ -177,6 +178,7 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
     Raises:
         WeightsError: not a weights directory, of another version, incomplete, altered, or without a wanted part.
     """
+    keep_compiled()
     if str(directory) in RANDOM:
         return random_weights(str(directory), parts or SCORING_PARTS)
     directory = Path(directory)

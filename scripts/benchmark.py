@@ -13,11 +13,12 @@ Rows, by default the first five:
     chunk      an epoch on a training chunk of 912 videos that is on disk (10 GB in the current folder)
 
 Each row is measured in a process of its own; its memory is the peak of that process, by the operating system's
-account, and where videos are scored, of all processes together, looked up every 20 ms. Where there is one, the plain formulation runs beside in the same process (on a GPU, ours
-is the plain one): the same networks on everything at once, without the parts that stay in a CPU's cache. The published
-PyTorch implementation is no part of this program: its figures were measured on two cores that multiply matrices at
-390 GFLOP/s, so compare the share of the machine's own rate, which is measured as well. Weights are random if none are
-given: they cost the same. The default rows take ten minutes on two cores, growth and chunk as long each.
+account, and where videos are scored, of all processes together, looked up every 20 ms. Where there is one, the plain
+formulation runs beside in the same process (on a GPU, ours is the plain one): the same networks on everything at
+once, without the parts that stay in a CPU's cache. The published PyTorch implementation is no part of this program: its
+figures were measured on two cores that multiply matrices at 390 GFLOP/s, so compare the share of the machine's own
+rate, which is measured as well. Weights are random if none are given: they cost the same. The default rows take ten
+minutes on two cores, growth and chunk as long each.
 """
 
 import argparse
@@ -82,7 +83,9 @@ def main() -> int:
     environment = os.environ | {"JAX_PLATFORMS": "cuda" if args.device == "gpu" else "cpu"}
     for row in args.rows or DEFAULT:
         options = ["--device", args.device, "--weights", args.weights, "--repeats", str(args.repeats)]
-        command = [sys.executable, __file__, row, "--inside", *options]
+        # Not as the main module, which every process that decodes would import again.
+        program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import benchmark; benchmark.main()"
+        command = [sys.executable, "-c", program, row, "--inside", *options]
         result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
         if result.returncode:
             print(f"benchmark: {row} could not be measured, see above.", file=sys.stderr)

@@ -130,6 +130,11 @@ def test_bad_tables_are_one_sentence_and_exit_code_2(pair, tmp_path, capfd, spoi
     assert not (tmp_path / "out").exists()
 
 
+def test_no_bootstrap_samples_are_one_sentence(pair, tmp_path, capfd):
+    assert run(*pair, tmp_path / "out", "--config.resamples=0") == 2
+    assert capfd.readouterr().err == ("jaxvqa: config.resamples is 0, but intervals take 1 bootstrap sample or more.\n")
+
+
 def test_labels_without_names_need_the_list_that_goes_with_them(tmp_path):
     table = tmp_path / "MaxWell_val.csv"
     table.write_text("O,T-3\n1.5,0.1\n2.5,0.2\n4.5,-0.3\n")

@@ -232,6 +232,8 @@ def test_one_frame_video(small_weights, tmp_path):
         (["--config.videos=missing.mp4", "--config.weights=W"], "no such file or folder: missing.mp4"),
         (["--config.videos=*.nothing", "--config.weights=W"], r"no video file matches \*.nothing"),
         (["--config.videos=V", "--config.weights=W", "--config.seed=-1"], "seed is -1"),
+        (["--config.videos=V", "--config.weights=W", "--config.workers=-1"], "-1 workers are none: choose 1 or more"),
+        (["--config.videos=V", "--config.weights=W", "--config.precision=half"], "precision is 'half', but must be"),
         (["--config.videos=V", "--config.weights=W", "--config.seed=x"], "--config.seed=x: invalid literal"),
         (["--config.vidoes=V"], 'Did you mean "videos"'),
         (["stray"], "unexpected argument 'stray'"),

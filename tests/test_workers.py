@@ -1,8 +1,12 @@
 """Decoding in processes: the same views in the same order, whatever happens to a process."""
 
+import itertools
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 from contextlib import closing
 
@@ -87,7 +91,7 @@ def test_a_decoder_that_hangs_is_replaced(videos, monkeypatch):
     monkeypatch.setattr(workers.multiprocessing.connection.Connection, "send", send_and_stop)
     decoded = [*decode_files(videos[:3], 0, workers=1, silence=15)]
     assert [bool(video.error) for video in decoded] == [False, True, False]
-    assert decoded[1].error == f"{videos[1]} cannot be decoded: the decoder gave no frame for 15 s."
+    assert decoded[1].error == f"{videos[1]} cannot be decoded: the decoder gave no sign of life for 15 s."
     assert no_children()
 
 
@@ -101,3 +105,61 @@ def test_negative_seed_is_refused_before_a_process_starts(videos):
     with pytest.raises(UserError, match="seed is -1"):
         next(decode_files(videos, -1))
     assert no_children()
+
+
+def test_many_deaths_at_once_end_nothing_else(videos):
+    decoded = []
+    for video in decode_files(videos * 4, 0, workers=3):
+        decoded.append(video)
+        if len(decoded) in (2, 8):
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, signal.SIGKILL)
+    assert [video.path for video in decoded] == videos * 4
+    assert all("the decoder" in video.error for video in decoded if video.views is None)
+    assert decoded[-1].views is not None
+    assert no_children()
+
+
+def test_a_process_that_died_between_files_costs_none(videos):
+    decoded = decode_files(videos[:1] * (workers.AHEAD + 1), 0, workers=1)
+    first = next(decoded)
+    [child] = multiprocessing.active_children()
+    time.sleep(3)  # what was asked for ahead is done by now
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert [video.error for video in (first, *decoded)] == [""] * 3
+
+
+def test_left_early_a_stopped_process_does_not_stay(videos):
+    with closing(decode_files(videos, 0, workers=1)) as decoded:
+        next(decoded)
+        for child in multiprocessing.active_children():
+            os.kill(child.pid, signal.SIGSTOP)
+    assert no_children()
+
+
+def test_signs_of_life_come_about_every_second(monkeypatch):
+    clock = itertools.count(step=0.4)
+    monkeypatch.setattr(workers.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(workers, "follow_parent", lambda: None)
+    monkeypatch.setattr(workers, "decode_file", lambda path, seed, alive: [alive() for _ in range(9)])
+    ours, theirs = multiprocessing.Pipe()
+    thread = threading.Thread(target=workers.serve, args=(theirs,))
+    thread.start()
+    ours.send(("a file", 0))
+    answers = [ours.recv()]
+    while answers[-1] is None:
+        answers.append(ours.recv())
+    ours.close()
+    thread.join()
+    assert 2 <= len(answers) - 1 < 9
+
+
+def test_negative_number_of_workers_is_refused(videos):
+    with pytest.raises(UserError, match="-1 workers are none"):
+        next(decode_files(videos, 0, workers=-1))
+
+
+def test_processes_that_decode_do_without_jax():
+    program = "import sys, jaxvqa.main, jaxvqa.video.workers; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

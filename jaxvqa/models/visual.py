@@ -19,7 +19,7 @@ CLIP_FRAMES = 32  # frames of a technical clip
 
 
 def in_precision(encoder: nnx.Module, precision: str) -> nnx.Module:
-    """An encoder whose matrix products and convolutions are computed in one of `PRECISIONS`, all else in float32."""
+    """An encoder whose matrix products and convolutions are computed, and given on, in one of `PRECISIONS`."""
     if precision == "float32":
         return encoder
     encoder = nnx.clone(encoder)

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.text import Text
 
 from .. import datasets, distributed, evaluate, weights
-from ..compilation import keep_compiled
 from ..datasets import Videos
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
@@ -70,7 +69,6 @@ def load_encoders(config: ml_collections.ConfigDict) -> weights.Weights:
     """The frozen parts of a model, and with `config.warm_start` the head to go on from."""
     if not config.weights:
         raise UserError(f"no weights given: add --config.weights=DIR; to get them, {weights.HOW_TO_GET}.")
-    keep_compiled()
     return weights.load(config.weights, (*weights.ENCODERS, "clip_text", *(["maxvqa"] if config.warm_start else [])))
 
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
+from ..errors import UserError
 from ..files import file_sha256
 from .decode import VideoError, check_file, open_video
 from .sampling import check_seed
 from .views import Views, video_plan, video_views
 
 AHEAD = 2  # videos that are decoded before they are needed, for each process
-SILENCE = 300  # seconds without a frame, after which a decoder is taken for hung
+SILENCE = 300  # seconds without a sign of life, after which a decoder is taken for hung
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +50,14 @@ def decode_files(paths: Sequence[str], seed: int, workers: int = 0, silence: flo
     Args:
         seed: with a file's name, decides which frames and patches are looked at.
         workers: processes; 0, as many as there are cores.
-        silence: seconds without a frame after which a decoder is ended.
+        silence: seconds without a sign of life after which a decoder is ended.
+
+    Raises:
+        UserError: a negative seed or number of workers.
     """
     check_seed(seed)
+    if workers < 0:
+        raise UserError(f"{workers} workers are none: choose 1 or more, or 0 for as many as there are cores.")
     count = min(workers or len(os.sched_getaffinity(0)), len(paths))
     idle: SimpleQueue[Worker] = SimpleQueue()
     started = [Worker() for _ in range(count)]
@@ -91,19 +97,25 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, far_end = context.Pipe()
         self.process = context.Process(target=serve, args=(far_end,), daemon=True)
+        # Ctrl-C is the parent's: a process inherits the mask of the thread that starts it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self.process.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         far_end.close()
 
     def decode(self, path: str, seed: int, silence: float) -> Decoded:
         """Asks for a file and waits for what becomes of it."""
+        with self.lock:
+            if not (self.ended or self.process.is_alive()):  # it died between two files: no fault of this one
+                self.start()
         try:
             self.connection.send((path, seed))
             while self.connection.poll(silence):
                 if answer := self.connection.recv():
                     return answer
-            reason = f"gave no frame for {silence:g} s"
+            reason = f"gave no sign of life for {silence:g} s"
         except (EOFError, OSError):
-            self.process.join()
+            self.process.join(5)  # one that hangs in ending is killed below
             reason = died(self.process.exitcode)
         with self.lock:
             self.stop()
@@ -123,16 +135,17 @@ class Worker:
         self.process.join()
 
 
-def died(exitcode: int) -> str:
-    """How a process ended."""
+def died(exitcode: int | None) -> str:
+    """How a process ended, as far as it is known: where several end at once, another thread may have been told."""
+    if exitcode is None:
+        return "ended"
     if exitcode == -signal.SIGKILL:
         return "was killed, for want of memory perhaps"
     return f"crashed ({signal.Signals(-exitcode).name})" if exitcode < 0 else f"ended with exit code {exitcode}"
 
 
 def serve(connection: Connection) -> None:
-    """The life of a worker: a file after another, with a sign of life about every second while frames come."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    """The life of a worker: a file after another, with a sign of life about every second while it gets on."""
     threading.Thread(target=follow_parent, daemon=True).start()
     said = time.monotonic()
 
@@ -155,11 +168,11 @@ def follow_parent() -> None:
 
 
 def decode_file(path: str, seed: int, alive: Callable[[], None] = lambda: None) -> Decoded:
-    """Decodes a video file in this process; `alive` is called after every frame."""
+    """Decodes a video file in this process; `alive` is called again and again while it gets on."""
     facts = {}
     try:
         check_file(path)
-        facts["sha256"] = file_sha256(path)
+        facts["sha256"] = file_sha256(path, alive)
         video = open_video(path)
         facts |= {"frames": video.frames, "height": video.height, "width": video.width, "fps": video.fps}
         return Decoded(path, facts, video_views(video, video_plan(video, seed), alive))
