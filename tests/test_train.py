@@ -454,7 +454,8 @@ def close(one, other):
     """Asserts that two histories differ by rounding alone."""
     for row, expected in zip(one, other, strict=True):
         values, targets = ([float(x) for name, x in row.items() if "srcc" not in name] for row in (row, expected))
-        np.testing.assert_allclose(values, targets, rtol=1e-4, atol=1e-5)
+        # Correlations of eight scores that lie close together magnify it.
+        np.testing.assert_allclose(values, targets, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.slow
@@ -475,7 +476,7 @@ def test_two_processes_do_the_same(command, trained, tmp_path):
     close(history(output), history(trained))
     one, other = (read_scores(folder / "predictions-maxwell-validation.csv") for folder in (output, trained))
     for code in CODES:
-        np.testing.assert_allclose(one.scores[code], other.scores[code], atol=1e-5)
+        np.testing.assert_allclose(one.scores[code], other.scores[code], atol=2e-5)
     assert jaxvqa.load(output / "model").training["databases"] == ["maxwell:train"]
 
 
