@@ -22,11 +22,10 @@ from rich.console import Console
 from . import weights
 from .compilation import jitted
 from .errors import UserError, first_line
-from .files import file_sha256
 from .model import encode_ahead
 from .models.visual import encode_views
 from .terminal import progress
-from .video.decode import VideoError, check_file
+from .video.decode import VideoError, content_sha256
 from .video.workers import decode_files
 
 VERSION = 1  # of what is sampled from a video, and how it is stored
@@ -137,12 +136,9 @@ def find_keys(paths: list[str]) -> tuple[dict[str, Key], dict[str, str]]:
 def hash_file(path: str) -> tuple[str, str]:
     """SHA-256 of a video file, or a sentence why there is none."""
     try:
-        check_file(path)
-        return file_sha256(path), ""
+        return content_sha256(path), ""
     except VideoError as error:
         return "", str(error)
-    except OSError as error:
-        return "", f"{path} cannot be read: {error.strerror}."
 
 
 def write_features(

@@ -51,10 +51,11 @@ def tokenize(texts: Sequence[str]) -> Int[np.ndarray, "prompts 77"]:
 def prompt_tree(tokens: Int[np.ndarray, "prompts 77"]) -> PromptTree:
     """Joins tokenized prompts to a tree; of the 32 default ones, 229 tokens become 133."""
     nodes: dict[tuple[int, ...], int] = {}  # number of what a prompt begins with
-    lengths = tokens.argmax(axis=1) + 1  # the end of text has the largest id
-    for row, length in zip(tokens.tolist(), lengths, strict=True):
-        for i in range(length):
-            nodes.setdefault(tuple(row[: i + 1]), len(nodes))
+    ends = []
+    for row in tokens.tolist():
+        for i in range(row.index(max(row)) + 1):  # the end of text has the largest id
+            end = nodes.setdefault(tuple(row[: i + 1]), len(nodes))
+        ends.append(end)
     visible = np.zeros((len(nodes), len(nodes)), bool)
     for start, number in nodes.items():
         visible[number, [nodes[start[: i + 1]] for i in range(len(start))]] = True
@@ -62,5 +63,5 @@ def prompt_tree(tokens: Int[np.ndarray, "prompts 77"]) -> PromptTree:
         np.array([start[-1] for start in nodes], np.int32),
         np.array([len(start) - 1 for start in nodes], np.int32),
         visible,
-        np.array([nodes[tuple(row[:length])] for row, length in zip(tokens.tolist(), lengths, strict=True)], np.int32),
+        np.array(ends, np.int32),
     )

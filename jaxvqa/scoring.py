@@ -14,11 +14,11 @@ from rich.text import Text
 
 from .dimensions import DIMENSIONS
 from .errors import UserError
-from .files import file_sha256, find_videos
+from .files import find_videos
 from .model import Model, encode_ahead, load
 from .results import DISPLAY, RAW, Results, Row
 from .terminal import printable, progress, table_console
-from .video.decode import VideoError, check_file
+from .video.decode import VideoError, content_sha256
 from .video.sampling import check_seed
 from .video.workers import Decoded, decode_files
 from .weights import HOW_TO_GET, RANDOM
@@ -105,9 +105,8 @@ def score_row(model: Model, video: Decoded, features: Float[Array, "64 49 1792"]
 def content(path: str) -> str | None:
     """SHA-256 of a file, None if it cannot be read, or is none any more."""
     try:
-        check_file(path)
-        return file_sha256(path)
-    except (VideoError, OSError):
+        return content_sha256(path)
+    except VideoError:
         return None
 
 

@@ -77,19 +77,25 @@ def main() -> int:
     if args.repeats < 1:
         parser.error("--repeats must be 1 or more")
     if args.inside:
-        print(json.dumps(list(rows[args.rows[0]](args))))
+        try:
+            print(json.dumps(rows[args.rows[0]](args)))
+        except jaxvqa.UserError as error:
+            print(f"benchmark: {error}", file=sys.stderr)
+            return 2
         return 0
     records = []
     environment = os.environ | {"JAX_PLATFORMS": "cuda" if args.device == "gpu" else "cpu"}
     for row in args.rows or DEFAULT:
         options = ["--device", args.device, "--weights", args.weights, "--repeats", str(args.repeats)]
         # Not as the main module, which every process that decodes would import again.
-        program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import benchmark; benchmark.main()"
+        program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        program += "import benchmark; sys.exit(benchmark.main())"
         command = [sys.executable, "-c", program, row, "--inside", *options]
         result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
         if result.returncode:
-            print(f"benchmark: {row} could not be measured, see above.", file=sys.stderr)
-            return 1
+            if result.returncode != 2:  # which has been explained
+                print(f"benchmark: {row} could not be measured, see above.", file=sys.stderr)
+            return result.returncode
         for record in json.loads(result.stdout.splitlines()[-1]):
             records.append({"row": row, **record})
             print_record(records[-1])
@@ -178,19 +184,13 @@ def row_features(args: argparse.Namespace) -> list[Record]:
     return records
 
 
-def trainer_and_state(args: argparse.Namespace) -> tuple[Trainer, Any]:
-    """The shallow recipe at full size, at its start."""
+def step_function(args: argparse.Namespace) -> Callable[[Any], float]:
+    """A function that trains a step of the shallow recipe on features, with random labels, and returns its loss."""
     config = training_config()
     config.loss.huber = 0.0
-    text = load(args.weights, ("clip_text",))
     head = MaxVQA(HeadConfig(), nnx.Rngs(0))
-    trainer = Trainer(config, text, head, list(range(16)))
-    return trainer, replicate(start(head, trainer.optimizer))
-
-
-def step_function(args: argparse.Namespace) -> Callable[[Any], float]:
-    """A function that trains a step on features, shared out, with random labels, and returns its loss."""
-    trainer, state = trainer_and_state(args)
+    trainer = Trainer(config, load(args.weights, ("clip_text",)), head, list(range(16)))
+    state = replicate(start(head, trainer.optimizer))
     targets = np.random.default_rng(0).uniform(size=(trainer.batch, 16)).astype(np.float32)
 
     def step(features):

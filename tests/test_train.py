@@ -453,9 +453,11 @@ def test_batch_that_devices_cannot_share(command, tmp_path):
 def close(one, other):
     """Asserts that two histories differ by rounding alone."""
     for row, expected in zip(one, other, strict=True):
-        values, targets = ([float(x) for name, x in row.items() if "srcc" not in name] for row in (row, expected))
-        # Correlations of eight scores that lie close together magnify it.
-        np.testing.assert_allclose(values, targets, rtol=1e-4, atol=1e-4)
+        for name, value in row.items():
+            if "srcc" not in name:
+                # Correlations of eight scores that lie close together magnify it.
+                atol = 1e-4 if name.startswith("plcc_") else 1e-5
+                np.testing.assert_allclose(float(value), float(expected[name]), rtol=1e-4, atol=atol, err_msg=name)
 
 
 @pytest.mark.slow
@@ -476,7 +478,7 @@ def test_two_processes_do_the_same(command, trained, tmp_path):
     close(history(output), history(trained))
     one, other = (read_scores(folder / "predictions-maxwell-validation.csv") for folder in (output, trained))
     for code in CODES:
-        np.testing.assert_allclose(one.scores[code], other.scores[code], atol=2e-5)
+        np.testing.assert_allclose(one.scores[code], other.scores[code], atol=1e-5)
     assert jaxvqa.load(output / "model").training["databases"] == ["maxwell:train"]
 
 

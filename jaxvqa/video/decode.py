@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ..errors import UserError, first_line
+from ..files import file_sha256
 
 # Without these names no MP4 or MOV file begins; behind them, anything may be appended to one.
 TOP_LEVEL_BOXES = frozenset(b"ftyp moov mdat free skip wide moof mfra meta styp sidx uuid udta pdin".split())
@@ -142,6 +143,19 @@ def check_file(path: str | os.PathLike) -> None:
             f"{path} is cut short: its container speaks of {needed:,} bytes or more, it has {status.st_size:,}; "
             "copy or download it again."
         )
+
+
+def content_sha256(path: str | os.PathLike, each: Callable[[], None] = lambda: None) -> str:
+    """SHA-256 of a video file; `each` is called again and again meanwhile.
+
+    Raises:
+        VideoError: as `check_file`, or it cannot be read to its end.
+    """
+    check_file(path)
+    try:
+        return file_sha256(path, each)
+    except OSError as error:
+        raise VideoError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def is_transport_stream(path: Path) -> bool:

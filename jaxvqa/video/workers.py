@@ -17,8 +17,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
 from ..errors import UserError
-from ..files import file_sha256
-from .decode import VideoError, check_file, open_video
+from .decode import VideoError, content_sha256, open_video
 from .sampling import check_seed
 from .views import Views, video_plan, video_views
 
@@ -171,8 +170,7 @@ def decode_file(path: str, seed: int, alive: Callable[[], None] = lambda: None) 
     """Decodes a video file in this process; `alive` is called again and again while it gets on."""
     facts = {}
     try:
-        check_file(path)
-        facts["sha256"] = file_sha256(path, alive)
+        facts["sha256"] = content_sha256(path, alive)
         video = open_video(path)
         facts |= {"frames": video.frames, "height": video.height, "width": video.width, "fps": video.fps}
         return Decoded(path, facts, video_views(video, video_plan(video, seed), alive))
