@@ -171,7 +171,7 @@ def decode_file(path: str, seed: int, alive: Callable[[], None] = lambda: None) 
     facts = {}
     try:
         facts["sha256"] = content_sha256(path, alive)
-        video = open_video(path)
+        video = open_video(path, alive)
         facts |= {"frames": video.frames, "height": video.height, "width": video.width, "fps": video.fps}
         return Decoded(path, facts, video_views(video, video_plan(video, seed), alive))
     except VideoError as error:
