@@ -8,6 +8,7 @@ usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
     configs/maxwell.py       train on MaxWell
     configs/ablation.py      compare the five published recipes of training
     configs/cross.py         train on databases k-fold, test on others
+    configs/mini.py          train the small model that comes with the package
     configs/synthetic.py     render a synthetic database
 
 Each config file says at its top what it does; its fields can be set from the command line.
@@ -85,11 +86,13 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .train.protocols import ablate as task
         case "cross":
             from .train.protocols import cross as task
+        case "pretrain":
+            from .train.pretrain import run as task
         case "synthesize":
             from .datasets.synthetic import run as task
         case other:
             raise UserError(
-                f"config.task is {other!r}, but must be score, evaluate, train, ablate, cross or synthesize."
+                f"config.task is {other!r}, but must be score, evaluate, train, ablate, cross, pretrain or synthesize."
             )
     return task(config)
 

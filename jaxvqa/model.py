@@ -60,11 +60,10 @@ class Model:
     def __init__(self, loaded: weights.Weights, precision: str = "float32"):
         self.weights_id = loaded.id if precision == "float32" else f"{loaded.id}-{precision}"
         self.training = loaded.training
-        tree = prompt_tree(tokenize(loaded.prompts))
-        text, head = loaded.parts["clip_text"], loaded.parts["maxvqa"]
-        embeddings = text.embedding(jnp.asarray(tree.tokens))
-        text_features = jitted(MaxVQA.text_features, head, text)
-        self.text_features = text_features(embeddings, tree)
+        text, head = loaded.parts.get("clip_text"), loaded.parts["maxvqa"]
+        tree = prompt_tree(tokenize(loaded.prompts)) if text else None
+        embeddings = text and text.embedding(jnp.asarray(tree.tokens))
+        self.text_features = jitted(MaxVQA.text_features, head, text)(embeddings, tree)
         swin, clip_visual = (in_precision(loaded.parts[part], precision) for part in weights.ENCODERS)
         self.encode = jitted(encode_views, swin, clip_visual)
         self.localize = jitted(MaxVQA.__call__, head)
@@ -95,11 +94,11 @@ class Model:
         return self.score_features(self.features(video_views(video, plan or video_plan(video, seed))))
 
 
-def load(directory: str | os.PathLike, precision: str = "float32") -> Model:
+def load(directory: str | os.PathLike = "mini", precision: str = "float32") -> Model:
     """Loads the model of a weights directory, made by `scripts/convert.py`.
 
-    The name "random" stands for untrained full-size weights, "random-small" for untrained small ones; their scores
-    mean nothing.
+    The name "mini" stands for the small model that comes with the package, trained on synthetic flaws; "random" for
+    untrained full-size weights, "random-small" for untrained small ones, whose scores mean nothing.
 
     Args:
         precision: "float32", or "bfloat16" for encoders that compute in it: faster on devices made for it, and raw

@@ -14,7 +14,7 @@ from .errors import UserError
 
 RAW = [dimension.column for dimension in DIMENSIONS]
 DISPLAY = [f"{name}_display" for name in RAW]
-FACTS = ["frames", "height", "width", "fps", "seed", "weights", "sha256"]
+FACTS = ["frames", "height", "width", "fps", "seed", "weights", "unvalidated", "sha256"]
 COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *FACTS]
 
 Row = dict[str, Any]

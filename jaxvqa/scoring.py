@@ -27,9 +27,6 @@ SCALE = (
     "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is {centre}. "
     "Compare videos within a column, not columns; raw scores are in the files."
 )
-SCORES_WIDTH = sum(
-    1 + len(dimension.code.ljust(3)) for dimension in DIMENSIONS
-)  # characters; a score has three at most
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -91,6 +88,7 @@ def run(config: ml_collections.ConfigDict) -> int:
 def score_row(model: Model, video: Decoded, features: Float[Array, "64 49 1792"] | None, seed: int) -> Row:
     """The row of one video; what could not be decoded becomes a row with its error."""
     row: Row = {"path": video.path, "status": "error", "seed": seed, "weights": model.weights_id, **video.facts}
+    row["unvalidated"] = " ".join(unvalidated(model.training))
     if "fps" in row:
         row["fps"] = round(row["fps"], 6) if math.isfinite(row["fps"]) else None
     if features is None:
@@ -110,21 +108,33 @@ def content(path: str) -> str | None:
         return None
 
 
+def unvalidated(training: dict[str, Any] | None) -> list[str]:
+    """Codes of the dimensions in which released weights were not tested on real videos."""
+    if not training or "validated" not in training:
+        return []
+    return [dimension.code for dimension in DIMENSIONS if dimension.code not in training["validated"]]
+
+
 def print_table(rows: Iterable[Row], training: dict[str, Any] | None) -> None:
     """Prints the scores on the display scale, a video a line, and what they mean."""
     out = table_console()
     table = Table("video", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for dimension in DIMENSIONS:
-        table.add_column(dimension.code, justify="right", no_wrap=True)
+    untested = unvalidated(training)
+    headers = [dimension.code + "*" * (dimension.code in untested) for dimension in DIMENSIONS]
+    for header in headers:
+        table.add_column(header, justify="right", no_wrap=True)
+    scores_width = sum(1 + max(len(header), 3) for header in headers)  # a score has three characters at most
     for row in rows:
         scores = [f"{100 * row[name]:.0f}" if row["status"] == "ok" else "-" for name in DISPLAY]
-        name, room = printable(row["path"]), max(out.width - SCORES_WIDTH, 10)
+        name, room = printable(row["path"]), max(out.width - scores_width, 10)
         table.add_row(Text(name if len(name) <= room else f"…{name[1 - room :]}", no_wrap=True), *scores)
     out.print(table)
     names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
     centre = "the average of the videos trained on" if training else "the centre of the published demo's display scale"
     out.print(Text(f"\n{names}.\n{SCALE.format(centre=centre)}"))
-    if training:
+    if untested:
+        out.print(Text(f"{training['name']}: {training['limits']}. Dimensions with * are not validated."))
+    elif training:
         untrained = [d.code for d in DIMENSIONS if d.code not in training["dimensions"]]
         out.print(
             Text(

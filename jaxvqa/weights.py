@@ -56,6 +56,9 @@ RANDOM = {
     },
 }
 
+# Weights that come with the package, and go by a name as well.
+PACKAGED = {"mini": Path(__file__).with_name("mini")}
+
 HOW_TO_GET = (
     "convert the published checkpoints with "
     "`python scripts/convert.py --fastvqa DOVER.pth --clip RN50.pt --maxvqa maxvqa_maxwell.pt --output weights` "
@@ -72,13 +75,14 @@ class Weights:
     """A weights directory in memory.
 
     Attributes:
-        id: 12 hexadecimal digits that change with any number, size or prompt.
+        id: 12 hexadecimal digits that change with any number, size or prompt; before them the name, if there is one.
         parts: modules by name, float32.
         prompts: positive prompts of all dimensions, then the negative ones.
         training: None, or for a `maxvqa` that this package trained: `databases`, names of what it was trained on;
             `synthetic`, whether all of that is; `dimensions`, codes of those that had labels; `label_low` and
             `label_high`, the labels that raw scores 0 and 1 stand for, and `display_mean` and `display_deviation`,
-            the scale of `jaxvqa.display`: 16 numbers each, labels null in dimensions without.
+            the scale of `jaxvqa.display`: 16 numbers each, labels null in dimensions without. Weights that are released
+            have `name` and `limits`, texts, and `validated`, codes of dimensions that were tested on real videos.
     """
 
     id: str
@@ -172,8 +176,10 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
     """Reads and verifies a weights directory; what is compiled from here on is kept for the next process.
 
     Args:
-        directory: as written by `save`, or "random" or "random-small" for untrained weights.
-        parts: names of the parts to build; by default all that it holds.
+        directory: as written by `save`; "mini" for the small model that comes with the package; "random" or
+            "random-small" for untrained weights.
+        parts: names of the parts to build; by default all that it holds. Where the head holds the features of its
+            prompts, there is no `clip_text`, whoever asks for it.
 
     Raises:
         WeightsError: not a weights directory, of another version, incomplete, altered, or without a wanted part.
@@ -181,8 +187,10 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
     keep_compiled()
     if str(directory) in RANDOM:
         return random_weights(str(directory), parts or SCORING_PARTS)
-    directory = Path(directory)
+    directory = PACKAGED.get(str(directory)) or Path(directory)
     description = read_description(directory)
+    if parts and holds_prompts(description):
+        parts = tuple(part for part in parts if part != "clip_text")
     missing = [part for part in parts or () if part not in description["parts"]]
     if missing:
         held = ", ".join(description["parts"])
@@ -194,7 +202,9 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
     modules = {}
     for part in description["parts"] if parts is None else parts:
         modules[part] = fill(directory, part, description["parts"][part], read_tensors(path, part))
-    return Weights(identity(description), modules, description["prompts"], description.get("training"))
+    training = description.get("training")
+    name = f"{training['name']}-" if training and "name" in training else ""
+    return Weights(name + identity(description), modules, description["prompts"], training)
 
 
 def random_weights(name: str, parts: tuple[str, ...]) -> Weights:
@@ -270,6 +280,12 @@ def read_description(directory: Path) -> dict[str, Any]:
     return description
 
 
+def holds_prompts(description: dict[str, Any]) -> bool:
+    """Whether the head that is described holds the features of its prompts."""
+    sizes = description["parts"].get("maxvqa")
+    return isinstance(sizes, dict) and bool(sizes.get("prompts"))
+
+
 def sound_training(training: Any) -> bool:
     """Whether an account of a training has the fields, and 16 numbers in each that has numbers."""
     try:
@@ -278,12 +294,14 @@ def sound_training(training: Any) -> bool:
             for field in ("label_low", "label_high", "display_mean", "display_deviation")
         ]
         facts = (training["databases"], training["synthetic"], training["dimensions"])
+        released = [training[field] for field in ("name", "limits", "validated") if field in training]
     except (TypeError, KeyError, ValueError):
         return False
     display = np.stack(numbers[2:]) if all(x.shape == (len(DIMENSIONS),) for x in numbers) else np.array(np.nan)
     return (
         list(map(type, facts)) == [list, bool, list]
         and all(isinstance(text, str) for text in facts[0] + facts[2])
+        and list(map(type, released)) in ([], [str, str, list])
         and bool(np.isfinite(display).all() and (display[1] > 0).all())
     )
 

@@ -53,8 +53,12 @@ def perceived(strengths: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def degrade(clip: Clip, strengths: Mapping[str, float], generator: np.random.Generator) -> Clip:
-    """Applies all that is done to frames, in the order in which light, lens, sensor and transmission do it."""
+def degrade(clip: Clip, strengths: Mapping[str, float], generator: np.random.Generator, interval: int = 1) -> Clip:
+    """Applies all that is done to frames, in the order in which light, lens, sensor and transmission do it.
+
+    Args:
+        interval: of the frames of a video, every how many-th are given.
+    """
     clip = obscure(clip, strengths["A-1"], generator)
     clip = flatten_light(clip, strengths["A-4"])
     clip = blur_motion(clip, strengths["T-4"], generator)
@@ -64,7 +68,7 @@ def degrade(clip: Clip, strengths: Mapping[str, float], generator: np.random.Gen
     clip = add_noise(clip, strengths["T-3"], generator)
     clip = fade(clip, strengths["A-3"])
     clip = soften(clip, strengths["T-1"])
-    return freeze(clip, strengths["T-8"], generator)
+    return freeze(clip, strengths["T-8"], generator, interval)
 
 
 def obscure(clip: Clip, strength: float, generator: np.random.Generator) -> Clip:
@@ -137,15 +141,16 @@ def soften(clip: Clip, strength: float) -> Clip:
     )
 
 
-def freeze(clip: Clip, strength: float, generator: np.random.Generator) -> Clip:
+def freeze(clip: Clip, strength: float, generator: np.random.Generator, interval: int = 1) -> Clip:
     """Fluency (T-8): frames that never arrive are shown as the one before, in runs, up to eight tenths of all."""
-    shown = np.arange(len(clip))
-    lost = np.zeros(len(clip), bool)
+    frames = len(clip) * interval
+    shown = np.arange(frames)
+    lost = np.zeros(frames, bool)
     while strength and lost[1:].mean() < 0.8 * strength:
-        first = generator.integers(1, len(clip))
+        first = generator.integers(1, frames)
         lost[first : first + generator.integers(2, 9)] = True
     shown[lost] = 0
-    return clip[np.maximum.accumulate(shown)]
+    return clip[np.maximum.accumulate(shown)[::interval] // interval]
 
 
 def compression_crf(strength: float) -> int:

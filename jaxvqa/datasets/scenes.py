@@ -6,6 +6,7 @@ it is decided by a generator of its own.
 
 import functools
 import string
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,30 +48,31 @@ class Camera(NamedTuple):
         shake: of the hand, from frame to frame.
         wander: jerks and changes of direction.
         tilt: of the horizon, with the subject towards the edge of the frame.
+        still: whether it stands where it is, and does not pan.
     """
 
     shake: float = 0.0
     wander: float = 0.0
     tilt: float = 0.0
+    still: bool = False
 
 
 def film(
-    source: str,
-    frames: int,
+    scene: Sequence[Image.Image],
     height: int,
     width: int,
     clutter: float,
     camera: Camera,
     generator: np.random.Generator,
 ) -> UInt8[np.ndarray, "frames height width 3"]:
-    """Films a source: pan and zoom over it, with things that move in front.
+    """Films a scene: pan and zoom over it, with things that move in front.
 
     Args:
-        source: a name of `PHOTOGRAPHS`, or a kind of `RENDERED`.
+        scene: what there is to see at each frame, all of one size: a picture again and again, or a real clip.
         clutter: from 0 to 1, how many more things there are in front than the one or two that are part of the scene.
     """
-    canvas = picture(source, height, width, generator)
-    path = camera_path(frames, canvas, height, width, camera, generator)
+    frames = len(scene)
+    path = camera_path(frames, scene[0], height, width, camera, generator)
     things = [Thing.draw(height, width, generator) for _ in range(generator.integers(0, 3) + round(14 * clutter))]
     clip = np.empty((frames, height, width, 3), np.uint8)
     for i, (x, y, scale, angle) in enumerate(path):
@@ -78,7 +80,7 @@ def film(
         # PIL wants the source position of each pixel: rotated and scaled about the centre of the frame.
         left = x - c * width / 2 + s * height / 2
         top = y - s * width / 2 - c * height / 2
-        frame = canvas.transform((width, height), Image.Transform.AFFINE, (c, -s, left, s, c, top), Image.BILINEAR)
+        frame = scene[i].transform((width, height), Image.Transform.AFFINE, (c, -s, left, s, c, top), Image.BILINEAR)
         pen = ImageDraw.Draw(frame)
         for thing in things:
             thing.paint(pen, i)
@@ -87,7 +89,11 @@ def film(
 
 
 def picture(source: str, height: int, width: int, generator: np.random.Generator) -> Image.Image:
-    """A source at a size from which frames can be cut without enlarging more than is needed."""
+    """A source at a size from which frames can be cut without enlarging more than is needed.
+
+    Args:
+        source: a name of `PHOTOGRAPHS`, or a kind of `RENDERED`.
+    """
     if source in RENDERED:
         return render(source, generator)
     photograph = load(str(generator.choice(PHOTOGRAPHS[source])))
@@ -163,6 +169,8 @@ def camera_path(
     t = np.linspace(0, 1, frames)
     room = np.maximum([canvas.width - width, canvas.height - height], 0) / 2  # either way from the middle
     drift = generator.uniform(-1, 1, (2, 2)) * room * 0.6
+    if camera.still:
+        drift[1] = drift[0]
     centre = (1 - t)[:, None] * drift[0] + t[:, None] * drift[1]
     jumps = generator.normal(size=(frames, 2)) * (generator.random((frames, 1)) < 0.2)
     centre += camera.wander * 1.5 * np.minimum(room, 60) * gaussian_filter(np.cumsum(jumps, axis=0), (0.7, 0))

@@ -23,15 +23,17 @@ from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..terminal import progress
 from ..video.sampling import check_seed
+from ..video.workers import follow_parent
 from . import MARK
 from .degradations import AESTHETIC, TECHNICAL, compression_crf, degrade, perceived
-from .scenes import PHOTOGRAPHS, RENDERED, Camera, film
+from .scenes import PHOTOGRAPHS, RENDERED, Camera, film, picture
 
 VERSION = 1
 CLIPS = 240
 SIZES = ((240, 320), (240, 426), (426, 240), (360, 360), (270, 480), (288, 352), (320, 240))  # height, width
 RATES = (24, 25, 30)  # frames a second
 RATERS = 35
+SEEN_AT_BEST, SEEN_LOSS = 0.77, 0.62  # where raters see a clip without flaws, and how far below it the worst
 FIVE_POINTS = ("O", "A-all", "T-all")  # rated from 1 to 5; the others from -1 to 1
 WHAT = "SYNTHETIC: rendered clips, labels computed from known degradations with the noise of simulated raters"
 
@@ -70,7 +72,7 @@ def render(folder: str | os.PathLike, clips: int = CLIPS, seed: int = 0, workers
         (scratch / "videos").mkdir()
         workers = min(workers or len(os.sched_getaffinity(0)), clips)
         with (
-            ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool,
+            ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), follow_parent) as pool,
             progress("rendering", Console(stderr=True)) as bar,
         ):
             jobs = [pool.submit(render_clip, scratch / "videos", seed, number) for number in range(clips)]
@@ -96,7 +98,8 @@ def render_clip(folder: Path, seed: int, number: int) -> dict[str, Any]:
     frames, rate = int(generator.integers(48, 65)), int(generator.choice(RATES))
     strengths = draw_strengths(generator)
     camera = Camera(shake=strengths["T-5"], wander=strengths["A-5"], tilt=strengths["A-2"])
-    clip = film(source, frames, height, width, strengths["A-2"], camera, generator)
+    scene = [picture(source, height, width, generator)] * frames
+    clip = film(scene, height, width, strengths["A-2"], camera, generator)
     clip = degrade(clip, strengths, generator)
     name = f"{number:04}.mp4"
     encode(folder / name, clip, rate, compression_crf(strengths["T-7"]))
@@ -158,7 +161,7 @@ def rate_clip(strengths: dict[str, float], generator: np.random.Generator) -> di
     leaning = generator.normal(0, 0.12, RATERS)
     scores = {}
     for dimension in DIMENSIONS:
-        seen = 0.77 - 0.62 * bad[dimension.code] + leaning + generator.normal(0, 0.15, RATERS)
+        seen = SEEN_AT_BEST - SEEN_LOSS * bad[dimension.code] + leaning + generator.normal(0, 0.15, RATERS)
         low, high = (1, 5) if dimension.code in FIVE_POINTS else (-1, 1)
         votes = np.clip(np.rint(low + (high - low) * seen), low, high)
         scores[dimension.code] = float(votes.mean())

@@ -13,26 +13,35 @@ from jaxtyping import Array, Float, Key
 
 from ..prompts import PromptTree
 from .clip_text import CLIPText
-from .swin3d import exact_gelu
+from .swin3d import at_once, exact_gelu
 
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """Sizes of the head; `depth` is the number of linear layers: 2 (shallow) or 4 (deep)."""
+    """Sizes of the head.
+
+    Attributes:
+        depth: number of linear layers of the fusion MLP: 2 (shallow) or 4 (deep).
+        prompts: where there is no text transformer, of how many prompts the head holds the features itself; else 0.
+    """
 
     clip_width: int = 1024
     technical_width: int = 768
     hidden: int = 64
     depth: int = 2
     text_width: int = 512
+    prompts: int = 0
 
 
 class MaxVQA(nnx.Module):
-    """All that MaxVQA trains: a context vector shared by all prompts, and the fusion MLP."""
+    """All that MaxVQA trains: a context vector shared by all prompts, or features of the prompts; the fusion MLP."""
 
     def __init__(self, config: HeadConfig, rngs: nnx.Rngs):
         self.config = config
-        self.context = nnx.Param(nnx.initializers.normal(0.02)(rngs.params(), (config.text_width,)))
+        normal = nnx.initializers.normal(0.02)
+        stored = config.prompts > 0
+        self.context = None if stored else nnx.Param(normal(rngs.params(), (config.text_width,)))
+        self.prompts = nnx.Param(normal(rngs.params(), (config.prompts, config.clip_width))) if stored else None
         # The published MLP has one output more than it uses; it is kept so that its checkpoints fit as they are.
         widths = [
             config.clip_width + config.technical_width,
@@ -46,9 +55,11 @@ class MaxVQA(nnx.Module):
         )
 
     def text_features(
-        self, text: CLIPText, embeddings: Float[Array, "nodes width"], tree: PromptTree
+        self, text: CLIPText | None, embeddings: Float[Array, "nodes width"] | None, tree: PromptTree | None
     ) -> Float[Array, "prompts d"]:
-        """Features of prompts whose token at position 1 gives way to the context vector."""
+        """Features of prompts whose token at position 1 gives way to the context vector, or those it holds."""
+        if self.prompts is not None:
+            return self.prompts[...]
         return text(jnp.where((tree.positions == 1)[:, None], self.context[...], embeddings), tree)
 
     def fuse(self, features: Float[Array, "*batch c"], key: Key[Array, ""] | None = None) -> Float[Array, "*batch d"]:
@@ -59,6 +70,23 @@ class MaxVQA(nnx.Module):
             x = dropout(exact_gelu(layer(x)), k)
         width = self.config.clip_width
         return dropout(features[..., :width] + x @ self.layers[-1].kernel[:, :width], keys[-1])
+
+    def video_scores(
+        self,
+        features: Float[Array, "videos *positions c"],
+        text_features: Float[Array, "prompts d"],
+        keys: Key[Array, "videos"] | None = None,
+    ) -> Float[Array, "videos dimensions"]:
+        """Scores of videos: the means of their local ones."""
+
+        def score(video):
+            features, key = video
+            positions = features.reshape(-1, features.shape[-1])  # as a matrix, which XLA multiplies twice as fast
+            return self(positions.astype(jnp.float32), text_features, key).mean(axis=0)
+
+        # On a CPU, one video at a time, and its activations computed once more for the gradient: in cache, that
+        # costs less than to write and read them.
+        return jax.lax.map(jax.checkpoint(score), (features, keys), batch_size=at_once(1, len(features)))
 
     def __call__(
         self,

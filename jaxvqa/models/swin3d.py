@@ -165,7 +165,8 @@ class WindowAttention(nnx.Module):
             out = (weights.astype(v.dtype) @ v) / weights.sum(axis=-1, keepdims=True)
             return self.proj(out.transpose(1, 0, 2).reshape(tokens, width))
 
-        return jax.lax.map(attend, (x, jnp.arange(len(x))), batch_size=at_once(2, len(x)))
+        # What lies between is computed once more for a gradient: to keep it costs more.
+        return jax.lax.map(jax.checkpoint(attend), (x, jnp.arange(len(x))), batch_size=at_once(1, len(x)))
 
 
 class Block(nnx.Module):

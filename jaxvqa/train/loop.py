@@ -51,21 +51,24 @@ class Trained(NamedTuple):
 
 
 class Trainer:
-    """A head in training on all devices, and the text transformer it works with."""
+    """A head in training on all devices, and the text transformer it works with, if it does with one."""
 
     def __init__(
         self, config: ml_collections.ConfigDict, encoders: weights.Weights, head: MaxVQA, dimensions: list[int]
     ):
-        text = nnx.merge(*nnx.split(encoders.parts["clip_text"]))  # the same arrays
-        tree = prompt_tree(tokenize(encoders.prompts))
-        embeddings = text.embedding(jnp.asarray(tree.tokens))
-        del text.embedding  # 100 MB that no step looks at
+        text, frozen = encoders.parts.get("clip_text"), Frozen(None, None, None)
+        if text:
+            text = nnx.merge(*nnx.split(text))  # the same arrays
+            tree = prompt_tree(tokenize(encoders.prompts))
+            embeddings = text.embedding(jnp.asarray(tree.tokens))
+            del text.embedding  # 100 MB that no step looks at
+            frozen = Frozen(nnx.state(text), embeddings, tree)
         self.config, self.encoders, self.head, self.dimensions = config, encoders, head, dimensions
         self.batch = config.train.batch
         self.optimizer = make_optimizer(config.optimizer.weight_decay)
         recipe = Recipe(**config.loss, dropout=config.train.dropout, ema=config.train.ema)
         self.step = TrainStep(head, text, recipe, self.optimizer, dimensions)
-        self.frozen = replicate(Frozen(nnx.state(text), embeddings, tree))
+        self.frozen = replicate(frozen)
 
     def predict(self, params: Any, features: Features) -> Float[np.ndarray, "n 16"]:
         """Scores of videos by parameters as `first_copy` gives them, float32."""

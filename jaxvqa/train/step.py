@@ -3,6 +3,7 @@
 Source: MaxVQA (arXiv:2305.12726, sections 4.2 and 4.3).
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from ..models.clip_text import CLIPText
 from ..models.maxvqa import MaxVQA
-from ..models.swin3d import at_once
+from ..models.network import Network
 from ..prompts import PromptTree
 from .losses import decorrelation_loss, huber_loss, plcc_loss, rank_loss
 
@@ -44,7 +45,7 @@ class Recipe:
 
 
 class State(NamedTuple):
-    """All that a step changes. `params` and `ema` are states of MaxVQA's head: context vector and fusion MLP."""
+    """All that a step changes. `params` and `ema` are states of what is trained, such as MaxVQA's head."""
 
     step: Int[Array, ""]
     params: Any
@@ -53,22 +54,27 @@ class State(NamedTuple):
 
 
 class Frozen(NamedTuple):
-    """What the text features are made of besides the context vector: state of the text transformer, prompts."""
+    """What the text features are made of besides the context vector: state of the text transformer, prompts.
+
+    All are None for a head that holds the features of its prompts.
+    """
 
     text: Any
-    embeddings: Float[Array, "nodes width"]
-    tree: PromptTree
+    embeddings: Float[Array, "nodes width"] | None
+    tree: PromptTree | None
 
 
 class Batch(NamedTuple):
-    """One device's share of a batch: features as stored (float16), targets on the scale of scores."""
+    """One device's share of a batch: what is scored, features as stored (float16) or views; targets like scores."""
 
-    features: Float[Array, "local *positions c"]
+    features: Any
     targets: Float[Array, "local dimensions"]
 
 
 class TrainStep:
-    """Compiled functions of one head and text transformer; the arrays they work on are arguments.
+    """Compiled functions of a network and a text transformer; the arrays they work on are arguments.
+
+    The network is MaxVQA's head, which scores features, or both encoders with it (`Network`), which scores views.
 
     Attributes:
         update: (state, frozen, batch, rate, key) to (state, loss terms), on all devices. `state` is donated.
@@ -78,13 +84,13 @@ class TrainStep:
 
     def __init__(
         self,
-        head: MaxVQA,
-        text: CLIPText,
+        network: MaxVQA | Network,
+        text: CLIPText | None,
         recipe: Recipe,
         optimizer: optax.GradientTransformation,
         dimensions: tuple[int, ...],
     ):
-        self.head_graph, self.text_graph = nnx.graphdef(head), nnx.graphdef(text)
+        self.graph, self.text_graph = nnx.graphdef(network), text and nnx.graphdef(text)
         self.recipe, self.optimizer, self.dimensions = recipe, optimizer, np.array(dimensions)
         self.update = jax.pmap(self._update, AXIS, in_axes=(0, 0, 0, None, None), out_axes=(0, None), donate_argnums=0)
         self.predict = jax.pmap(self._predict, AXIS, out_axes=None)
@@ -134,30 +140,25 @@ class TrainStep:
         return jax.lax.all_gather(self._scores(params, text_features, features, None), AXIS, tiled=True)
 
     def _text_features(self, params, frozen):
-        head, text = nnx.merge(self.head_graph, params), nnx.merge(self.text_graph, frozen.text)
+        network = nnx.merge(self.graph, params)
+        text = self.text_graph and nnx.merge(self.text_graph, frozen.text)
         with jax.default_matmul_precision("float32"):
-            return head.text_features(text, frozen.embeddings, frozen.tree)
+            return network.text_features(text, frozen.embeddings, frozen.tree)
 
     def _scores(self, params, text_features, features, key):
-        head = nnx.merge(self.head_graph, params)
+        network = nnx.merge(self.graph, params)
+        videos = len(jax.tree.leaves(features)[0])
         # A video's dropout follows from its number in the batch, however that is spread over devices.
-        numbers = jax.lax.axis_index(AXIS) * len(features) + jnp.arange(len(features))
+        numbers = jax.lax.axis_index(AXIS) * videos + jnp.arange(videos)
 
-        def score(video):
-            features, number = video
-            video_key = None if key is None else jax.random.fold_in(key, number)
-            positions = features.reshape(-1, features.shape[-1])  # as a matrix, which XLA multiplies twice as fast
-            with jax.default_matmul_precision("float32"):
-                return head(positions.astype(jnp.float32), text_features, video_key).mean(axis=0)
-
-        # On a CPU, one video at a time, and its activations computed once more for the gradient: in cache, that
-        # costs less than to write and read them.
-        return jax.lax.map(jax.checkpoint(score), (features, numbers), batch_size=at_once(1, len(features)))
+        keys = None if key is None else jax.vmap(functools.partial(jax.random.fold_in, key))(numbers)
+        with jax.default_matmul_precision("float32"):
+            return network.video_scores(features, text_features, keys)
 
 
-def start(head: MaxVQA, optimizer: optax.GradientTransformation) -> State:
+def start(network: MaxVQA | Network, optimizer: optax.GradientTransformation) -> State:
     """The state before the first step; the moving average starts from the parameters themselves."""
-    params = nnx.state(head)
+    params = nnx.state(network)
     return State(jnp.zeros((), jnp.int32), params, params, optimizer.init(params))
 
 

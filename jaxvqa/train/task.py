@@ -69,7 +69,12 @@ def load_encoders(config: ml_collections.ConfigDict) -> weights.Weights:
     """The frozen parts of a model, and with `config.warm_start` the head to go on from."""
     if not config.weights:
         raise UserError(f"no weights given: add --config.weights=DIR; to get them, {weights.HOW_TO_GET}.")
-    return weights.load(config.weights, (*weights.ENCODERS, "clip_text", *(["maxvqa"] if config.warm_start else [])))
+    encoders = weights.load(
+        config.weights, (*weights.ENCODERS, "clip_text", *(["maxvqa"] if config.warm_start else []))
+    )
+    if "clip_text" not in encoders.parts and not config.warm_start:
+        raise UserError(f"{config.weights} has no text transformer for a new head: add --config.warm_start.")
+    return encoders
 
 
 def prepare(
@@ -212,7 +217,7 @@ def export(trainer: Trainer, trained: Trained, training: list[Prepared], directo
         "display_deviation": numbers(scores.std(axis=0, dtype=np.float64)),
     }
     parts = {
-        **{part: trainer.encoders.parts[part] for part in (*weights.ENCODERS, "clip_text")},
+        **{part: module for part, module in trainer.encoders.parts.items() if part != "maxvqa"},
         "maxvqa": trained.head,
     }
     tensors = {

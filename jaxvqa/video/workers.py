@@ -145,7 +145,7 @@ def died(exitcode: int | None) -> str:
 
 def serve(connection: Connection) -> None:
     """The life of a worker: a file after another, with a sign of life about every second while it gets on."""
-    threading.Thread(target=follow_parent, daemon=True).start()
+    follow_parent()
     said = time.monotonic()
 
     def alive():
@@ -162,8 +162,12 @@ def serve(connection: Connection) -> None:
 
 def follow_parent() -> None:
     """Ends this process with the one that started it, even if that is killed."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+
+    def wait():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def decode_file(path: str, seed: int, alive: Callable[[], None] = lambda: None) -> Decoded:

