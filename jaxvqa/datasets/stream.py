@@ -34,7 +34,13 @@ BEST, WORST = 0.95, 0.05  # targets of a clip without any flaw, and of one as ba
 SIZES = ((240, 320), (320, 240), (240, 426), (288, 352), (360, 360), (360, 480), (480, 270), (144, 192))
 # Encoder: container, options that do not change, options for quality, their values without a flaw and at the worst.
 CODECS = {
-    "libx264": ("mp4", {"preset": "veryfast"}, ("crf",), compression_crf(0), compression_crf(1)),
+    "libx264": (
+        "mp4",
+        {"preset": "veryfast", "x264-params": "mbtree=0"},
+        ("crf",),
+        compression_crf(0),
+        compression_crf(1),
+    ),
     "mpeg4": ("avi", {}, ("qmin", "qmax"), 3, 31),
     "libvpx-vp9": ("webm", {"deadline": "realtime", "cpu-used": "8", "b": "0"}, ("crf",), 30, 63),
 }
