@@ -9,7 +9,7 @@ from clips import moving_clip
 
 from jaxvqa import weights
 from jaxvqa.convert import convert_checkpoints
-from jaxvqa.dimensions import default_prompts
+from jaxvqa.dimensions import DIMENSIONS, default_prompts
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -73,7 +73,20 @@ def small_weights(tmp_path_factory):
     return save_random(tmp_path_factory.mktemp("small") / "weights", configs)
 
 
-def save_random(directory, configs, prompts=None):
+@pytest.fixture(scope="session")
+def released_weights(tmp_path_factory):
+    """Small random weights as the package ships them: prompts stored in the head, a name, limits."""
+    sizes = {part: SMALL[part] for part in ("swin", "clip_visual")}
+    sizes["maxvqa"] = dict(clip_width=32, technical_width=64, hidden=8, prompts=32)
+    configs = {part: weights.PARTS[part][1](**sizes) for part, sizes in sizes.items()}
+    account = {"databases": ["nothing"], "synthetic": True, "dimensions": [d.code for d in DIMENSIONS]}
+    account |= {"label_low": [0.0] * 16, "label_high": [1.0] * 16}
+    account |= {"display_mean": [0.5] * 16, "display_deviation": [0.1] * 16}
+    account |= {"name": "tiny", "limits": "knows nothing", "validated": ["T-1", "T-3"]}
+    return save_random(tmp_path_factory.mktemp("released") / "weights", configs, training=account)
+
+
+def save_random(directory, configs, prompts=None, training=None):
     """Writes a weights directory with random parameters for some parts."""
     generator = np.random.default_rng(0)
     tensors = {}
@@ -81,7 +94,7 @@ def save_random(directory, configs, prompts=None):
         for name, shape in weights.flat_shapes(part, config).items():
             values = generator.normal(size=shape) * np.prod(shape[:-1]) ** -0.5
             tensors[name] = (1 + 0.1 * abs(values) if name.endswith(("scale", "var")) else values).astype(np.float32)
-    weights.save(directory, tensors, configs, prompts or default_prompts(), [])
+    weights.save(directory, tensors, configs, prompts or default_prompts(), [], training)
     return directory
 
 

@@ -66,6 +66,18 @@ def test_table_and_files(clips, small_weights, scored, capfd):
     assert json.loads((scored / "config.json").read_text())["seed"] == 0
 
 
+def test_released_weights_tell_their_name_and_limits(clips, released_weights, tmp_path, capfd):
+    assert score(clips / "a.mp4", released_weights, tmp_path) == 0
+    out, _ = capfd.readouterr()
+    codes = [dimension.code for dimension in jaxvqa.DIMENSIONS]
+    headers = [code if code in ("T-1", "T-3") else f"{code}*" for code in codes]
+    assert out.splitlines()[0].split() == ["video", *headers]
+    assert "tiny: knows nothing. Dimensions with * are not validated." in out
+    [row] = rows(tmp_path)
+    assert row["weights"].startswith("tiny-")
+    assert row["unvalidated"].split() == [code for code in codes if code not in ("T-1", "T-3")]
+
+
 def test_scores_are_those_of_the_library(clips, small_weights, scored):
     model = jaxvqa.load(small_weights)
     scores = model.score(clips / "b.mp4")

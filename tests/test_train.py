@@ -361,6 +361,17 @@ def test_warm_start_goes_on_from_the_head(train, trained, tmp_path):
     assert float(history(tmp_path)[0]["plcc_mean"]) == pytest.approx(best, abs=1e-4)
 
 
+def test_a_head_that_holds_its_prompts_is_trained_with_them(train, released_weights, tmp_path, capfd):
+    assert train(tmp_path / "new", weights=released_weights) == 2
+    assert "has no text transformer for a new head: add --config.warm_start" in capfd.readouterr().err
+    assert train(tmp_path / "out", weights=released_weights, warm_start=True, **{"train.passes": 1}) == 0
+    before, after = (weights.load(folder).parts for folder in (released_weights, tmp_path / "out" / "model"))
+    assert [*after] == ["swin", "clip_visual", "maxvqa"]
+    assert not np.array_equal(before["maxvqa"].prompts[...], after["maxvqa"].prompts[...])
+    assert np.array_equal(before["swin"].patch_embed.kernel[...], after["swin"].patch_embed.kernel[...])
+    assert "name" not in jaxvqa.load(tmp_path / "out" / "model").training
+
+
 @pytest.mark.parametrize(
     ("changes", "match"),
     [

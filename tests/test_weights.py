@@ -151,3 +151,22 @@ def test_failed_writing_leaves_nothing(tmp_path):
     with pytest.raises(WeightsError, match="cannot be written"):
         weights.save(tmp_path / "file" / "weights", {}, {}, [], [])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_weights_that_hold_their_prompts(released_weights):
+    loaded = weights.load(released_weights, weights.SCORING_PARTS)
+    assert [*loaded.parts] == ["swin", "clip_visual", "maxvqa"]
+    assert loaded.parts["maxvqa"].prompts.shape == (32, 32)
+    assert loaded.id.startswith("tiny-")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"validated": "T-1"}, {"name": 3}, {"limits": None}, {"validated": None}, {"synthetic": "yes"}]
+)
+def test_accounts_of_released_weights_are_checked(released_weights, tmp_path, wrong):
+    directory = shutil.copytree(released_weights, tmp_path / "w")
+    description = json.loads((directory / "jaxvqa.json").read_text())
+    description["training"] |= wrong
+    (directory / "jaxvqa.json").write_text(json.dumps(description))
+    with pytest.raises(WeightsError, match="has no sound account of its training"):
+        weights.load(directory)

@@ -166,7 +166,7 @@ class WindowAttention(nnx.Module):
             return self.proj(out.transpose(1, 0, 2).reshape(tokens, width))
 
         # What lies between is computed once more for a gradient: to keep it costs more.
-        return jax.lax.map(jax.checkpoint(attend), (x, jnp.arange(len(x))), batch_size=at_once(1, len(x)))
+        return jax.lax.map(jax.checkpoint(attend), (x, jnp.arange(len(x))), batch_size=at_once(2, len(x)))
 
 
 class Block(nnx.Module):

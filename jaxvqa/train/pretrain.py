@@ -6,8 +6,6 @@ them, no part was trained before or stays frozen.
 
 import hashlib
 import json
-import math
-import os
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -54,8 +52,6 @@ def run(config: ml_collections.ConfigDict) -> int:
     Raises:
         UserError: settings that cannot work, or a folder with the checkpoints of other ones.
     """
-    # Much of a step is done by one core alone: each core is a device.
-    jax.config.update("jax_num_cpu_devices", math.gcd(config.train.batch, len(os.sched_getaffinity(0))))
     check_settings(config)
     c, folder = config.train, Path(config.output)
     network = make_network(config)
