@@ -1,6 +1,6 @@
 """Scores video files in 16 quality dimensions.
 
-    python -m jaxvqa.main --config configs/score.py --config.videos=VIDEOS [--config.weights=DIR]
+    python -m jaxvqa.main --config configs/score.py --config.videos=VIDEOS --config.weights=DIR
 
 Prints a table and writes OUTPUT/scores.csv, OUTPUT/scores.jsonl and OUTPUT/config.json. Videos
 already scored there with the same seed and weights, and unchanged since, are not scored again.
@@ -16,7 +16,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.task = "score"
     config.videos = ""  # a file, a folder (and all folders in it), a glob, or a .txt with a path a line
-    config.weights = "mini"  # the small model of the package; or a directory made by scripts/convert.py or a training
+    config.weights = ""  # a directory made by scripts/convert.py or a training; "random" for untrained weights
     config.output = "scores"  # folder of the results
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at
     config.precision = "float32"  # or bfloat16: faster on most GPUs, raw scores move by about 0.01

@@ -94,11 +94,11 @@ class Model:
         return self.score_features(self.features(video_views(video, plan or video_plan(video, seed))))
 
 
-def load(directory: str | os.PathLike = "mini", precision: str = "float32") -> Model:
+def load(directory: str | os.PathLike, precision: str = "float32") -> Model:
     """Loads the model of a weights directory, made by `scripts/convert.py`.
 
-    The name "mini" stands for the small model that comes with the package, trained on synthetic flaws; "random" for
-    untrained full-size weights, "random-small" for untrained small ones, whose scores mean nothing.
+    The name "random" stands for untrained full-size weights, "random-small" for untrained small ones; their scores
+    mean nothing.
 
     Args:
         precision: "float32", or "bfloat16" for encoders that compute in it: faster on devices made for it, and raw

@@ -56,9 +56,6 @@ RANDOM = {
     },
 }
 
-# Weights that come with the package, and go by a name as well.
-PACKAGED = {"mini": Path(__file__).with_name("mini")}
-
 HOW_TO_GET = (
     "convert the published checkpoints with "
     "`python scripts/convert.py --fastvqa DOVER.pth --clip RN50.pt --maxvqa maxvqa_maxwell.pt --output weights` "
@@ -176,8 +173,7 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
     """Reads and verifies a weights directory; what is compiled from here on is kept for the next process.
 
     Args:
-        directory: as written by `save`; "mini" for the small model that comes with the package; "random" or
-            "random-small" for untrained weights.
+        directory: as written by `save`, or "random" or "random-small" for untrained weights.
         parts: names of the parts to build; by default all that it holds. Where the head holds the features of its
             prompts, there is no `clip_text`, whoever asks for it.
 
@@ -187,7 +183,7 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
     keep_compiled()
     if str(directory) in RANDOM:
         return random_weights(str(directory), parts or SCORING_PARTS)
-    directory = PACKAGED.get(str(directory)) or Path(directory)
+    directory = Path(directory)
     description = read_description(directory)
     if parts and holds_prompts(description):
         parts = tuple(part for part in parts if part != "clip_text")

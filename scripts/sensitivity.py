@@ -1,6 +1,6 @@
 """How well scores follow flaws of known strength in real clips.
 
-usage: sensitivity.py VIDEO [VIDEO ...] [--weights NAME_OR_DIR] [--output JSON] [--release DIR]
+usage: sensitivity.py VIDEO [VIDEO ...] --weights DIR [--output JSON] [--release DIR]
 
 Every clip (its first 64 frames) gets each technical flaw in six strengths, from a sixth to the worst, is encoded, and
 scored from the file like any video. What counts is the score of the flaw's own dimension, beside simple measures that
@@ -33,11 +33,11 @@ from scipy.stats import spearmanr
 import jaxvqa
 from jaxvqa import weights
 from jaxvqa.datasets.degradations import AESTHETIC, TECHNICAL, Clip, compression_crf, degrade
+from jaxvqa.datasets.stream import real_clips
 from jaxvqa.datasets.synthetic import encode
 from jaxvqa.dimensions import DIMENSIONS
-from jaxvqa.files import file_sha256
 from jaxvqa.terminal import progress
-from jaxvqa.video.decode import open_video, read_frames
+from jaxvqa.video.decode import content_sha256, open_video, read_frames
 
 FRAMES = 64
 LEVELS = 6
@@ -60,11 +60,12 @@ def main() -> int:
     """Degrades, scores, and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="+")
-    parser.add_argument("--weights", default="mini")
+    parser.add_argument("--weights", required=True)
     parser.add_argument("--output")
     parser.add_argument("--release")
     args = parser.parse_args()
     try:
+        check_unseen(args.videos)
         model = jaxvqa.load(args.weights)
         measures = {"score": model_scores(model), "Laplacian": laplacian, "BRISQUE": brisque}
         clips = [read_clip(path) for path in args.videos]
@@ -74,7 +75,7 @@ def main() -> int:
         passed = [code for code in TECHNICAL if all(results[code]["score"][k] >= v for k, v in LIMITS.items())]
         print(f"\npassed: {' '.join(passed) or 'none'}")
         if args.output:
-            facts = {"weights": model.weights_id, "clips": {Path(p).name: file_sha256(p) for p in args.videos}}
+            facts = {"weights": model.weights_id, "clips": {Path(p).name: content_sha256(p) for p in args.videos}}
             Path(args.output).write_text(json.dumps(facts | {"results": results, "passed": passed}, indent=1) + "\n")
         if args.release:
             release(Path(args.weights), Path(args.release), passed)
@@ -82,6 +83,14 @@ def main() -> int:
         print(f"sensitivity: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def check_unseen(paths: list[str]) -> None:
+    """Raises a UserError for a file that is trained on."""
+    seen = {content_sha256(path) for path in real_clips()}
+    for path in paths:
+        if content_sha256(path) in seen:
+            raise jaxvqa.UserError(f"{path} is a clip that {NAME} was trained on: measure on others.")
 
 
 def read_clip(path: str) -> Clip:
@@ -158,7 +167,7 @@ def brisque(path: Path) -> float:
 def agreement(values: Float[np.ndarray, "clips levels"]) -> dict[str, float]:
     """What the module's text says of a measure of all clips at all levels."""
     lack = -np.arange(values.shape[1])
-    within = [float(np.nan_to_num(spearmanr(row, lack).statistic)) for row in values]
+    within = [float(spearmanr(row, lack).statistic) if np.ptp(row) else 0.0 for row in values]
     return {
         "within": float(np.mean(within)),
         "together": float(spearmanr(values.ravel(), np.tile(lack, len(values))).statistic),

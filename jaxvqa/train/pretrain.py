@@ -35,9 +35,8 @@ from . import checkpoint
 from .loop import agreement
 from .monitor import Monitor
 from .optimizer import make_optimizer
-from .step import Batch, Frozen, Recipe, TrainStep, first_copy, replicate, share, start
+from .step import NO_TEXT, Batch, Recipe, TrainStep, first_copy, replicate, share, start
 
-NO_TEXT = Frozen(None, None, None)
 DATABASE = "synthetic scenes"
 
 

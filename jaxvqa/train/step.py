@@ -54,14 +54,14 @@ class State(NamedTuple):
 
 
 class Frozen(NamedTuple):
-    """What the text features are made of besides the context vector: state of the text transformer, prompts.
-
-    All are None for a head that holds the features of its prompts.
-    """
+    """What the text features are made of besides the context vector: state of the text transformer, prompts."""
 
     text: Any
     embeddings: Float[Array, "nodes width"] | None
     tree: PromptTree | None
+
+
+NO_TEXT = Frozen(None, None, None)  # for a head that holds the features of its prompts
 
 
 class Batch(NamedTuple):
