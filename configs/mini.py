@@ -37,7 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.train = ml_collections.ConfigDict()
     config.train.batch = 16  # clips of a step: four scenes in four versions
     config.train.epoch_steps = 40  # between two validations
-    config.train.epochs = 24
+    config.train.epochs = 18
     config.train.ema = 0.99  # decay of the moving average of parameters, a step
 
     config.loss = ml_collections.ConfigDict()  # weights of the losses
@@ -47,6 +47,6 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.peak = 1e-3  # learning rate
-    config.optimizer.warmup = 100  # steps
+    config.optimizer.warmup = 60  # steps
     config.optimizer.weight_decay = 0.05
     return config

@@ -180,18 +180,22 @@ def draw_bars(height: int, width: int, generator: np.random.Generator) -> Bool[n
 
 
 def draw_versions(generator: np.random.Generator) -> list[dict[str, float]]:
-    """Strengths of the versions of a scene: one flaw from little to much, beside others or alone, or all at random."""
-    if generator.random() < 0.35:
+    """Strengths of the versions of a scene: one to three flaws from little to much, each in an order of its own,
+    beside others that do not change or alone; in every fifth scene, all at random."""
+    if generator.random() < 0.2:
         return [draw_strengths(generator) for _ in range(VERSIONS)]
     codes = AESTHETIC + TECHNICAL
     others = generator.uniform(0, 0.6, len(codes)) * (generator.random(len(codes)) < 0.12)
     base = dict(zip(codes, (others * (generator.random() < 0.5)).tolist(), strict=True))
     weights = np.array([0.3 if code in AESTHETIC else 1.0 for code in codes])
-    changed = str(generator.choice(codes, p=weights / weights.sum()))
-    steps = (np.arange(VERSIONS) + generator.random(VERSIONS)) / VERSIONS
-    if generator.random() < 0.5:
-        steps[0] = 0
-    return [{**base, changed: float(step)} for step in steps]
+    versions = [dict(base) for _ in range(VERSIONS)]
+    for code in generator.choice(codes, generator.integers(1, 4), replace=False, p=weights / weights.sum()):
+        steps = (np.arange(VERSIONS) + generator.random(VERSIONS)) / VERSIONS
+        if generator.random() < 0.5:
+            steps[0] = 0
+        for version, step in zip(versions, generator.permutation(steps), strict=True):
+            version[str(code)] = float(step)
+    return versions
 
 
 def draw_patches(height: int, width: int, generator: np.random.Generator) -> SamplingPlan:

@@ -20,6 +20,7 @@ import optax
 from flax import nnx
 from jaxtyping import Float
 from rich.console import Console
+from scipy.fft import dct
 
 from .. import weights
 from ..datasets.stream import BEST, VERSIONS, WORST, Group, groups
@@ -129,13 +130,40 @@ def make_network(config: ml_collections.ConfigDict) -> Network:
         if isinstance(layer, ConvNorm):
             # Statistics stay 0 and 1: rectifiers halve the variance, sums of a shortcut and a block add it up.
             layer.norm.scale[...] *= 0.5 if path[-1] == "conv3" else np.sqrt(2)
+    backbone = VideoSwin(swin, rngs)
+    backbone.patch_embed.kernel[...] = whitening_cosines(swin.patch, swin.width)
+    # What is normalised next keeps its size where it is small: patches without detail look like their biases.
+    backbone.patch_embed.bias[...] = 0.5 * jax.random.normal(rngs.params(), (swin.width,))
     sizes = HeadConfig(
         clip_width=clip_visual.output_width,
         technical_width=swin.output_width,
         prompts=2 * len(DIMENSIONS),
         **config.head,
     )
-    return Network(VideoSwin(swin, rngs), clip, MaxVQA(sizes, rngs))
+    return Network(backbone, clip, MaxVQA(sizes, rngs))
+
+
+def whitening_cosines(patch: tuple[int, int, int], width: int) -> Float[np.ndarray, "values width"]:
+    """Kernels of a patch embedding that all respond about equally to natural clips.
+
+    They are cosines (DCT-II) over a patch: its mean in three colours, then grey ones, from the lowest to the highest
+    frequency, as many as there is room for. Responses to natural clips fall with frequency, by a factor of 200 from
+    the mean to the finest detail, where most flaws show; kernels grow by as much (cf. Field 1987).
+    """
+    colours = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]) / np.sqrt([[3], [2], [6]])
+    grid = np.stack(np.meshgrid(*map(np.arange, patch), indexing="ij"), axis=-1).reshape(-1, 3)
+    # Of normalised training clips; the distance between frames counts less than that between pixels.
+    frequency = np.sqrt(0.08 + grid**2 @ np.array([0.4, 1, 1]))
+    flat = np.flatnonzero(grid[:, 1:].sum(axis=1) == 0)
+    detailed = [index for index in np.argsort(frequency, kind="stable") if index not in flat]
+    means = [(index, colour) for colour in range(3) for index in flat][:width]
+    spread = np.linspace(0, len(detailed) - 1, width - len(means)).round().astype(int)
+    bases = [dct(np.eye(size), axis=0, norm="ortho") for size in patch]
+    kernels = []
+    for index, colour in means + [(detailed[i], 0) for i in spread]:
+        t, y, x = (base[number] for base, number in zip(bases, grid[index], strict=True))
+        kernels.append(np.einsum("t,y,x,c->tyxc", t, y, x, colours[colour]).ravel() * frequency[index] ** 1.5 / 2.3)
+    return np.stack(kernels, axis=1).astype(np.float32)
 
 
 def decaying(params: Any) -> Any:
