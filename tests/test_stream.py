@@ -30,11 +30,11 @@ def test_shapes_and_targets():
 
 
 def test_versions_show_one_scene():
-    group = stream.make_group("train", 0, 3)  # more and more out of focus
+    group = stream.make_group("train", 0, 61)  # more and less out of focus, and nothing else
     means = group.aesthetic.mean(axis=(1, 2, 3))
     assert np.ptp(means, axis=0).max() < 5
     detail = [np.abs(np.diff(clip.astype(float), axis=2)).mean() for clip in group.aesthetic]
-    assert np.argsort(detail).tolist() == np.argsort(group.targets[:, 0]).tolist()
+    assert np.argsort(detail).tolist() == np.argsort(group.targets[:, 0]).tolist() == [3, 1, 2, 0]
 
 
 def test_splits_share_no_photograph():
@@ -44,17 +44,21 @@ def test_splits_share_no_photograph():
     assert len(validation) == 4
 
 
-def test_one_flaw_from_little_to_much():
-    ladders = 0
+def test_a_few_flaws_from_little_to_much():
+    ladders, orders = [], set()
     for seed in range(200):
         versions = stream.draw_versions(np.random.default_rng(seed))
         assert [set(version) for version in versions] == [set(AESTHETIC + TECHNICAL)] * stream.VERSIONS
         assert all(0 <= strength <= 1 for version in versions for strength in version.values())
         changed = [code for code in versions[0] if len({version[code] for version in versions}) > 1]
-        if len(changed) == 1:
-            strengths = [version[changed[0]] for version in versions]
-            ladders += strengths == sorted(strengths)
-    assert ladders > 100
+        if len(changed) <= 3:
+            ladders.append(len(changed))
+            for code in changed:
+                strengths = np.array([version[code] for version in versions])
+                orders.add(tuple(np.argsort(strengths)))
+                assert (np.floor(stream.VERSIONS * np.sort(strengths)) == range(stream.VERSIONS)).all()
+    assert min(ladders.count(changed) for changed in (1, 2, 3)) > 30
+    assert len(orders) == 24
 
 
 @pytest.mark.parametrize("codec", stream.CODECS)

@@ -68,6 +68,7 @@ def test_no_source_is_in_both_splits():
     photographs = {split: found & scenes.PHOTOGRAPHS.keys() for split, found in sources.items()}
     assert not photographs["train"] & photographs["validation"]
     assert photographs["train"] | photographs["validation"] == scenes.PHOTOGRAPHS.keys()
+    assert photographs["validation"] == set(scenes.photographs("validation"))
     assert len(photographs["validation"]) == 4
 
 

@@ -103,6 +103,13 @@ def picture(source: str, height: int, width: int, generator: np.random.Generator
     return photograph.resize(size, Image.Resampling.LANCZOS)
 
 
+def photographs(split: str) -> list[str]:
+    """Names of the photographs of "train" or "validation", a quarter of all: the same for all that is rendered here."""
+    shuffled = np.random.default_rng(0).permutation(sorted(PHOTOGRAPHS)).tolist()
+    held_out = len(shuffled) // 4
+    return shuffled[:held_out] if split == "validation" else shuffled[held_out:]
+
+
 @functools.cache
 def load(file: str) -> Image.Image:
     """A photograph of scikit-image, or of scikit-learn."""

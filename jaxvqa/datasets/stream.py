@@ -26,7 +26,7 @@ from ..video.sampling import GRID, INTERVAL, PATCH, SamplingPlan, upsampled_size
 from ..video.views import make_views
 from ..video.workers import follow_parent
 from .degradations import AESTHETIC, TECHNICAL, compression_crf, degrade, perceived
-from .scenes import MARGIN, PHOTOGRAPHS, RENDERED, Camera, film, load, render
+from .scenes import MARGIN, PHOTOGRAPHS, RENDERED, Camera, film, load, photographs, render
 from .synthetic import draw_strengths
 
 VERSIONS = 4  # of a scene
@@ -120,13 +120,6 @@ def draw_scene(split: str, generator: np.random.Generator) -> tuple[list[Image.I
         scene = [photograph.resize(size, Image.Resampling.LANCZOS)] * FRAMES
     small = np.asarray(scene[0].resize((64, 64)), np.float32)
     return scene, height, width, bool(np.ptp(small, axis=2).mean() < 4)
-
-
-def photographs(split: str) -> list[str]:
-    """Names of the photographs of a split, of which a quarter are for validation."""
-    shuffled = np.random.default_rng(0).permutation(sorted(PHOTOGRAPHS)).tolist()
-    held_out = len(shuffled) // 4
-    return shuffled[:held_out] if split == "validation" else shuffled[held_out:]
 
 
 def real_clips() -> list[Path]:

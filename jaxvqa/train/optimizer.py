@@ -35,11 +35,6 @@ def learning_rates(kind: str, peak: float, low: float, period: int, growth: int,
     return optax.sgdr_schedule(cycles)
 
 
-def make_optimizer(weight_decay: float, mask: Callable | None = None) -> optax.GradientTransformation:
-    """AdamW whose state holds the learning rate, under `hyperparams`, to be set before each update.
-
-    Args:
-        mask: parameters to a tree of whether each decays; by default all do.
-    """
-    adamw = optax.inject_hyperparams(optax.adamw, static_args="mask")
-    return adamw(learning_rate=0.0, weight_decay=weight_decay, mask=mask)
+def make_optimizer(weight_decay: float) -> optax.GradientTransformation:
+    """AdamW whose state holds the learning rate, under `hyperparams`, to be set before each update."""
+    return optax.inject_hyperparams(optax.adamw)(learning_rate=0.0, weight_decay=weight_decay)

@@ -35,7 +35,6 @@ from ..terminal import progress
 from . import checkpoint
 from .loop import agreement
 from .monitor import Monitor
-from .optimizer import make_optimizer
 from .step import NO_TEXT, Batch, Recipe, TrainStep, first_copy, replicate, share, start
 
 DATABASE = "synthetic scenes"
@@ -55,7 +54,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     check_settings(config)
     c, folder = config.train, Path(config.output)
     network = make_network(config)
-    optimizer = make_optimizer(config.optimizer.weight_decay, decaying)
+    optimizer = make_optimizer(config.optimizer.weight_decay)
     step = TrainStep(network, None, Recipe(**config.loss, dropout=False, ema=c.ema), optimizer, tuple(range(16)))
     rates = optax.warmup_cosine_decay_schedule(
         0.0, config.optimizer.peak, config.optimizer.warmup, c.epochs * c.epoch_steps, 0.01 * config.optimizer.peak
@@ -166,9 +165,25 @@ def whitening_cosines(patch: tuple[int, int, int], width: int) -> Float[np.ndarr
     return np.stack(kernels, axis=1).astype(np.float32)
 
 
-def decaying(params: Any) -> Any:
-    """Which parameters decay: matrices and tables, but no biases, scales or statistics."""
-    return jax.tree.map(lambda x: x.ndim > 1, params)
+def make_optimizer(weight_decay: float) -> optax.GradientTransformation:
+    """AdamW for all of a network; as `optimizer.make_optimizer`, its state holds the learning rate.
+
+    Matrices and tables decay, but no biases, scales or statistics. The patch embedding takes steps of a hundredth:
+    Adam's are of one size for all pixels, add up over the mean of a patch, and would drown its finer details.
+    """
+
+    def rule(learning_rate: float) -> optax.GradientTransformation:
+        adamw = optax.adamw(
+            learning_rate, weight_decay=weight_decay, mask=lambda p: jax.tree.map(lambda x: x.ndim > 1, p)
+        )
+        return optax.chain(adamw, optax.masked(optax.scale(0.01), in_patch_embedding))
+
+    return optax.inject_hyperparams(rule)(learning_rate=0.0)
+
+
+def in_patch_embedding(params: Any) -> Any:
+    """Which parameters belong to the patch embedding."""
+    return jax.tree.map_with_path(lambda path, _: "patch_embed" in jax.tree_util.keystr(path), params)
 
 
 def collect(split: str, config: ml_collections.ConfigDict) -> list[Group]:
