@@ -37,7 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.train = ml_collections.ConfigDict()
     config.train.batch = 16  # clips of a step: four scenes in four versions
     config.train.epoch_steps = 40  # between two validations
-    config.train.epochs = 12
+    config.train.cycles = (12, 20)  # epochs between restarts of the learning rate
     config.train.ema = 0.99  # decay of the moving average of parameters, a step
 
     config.loss = ml_collections.ConfigDict()  # weights of the losses

@@ -25,8 +25,8 @@ SETTINGS = {
     "head.hidden": 8,
     "train.batch": 4,
     "train.epoch_steps": 2,
-    "train.epochs": 3,
-    "optimizer.warmup": 2,
+    "train.cycles": (1, 2),
+    "optimizer.warmup": 1,
 }
 
 
@@ -112,7 +112,8 @@ def test_killed_training_goes_on_to_the_same_weights(trained, tmp_path):
 def test_bad_settings_are_said(trained):
     for changes, message in (
         ({"train.batch": 6}, "config.train.batch is 6, but must be a multiple of 4"),
-        ({"train.epochs": 0}, "config.train.epochs is 0, but must be 1 or larger"),
+        ({"train.cycles": (3, 0)}, "config.train.cycles is (3, 0), but must be 1 or larger"),
+        ({"optimizer.warmup": 2}, "config.optimizer.warmup is 2 steps, but the shortest of config.train.cycles has 2"),
         ({"seed": 1}, "has checkpoints of other settings: choose another config.output"),
     ):
         process = pretrain(trained, **changes)

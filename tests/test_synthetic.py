@@ -64,7 +64,7 @@ def test_no_source_is_in_both_splits():
     sources = {"train": set(), "validation": set()}
     for split, found in sources.items():
         for number in range(300):
-            found.add(synthetic.choose_source(split, 0, np.random.default_rng(number)))
+            found.add(synthetic.choose_source(split, np.random.default_rng(number)))
     photographs = {split: found & scenes.PHOTOGRAPHS.keys() for split, found in sources.items()}
     assert not photographs["train"] & photographs["validation"]
     assert photographs["train"] | photographs["validation"] == scenes.PHOTOGRAPHS.keys()

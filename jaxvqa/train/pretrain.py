@@ -56,9 +56,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     network = make_network(config)
     optimizer = make_optimizer(config.optimizer.weight_decay)
     step = TrainStep(network, None, Recipe(**config.loss, dropout=False, ema=c.ema), optimizer, tuple(range(16)))
-    rates = optax.warmup_cosine_decay_schedule(
-        0.0, config.optimizer.peak, config.optimizer.warmup, c.epochs * c.epoch_steps, 0.01 * config.optimizer.peak
-    )
+    epochs = sum(c.cycles)
+    rates = make_schedule(config)
     state = start(network, optimizer)
     settings = fingerprint(config)
     history: list[dict[str, Any]] = []
@@ -73,11 +72,11 @@ def run(config: ml_collections.ConfigDict) -> int:
                 state, history = checkpoint.read_arrays(manager, state), record["history"]
             validation = collect("validation", config)
             done = len(history) * c.epoch_steps
-            monitor.resume(config, history, c.epochs, c.epochs * c.epoch_steps - done)
+            monitor.resume(config, history, epochs, epochs * c.epoch_steps - done)
             state = replicate(state)
-            numbers = range(done * per_step, c.epochs * c.epoch_steps * per_step)
+            numbers = range(done * per_step, epochs * c.epoch_steps * per_step)
             stream = groups("train", config.seed, numbers, config.workers)
-            for epoch in range(len(history), c.epochs):
+            for epoch in range(len(history), epochs):
                 began, terms = time.perf_counter(), []
                 for number in range(epoch * c.epoch_steps, (epoch + 1) * c.epoch_steps):
                     rate = float(rates(number))
@@ -104,9 +103,14 @@ def run(config: ml_collections.ConfigDict) -> int:
 
 def check_settings(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError for settings that cannot work."""
-    for name in ("train.batch", "train.epochs", "train.epoch_steps", "validation"):
-        if config[name] < 1:
+    for name in ("train.batch", "train.cycles", "train.epoch_steps", "validation"):
+        if not np.size(config[name]) or np.min(config[name]) < 1:
             raise UserError(f"config.{name} is {config[name]}, but must be 1 or larger.")
+    if config.optimizer.warmup >= min(config.train.cycles) * config.train.epoch_steps:
+        raise UserError(
+            f"config.optimizer.warmup is {config.optimizer.warmup} steps, but the shortest of config.train.cycles has "
+            f"{min(config.train.cycles) * config.train.epoch_steps}, and must have more."
+        )
     if config.train.batch % VERSIONS or config.train.batch % jax.device_count():
         raise UserError(
             f"config.train.batch is {config.train.batch}, but must be a multiple of {VERSIONS}, the versions of a "
@@ -179,6 +183,23 @@ def make_optimizer(weight_decay: float) -> optax.GradientTransformation:
         return optax.chain(adamw, optax.masked(optax.scale(0.01), in_patch_embedding))
 
     return optax.inject_hyperparams(rule)(learning_rate=0.0)
+
+
+def make_schedule(config: ml_collections.ConfigDict) -> optax.Schedule:
+    """Learning rates of steps: warm restarts (SGDR, arXiv:1608.03983), each with a short rise."""
+    c = config.optimizer
+    return optax.sgdr_schedule(
+        [
+            {
+                "init_value": 0.0,
+                "peak_value": c.peak,
+                "warmup_steps": c.warmup,
+                "decay_steps": epochs * config.train.epoch_steps,
+                "end_value": 0.01 * c.peak,
+            }
+            for epochs in config.train.cycles
+        ]
+    )
 
 
 def in_patch_embedding(params: Any) -> Any:
