@@ -1,6 +1,6 @@
 """Scores video files in 16 quality dimensions.
 
-    python -m jaxvqa.main --config configs/score.py --config.videos=VIDEOS --config.weights=DIR
+    python -m jaxvqa.main --config configs/score.py --config.videos=VIDEOS [--config.weights=DIR]
 
 Prints a table and writes OUTPUT/scores.csv, OUTPUT/scores.jsonl and OUTPUT/config.json. Videos
 already scored there with the same seed and weights, and unchanged since, are not scored again.
@@ -19,6 +19,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.weights = ""  # a directory made by scripts/convert.py or a training; "random" for untrained weights
     config.output = "scores"  # folder of the results
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at
+    config.repeats = 1  # samplings of each video; several give the mean, and how far they differ
+    config.report = False  # whether to write OUTPUT/report.html: where, when and why each video scores as it does
     config.precision = "float32"  # or bfloat16: faster on most GPUs, raw scores move by about 0.01
     config.workers = 0  # processes that decode; 0, as many as cores
     return config

@@ -76,3 +76,16 @@ def display(
     centre = np.array([d.mean for d in DIMENSIONS] if mean is None else mean)
     width = np.array([d.deviation for d in DIMENSIONS] if deviation is None else deviation)
     return 1 / (1 + np.exp((centre - raw) / width))
+
+
+PERCENTS = np.linspace(0, 100, 21)  # of the quantiles that weights bring
+
+
+def calibrate(raw: Float[np.ndarray, "videos 16"]) -> dict[str, list]:
+    """What weights bring of the raw scores of their training videos: the display scale, and quantiles (21 by 16)."""
+    raw = raw.astype(np.float64)
+    return {
+        "display_mean": raw.mean(axis=0).round(9).tolist(),
+        "display_deviation": raw.std(axis=0).round(9).tolist(),
+        "quantiles": np.percentile(raw, PERCENTS, axis=0).round(9).tolist(),
+    }

@@ -8,7 +8,7 @@ usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
     configs/maxwell.py       train on MaxWell
     configs/ablation.py      compare the five published recipes of training
     configs/cross.py         train on databases k-fold, test on others
-    configs/mini.py          train a small model from nothing, encoders and all
+    configs/mini.py          train the small model that comes with the package
     configs/synthetic.py     render a synthetic database
 
 Each config file says at its top what it does; its fields can be set from the command line.

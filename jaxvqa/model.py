@@ -1,7 +1,7 @@
 """A loaded model: video to features to explained scores."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -12,13 +12,14 @@ from . import weights
 from .compilation import jitted
 from .dimensions import DIMENSIONS, display
 from .errors import UserError
+from .explain.explanation import Explanation
 from .models.maxvqa import MaxVQA
 from .models.visual import PRECISIONS, encode_views, in_precision
 from .prompts import prompt_tree, tokenize
-from .video.decode import open_video
-from .video.sampling import SamplingPlan
+from .video.decode import VideoError, open_video
+from .video.sampling import SamplingPlan, check_seed
 from .video.views import Views, video_plan, video_views
-from .video.workers import Decoded
+from .video.workers import Decoded, decode_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +32,13 @@ class Scores:
         raw: the means over moments and positions: MaxVQA's own scores, in (0, 1). They are comparable
             between videos within a dimension, not between dimensions.
         display: the same on the display scale of the weights, see `jaxvqa.display`. Both are float32.
+        deviation: of the raw scores between several samplings, if these are their means; `local` is the first one's.
     """
 
     local: Float[np.ndarray, "64 49 16"]
     raw: Float[np.ndarray, "16"]
     display: Float[np.ndarray, "16"]
+    deviation: Float[np.ndarray, "16"] | None = None
 
     @property
     def overall(self) -> float:
@@ -76,8 +79,19 @@ class Model:
         """Scores of a video whose features are at hand."""
         local = np.asarray(self.localize(features, self.text_features))
         raw = local.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+        return Scores(local, raw, self.display(raw))
+
+    def display(self, raw: Float[np.ndarray, "*batch 16"]) -> Float[np.ndarray, "*batch 16"]:
+        """Raw scores on the display scale of the weights, float32."""
         scale = (self.training["display_mean"], self.training["display_deviation"]) if self.training else ()
-        return Scores(local, raw, display(raw, *scale).astype(np.float32))
+        return display(raw, *scale).astype(np.float32)
+
+    def mean(self, several: Sequence[Scores]) -> Scores:
+        """The scores of several samplings of a video as one, with their deviation if there are two or more."""
+        raw = np.stack([scores.raw for scores in several]).astype(np.float64)
+        mean = raw.mean(axis=0).astype(np.float32)
+        deviation = raw.std(axis=0, ddof=1).astype(np.float32) if len(several) > 1 else None
+        return Scores(several[0].local, mean, self.display(mean), deviation)
 
     def score(self, path: str | os.PathLike, seed: int = 0, plan: SamplingPlan | None = None) -> Scores:
         """Decodes and scores a video file.
@@ -93,12 +107,34 @@ class Model:
         video = open_video(path)
         return self.score_features(self.features(video_views(video, plan or video_plan(video, seed))))
 
+    def explain(self, path: str | os.PathLike, seed: int = 0) -> Explanation:
+        """Decodes and scores a video file, and keeps what it takes to show where, when and why.
 
-def load(directory: str | os.PathLike, precision: str = "float32") -> Model:
+        Args:
+            seed: with the file's name, decides which frames and patches are looked at.
+
+        Raises:
+            VideoError: the file cannot be decoded.
+        """
+        check_seed(seed)
+        decoded = decode_file(os.fspath(path), seed, stills=True)
+        if decoded.views is None:
+            raise VideoError(decoded.error)
+        return self.explanation(decoded, self.score_features(self.features(decoded.views)), seed)
+
+    def explanation(self, decoded: Decoded, scores: Scores, seed: int) -> Explanation:
+        """The explanation of a video that was decoded with stills."""
+        plan, sha256 = video_plan(decoded.video, seed), decoded.facts["sha256"]
+        return Explanation(
+            scores, decoded.path, decoded.video, plan, decoded.stills, seed, sha256, self.weights_id, self.training
+        )
+
+
+def load(directory: str | os.PathLike = "mini", precision: str = "float32") -> Model:
     """Loads the model of a weights directory, made by `scripts/convert.py`.
 
-    The name "random" stands for untrained full-size weights, "random-small" for untrained small ones; their scores
-    mean nothing.
+    The name "mini" stands for the small model that comes with the package, trained on synthetic flaws; "random" for
+    untrained full-size weights, "random-small" for untrained small ones, whose scores mean nothing.
 
     Args:
         precision: "float32", or "bfloat16" for encoders that compute in it: faster on devices made for it, and raw

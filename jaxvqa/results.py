@@ -14,8 +14,9 @@ from .errors import UserError
 
 RAW = [dimension.column for dimension in DIMENSIONS]
 DISPLAY = [f"{name}_display" for name in RAW]
-FACTS = ["frames", "height", "width", "fps", "seed", "weights", "unvalidated", "sha256"]
-COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *FACTS]
+DEVIATION = [f"{name}_deviation" for name in RAW]
+FACTS = ["frames", "height", "width", "fps", "seed", "repeats", "weights", "unvalidated", "sha256"]
+COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, *FACTS]
 
 Row = dict[str, Any]
 Key = tuple[str, int, str]

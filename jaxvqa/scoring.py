@@ -1,27 +1,29 @@
 """The scoring task: video files to a table of scores."""
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import ml_collections
-from jaxtyping import Array, Float
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from .dimensions import DIMENSIONS
 from .errors import UserError
+from .explain.report import Entry, report, section
 from .files import find_videos
-from .model import Model, encode_ahead, load
-from .results import DISPLAY, RAW, Results, Row
+from .model import Model, Scores, encode_ahead, load
+from .results import DEVIATION, DISPLAY, RAW, Results, Row, replace
 from .terminal import printable, progress, table_console
 from .video.decode import VideoError, content_sha256
 from .video.sampling import check_seed
 from .video.workers import Decoded, decode_files
-from .weights import HOW_TO_GET, RANDOM
+from .weights import HOW_TO_GET, RANDOM, notice, unvalidated
 
 SCALE = (
     "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is {centre}. "
@@ -43,6 +45,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     if not config.weights:
         raise UserError(f"no weights given: add --config.weights=DIR; to get them, {HOW_TO_GET}.")
     check_seed(config.seed)
+    if config.repeats < 1:
+        raise UserError(f"config.repeats is {config.repeats}, but must be 1 or larger.")
     paths, left_out = find_videos(config.videos)
     log = Console(stderr=True)
     if left_out:
@@ -58,46 +62,77 @@ def run(config: ml_collections.ConfigDict) -> int:
     (results.folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
     earlier = {path: results.rows.get((path, config.seed, model.weights_id)) for path in paths}
     kept = {
-        path: row for path, row in earlier.items() if row and row["status"] == "ok" and row["sha256"] == content(path)
+        path: row
+        for path, row in earlier.items()
+        if row and row["status"] == "ok" and row["repeats"] == config.repeats and row["sha256"] == content(path)
+        if not config.report or section_path(results, row).exists()
     }
     todo = [path for path in paths if path not in kept]
     scored = {}
     try:
-        with progress("scoring", log) as bar, closing(decode_files(todo, config.seed, config.workers)) as decoded:
-            for video, features in bar.track(encode_ahead(model.encode, decoded), total=len(todo)):
-                scored[video.path] = row = score_row(model, video, features, config.seed)
+        ahead = decode_files(todo, config.seed, config.workers, config.report, config.repeats)
+        with progress("scoring", log) as bar, closing(ahead) as decoded:
+            looks = zip(*[encode_ahead(model.encode, decoded)] * config.repeats, strict=True)
+            for several in bar.track(looks, total=len(todo)):
+                # The first look; if any of them failed, that one.
+                video = next((video for video, features in several if features is None), several[0][0])
+                scores = None
+                if video.views is not None:
+                    scores = model.mean([model.score_features(features) for _, features in several])
+                scored[video.path] = row = score_row(model, video, scores, config.seed, config.repeats)
+                if config.report and scores:
+                    (results.folder / "sections").mkdir(exist_ok=True)
+                    replace(section_path(results, row), section(model.explanation(video, scores, config.seed)))
                 results.add(row)
+        rows = [kept.get(path) or scored[path] for path in paths]
+        if config.report:
+            replace(results.folder / "report.html", report([entry(results, row) for row in rows], model.training))
     finally:
         results.close()
 
-    rows = [kept.get(path) or scored[path] for path in paths]
     print_table(rows, model.training)
+    if config.repeats > 1:
+        print_deviations(rows, config.repeats)
     failed = [row for row in rows if row["status"] != "ok"]
     for row in failed:
         log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
     log.print(
         Text(
             f"{len(rows) - len(failed)} of {len(rows)} videos scored ({len(kept)} of them in an earlier run): "
-            f"{results.csv_path}, {results.json_path}"
+            f"{results.csv_path}, {results.json_path}" + (f", {results.folder / 'report.html'}" * config.report)
         ),
         soft_wrap=True,
     )
     return 1 if failed else 0
 
 
-def score_row(model: Model, video: Decoded, features: Float[Array, "64 49 1792"] | None, seed: int) -> Row:
+def score_row(model: Model, video: Decoded, scores: Scores | None, seed: int, repeats: int) -> Row:
     """The row of one video; what could not be decoded becomes a row with its error."""
     row: Row = {"path": video.path, "status": "error", "seed": seed, "weights": model.weights_id, **video.facts}
-    row["unvalidated"] = " ".join(unvalidated(model.training))
+    row |= {"repeats": repeats, "unvalidated": " ".join(unvalidated(model.training))}
     if "fps" in row:
         row["fps"] = round(row["fps"], 6) if math.isfinite(row["fps"]) else None
-    if features is None:
+    if scores is None:
         return {**row, "error": video.error}
-    scores = model.score_features(features)
     row["status"] = "ok"
     row.update((name, round(float(score), 6)) for name, score in zip(RAW, scores.raw, strict=True))
     row.update((name, round(float(score), 6)) for name, score in zip(DISPLAY, scores.display, strict=True))
+    if scores.deviation is not None:
+        row.update((name, round(float(score), 6)) for name, score in zip(DEVIATION, scores.deviation, strict=True))
     return row
+
+
+def section_path(results: Results, row: Row) -> Path:
+    """Where a video's section of the report is kept."""
+    facts = [row[fact] for fact in ("path", "sha256", "seed", "repeats", "weights")]
+    return results.folder / "sections" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.html"
+
+
+def entry(results: Results, row: Row) -> Entry:
+    """A row as an entry of the report."""
+    if row["status"] != "ok":
+        return Entry(row["path"], error=row["error"])
+    return Entry(row["path"], [row[name] for name in DISPLAY], section_path(results, row).read_text())
 
 
 def content(path: str) -> str | None:
@@ -106,13 +141,6 @@ def content(path: str) -> str | None:
         return content_sha256(path)
     except VideoError:
         return None
-
-
-def unvalidated(training: dict[str, Any] | None) -> list[str]:
-    """Codes of the dimensions in which released weights were not tested on real videos."""
-    if not training or "validated" not in training:
-        return []
-    return [dimension.code for dimension in DIMENSIONS if dimension.code not in training["validated"]]
 
 
 def print_table(rows: Iterable[Row], training: dict[str, Any] | None) -> None:
@@ -132,14 +160,24 @@ def print_table(rows: Iterable[Row], training: dict[str, Any] | None) -> None:
     names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
     centre = "the average of the videos trained on" if training else "the centre of the published demo's display scale"
     out.print(Text(f"\n{names}.\n{SCALE.format(centre=centre)}"))
-    if untested:
-        out.print(Text(f"{training['name']}: {training['limits']}. Dimensions with * are not validated."))
-    elif training:
-        untrained = [d.code for d in DIMENSIONS if d.code not in training["dimensions"]]
-        out.print(
-            Text(
-                f"Trained on {', '.join(training['databases'])}."
-                + (" That is synthetic: rendered clips and simulated raters." if training["synthetic"] else "")
-                + (f" Never trained: {', '.join(untrained)}." if untrained else "")
-            )
-        )
+    if said := notice(training):
+        out.print(Text(said))
+
+
+def print_deviations(rows: Iterable[Row], repeats: int) -> None:
+    """Prints how much raw scores differ between samplings of a video."""
+    found = [
+        (row[name], dimension.name, row["path"])
+        for row in rows
+        if row["status"] == "ok"
+        for name, dimension in zip(DEVIATION, DIMENSIONS, strict=True)
+    ]
+    if not found:
+        return
+    most, name, path = max(found)
+    mean = sum(deviation for deviation, *_ in found) / len(found)
+    said = (
+        f"Means of {repeats} samplings each: between them, raw scores deviate by {mean:.3f} on average, "
+        f"by {most:.3f} at most ({name} of {printable(path)})."
+    )
+    table_console().print(Text(said))

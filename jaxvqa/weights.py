@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from .compilation import keep_compiled
-from .dimensions import DIMENSIONS, default_prompts
+from .dimensions import DIMENSIONS, PERCENTS, default_prompts
 from .errors import UserError, first_line
 from .files import file_sha256
 from .models.clip_resnet import CLIPResNet, ResNetConfig
@@ -56,6 +56,9 @@ RANDOM = {
     },
 }
 
+# Weights that come with the package, and go by a name as well.
+PACKAGED = {"mini": Path(__file__).with_name("mini")}
+
 HOW_TO_GET = (
     "convert the published checkpoints with "
     "`python scripts/convert.py --fastvqa DOVER.pth --clip RN50.pt --maxvqa maxvqa_maxwell.pt --output weights` "
@@ -77,9 +80,10 @@ class Weights:
         prompts: positive prompts of all dimensions, then the negative ones.
         training: None, or for a `maxvqa` that this package trained: `databases`, names of what it was trained on;
             `synthetic`, whether all of that is; `dimensions`, codes of those that had labels; `label_low` and
-            `label_high`, the labels that raw scores 0 and 1 stand for, and `display_mean` and `display_deviation`,
-            the scale of `jaxvqa.display`: 16 numbers each, labels null in dimensions without. Weights that are released
-            have `name` and `limits`, texts, and `validated`, codes of dimensions that were tested on real videos.
+            `label_high`, the labels that raw scores 0 and 1 stand for, null in dimensions without, and
+            `display_mean` and `display_deviation`, the scale of `jaxvqa.display`: 16 numbers each; `quantiles`, 21 by
+            16, of the raw scores of what it was trained on, at 0, 5, ..., 100 %. Weights that are released have
+            `name` and `limits`, texts, and `validated`, codes of dimensions that were tested on real videos.
     """
 
     id: str
@@ -169,11 +173,17 @@ def check_free(directory: str | os.PathLike) -> None:
         raise WeightsError(f"{directory} already exists: remove it or choose another output directory.")
 
 
+def find(directory: str | os.PathLike) -> Path:
+    """Where weights are: in the directory of that path, or in the package if they go by a name ("mini")."""
+    return PACKAGED.get(str(directory)) or Path(directory)
+
+
 def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> Weights:
     """Reads and verifies a weights directory; what is compiled from here on is kept for the next process.
 
     Args:
-        directory: as written by `save`, or "random" or "random-small" for untrained weights.
+        directory: as written by `save`; "mini" for the small model that comes with the package; "random" or
+            "random-small" for untrained weights.
         parts: names of the parts to build; by default all that it holds. Where the head holds the features of its
             prompts, there is no `clip_text`, whoever asks for it.
 
@@ -183,7 +193,7 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
     keep_compiled()
     if str(directory) in RANDOM:
         return random_weights(str(directory), parts or SCORING_PARTS)
-    directory = Path(directory)
+    directory = find(directory)
     description = read_description(directory)
     if parts and holds_prompts(description):
         parts = tuple(part for part in parts if part != "clip_text")
@@ -289,6 +299,7 @@ def sound_training(training: Any) -> bool:
             np.array(training[field], float)
             for field in ("label_low", "label_high", "display_mean", "display_deviation")
         ]
+        quantiles = np.array(training["quantiles"], float)
         facts = (training["databases"], training["synthetic"], training["dimensions"])
         released = [training[field] for field in ("name", "limits", "validated") if field in training]
     except (TypeError, KeyError, ValueError):
@@ -298,7 +309,34 @@ def sound_training(training: Any) -> bool:
         list(map(type, facts)) == [list, bool, list]
         and all(isinstance(text, str) for text in facts[0] + facts[2])
         and list(map(type, released)) in ([], [str, str, list])
-        and bool(np.isfinite(display).all() and (display[1] > 0).all())
+        and quantiles.shape == (len(PERCENTS), len(DIMENSIONS))
+        and bool(np.isfinite(display).all() and (display[1] > 0).all() and (np.diff(quantiles, axis=0) >= 0).all())
+        and bool(quantiles.min() >= 0 and quantiles.max() <= 1)
+    )
+
+
+def unvalidated(training: dict[str, Any] | None) -> list[str]:
+    """Codes of the dimensions in which weights are not known to follow flaws of real videos.
+
+    Those are all, of weights trained on nothing but synthetic videos, but for dimensions in which they were tested. Of
+    other weights nothing is known here.
+    """
+    if not training or not (training["synthetic"] or "validated" in training):
+        return []
+    return [dimension.code for dimension in DIMENSIONS if dimension.code not in training.get("validated", ())]
+
+
+def notice(training: dict[str, Any] | None) -> str:
+    """What there is to say of scores of weights with such an account of their training; empty without one."""
+    if not training:
+        return ""
+    if "validated" in training:
+        return f"{training['name']}: {training['limits']}. Dimensions with * are not validated."
+    untrained = [dimension.code for dimension in DIMENSIONS if dimension.code not in training["dimensions"]]
+    return (
+        f"Trained on {', '.join(training['databases'])}."
+        + (" That is synthetic: no dimension is validated on real videos (*)." if training["synthetic"] else "")
+        + (f" Never trained: {', '.join(untrained)}." if untrained else "")
     )
 
 
@@ -345,7 +383,7 @@ def assemble(part: str, config: Any, tensors: dict[str, np.ndarray]) -> nnx.Modu
     """A part of given sizes with its parameters, by name, as float32."""
     graph, state = abstract(part, config)
     filled = [
-        (path, variable.replace(jnp.asarray(tensors[parameter_name(part, path)], jnp.float32)))
+        (path, variable.replace(jnp.asarray(tensors[parameter_name(part, path)].astype(np.float32))))
         for path, variable in nnx.to_flat_state(state)
     ]
     return nnx.merge(graph, nnx.from_flat_state(filled))

@@ -9,7 +9,7 @@ from clips import moving_clip
 
 from jaxvqa import weights
 from jaxvqa.convert import convert_checkpoints
-from jaxvqa.dimensions import DIMENSIONS, default_prompts
+from jaxvqa.dimensions import DIMENSIONS, calibrate, default_prompts
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -81,7 +81,7 @@ def released_weights(tmp_path_factory):
     configs = {part: weights.PARTS[part][1](**sizes) for part, sizes in sizes.items()}
     account = {"databases": ["nothing"], "synthetic": True, "dimensions": [d.code for d in DIMENSIONS]}
     account |= {"label_low": [0.0] * 16, "label_high": [1.0] * 16}
-    account |= {"display_mean": [0.5] * 16, "display_deviation": [0.1] * 16}
+    account |= calibrate(np.linspace(0.3, 0.7, 41)[:, None].repeat(16, axis=1))
     account |= {"name": "tiny", "limits": "knows nothing", "validated": ["T-1", "T-3"]}
     return save_random(tmp_path_factory.mktemp("released") / "weights", configs, training=account)
 

@@ -1,4 +1,5 @@
 import os
+import struct
 
 import av
 import numpy as np
@@ -200,3 +201,28 @@ def test_sound_is_no_video(tmp_path):
         container.mux(stream.encode())
     with pytest.raises(VideoError, match=r"sound.mp4 cannot be opened as a video: no video is in it\."):
         open_video(path)
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_phone_videos_are_shown_upright(tmp_path, turn):
+    corner = np.zeros((4, 64, 96, 3), np.uint8)
+    corner[:, :20, :30] = (250, 30, 30)
+    path = write_clip(tmp_path / "phone.mp4", corner)
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40  # ISO/IEC 14496-12, section 8.3.2
+    a, b = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[turn]  # to be turned clockwise
+    data[matrix : matrix + 36] = struct.pack(">9i", a << 16, b << 16, 0, -b << 16, a << 16, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    video = open_video(path)
+    assert (video.height, video.width) == ((64, 96) if turn in (0, 180) else (96, 64))
+    _, frame = next(read_frames(video, np.array([2])))
+    red = frame[..., 0] > 128
+    expected = {
+        0: np.s_[:20, :30],
+        90: np.s_[:30, -20:],
+        180: np.s_[-20:, -30:],
+        270: np.s_[-30:, :20],
+    }[turn]
+    assert frame.shape == (video.height, video.width, 3)
+    assert red[expected].mean() > 0.95
+    assert red.sum() == pytest.approx(600, rel=0.1)

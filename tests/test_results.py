@@ -23,8 +23,9 @@ def write(folder, *rows):
 def test_columns_are_stable():
     assert COLUMNS[:5] == ["path", "status", "error", "overall", "content"]
     assert COLUMNS[19] == "overall_display"
-    assert COLUMNS[-8:] == ["frames", "height", "width", "fps", "seed", "weights", "unvalidated", "sha256"]
-    assert len(COLUMNS) == 3 + 32 + 8
+    assert COLUMNS[35] == "overall_deviation"
+    assert COLUMNS[-9:] == "frames height width fps seed repeats weights unvalidated sha256".split()
+    assert len(COLUMNS) == 3 + 48 + 9
 
 
 def test_csv_and_json_lines_say_the_same(tmp_path):

@@ -244,6 +244,7 @@ def test_one_frame_video(small_weights, tmp_path):
         (["--config.videos=missing.mp4", "--config.weights=W"], "no such file or folder: missing.mp4"),
         (["--config.videos=*.nothing", "--config.weights=W"], r"no video file matches \*.nothing"),
         (["--config.videos=V", "--config.weights=W", "--config.seed=-1"], "seed is -1"),
+        (["--config.videos=V", "--config.weights=W", "--config.repeats=0"], "config.repeats is 0, but must be 1"),
         (["--config.videos=V", "--config.weights=W", "--config.workers=-1"], "-1 workers are none: choose 1 or more"),
         (["--config.videos=V", "--config.weights=W", "--config.precision=half"], "precision is 'half', but must be"),
         (["--config.videos=V", "--config.weights=W", "--config.seed=x"], "--config.seed=x: invalid literal"),
@@ -301,3 +302,63 @@ def test_bfloat16_is_close_and_another_model(clips, small_weights):
     assert 1e-6 < np.abs(rough.raw - exact.raw).max() < 0.02
     with pytest.raises(jaxvqa.UserError, match="precision is 'half', but must be float32 or bfloat16"):
         jaxvqa.load(small_weights, "half")
+
+
+def test_report_of_a_run_and_of_the_one_that_goes_on(clips, small_weights, tmp_path, capfd):
+    output = tmp_path / "out"
+    videos = shutil.copytree(clips, tmp_path / "videos")
+    assert score(videos / "a.mp4", small_weights, output) == 0
+    assert not (output / "report.html").exists()
+    (videos / "<broken>.mp4").write_bytes(b"no video")
+    assert score(videos, small_weights, output, "--config.report=True") == 1
+    err = capfd.readouterr().err
+    assert "3 of 4 videos scored (0 of them in an earlier run)" in err  # without a section, it is scored again
+    assert str(output / "report.html") in err
+    page = (output / "report.html").read_text()
+    assert "&lt;broken&gt;.mp4 cannot be opened as a video" in page
+    assert page.count('<details class="video">') == 3
+    assert all(f"{videos}/{name}" in page for name in ("a.mp4", "b.mp4", "deep/c.mkv"))
+    overall = round(100 * float(rows(output)[1]["overall_display"]))
+    assert f"<b>{overall}</b> of 100" in page
+
+    for section in sorted((output / "sections").iterdir())[:1]:
+        section.unlink()
+    assert score(videos, small_weights, output, "--config.report=True") == 1
+    assert "3 of 4 videos scored (2 of them in an earlier run)" in capfd.readouterr().err
+    assert (output / "report.html").read_text() == page
+
+
+def test_repeats_give_means_and_deviations(clips, small_weights, tmp_path, capfd):
+    video = clips / "a.mp4"
+    assert score(video, small_weights, tmp_path, "--config.repeats=3", "--config.seed=5", "--config.report=True") == 0
+    out, _ = capfd.readouterr()
+    [row] = rows(tmp_path)
+    model = jaxvqa.load(small_weights)
+    raw = np.stack([model.score(video, seed).raw for seed in (5, 6, 7)])
+    assert np.ptp(raw, axis=0).max() > 1e-4
+    for i, dimension in enumerate(jaxvqa.DIMENSIONS):
+        assert float(row[dimension.column]) == pytest.approx(raw[:, i].mean(), abs=2e-6)
+        assert float(row[f"{dimension.column}_deviation"]) == pytest.approx(raw[:, i].std(ddof=1), abs=2e-6)
+    assert row["repeats"] == "3"
+    assert f"raw scores deviate by {raw.std(axis=0, ddof=1).mean():.3f} on average" in out
+    assert " ± " in (tmp_path / "report.html").read_text()
+
+    assert score(video, small_weights, tmp_path, "--config.seed=5") == 0  # one sampling is another score
+    _, err = capfd.readouterr()
+    assert "1 of 1 videos scored (0 of them in an earlier run)" in err
+    [row] = rows(tmp_path)
+    assert (row["repeats"], row["overall_deviation"]) == ("1", "")
+    assert float(row["overall"]) == pytest.approx(raw[0, 0], abs=2e-6)
+
+
+def test_what_fails_in_one_of_several_samplings_has_failed(clips, small_weights, tmp_path, monkeypatch, capfd):
+    def decode(paths, seed, workers, stills, repeats):
+        first, second = decode_files(paths, seed, workers, stills, repeats)
+        yield first
+        yield dataclasses.replace(second, views=None, error="it broke.")
+
+    monkeypatch.setattr(scoring, "decode_files", decode)
+    assert score(clips / "a.mp4", small_weights, tmp_path, "--config.repeats=2") == 1
+    [row] = rows(tmp_path)
+    assert (row["status"], row["error"], row["overall"]) == ("error", "it broke.", "")
+    assert "it broke." in capfd.readouterr().err

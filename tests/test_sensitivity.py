@@ -62,15 +62,62 @@ def test_laplacian_and_brisque_tell_blur(sensitivity, tmp_path):
 
 
 def test_released_weights_score_the_same_and_say_what_passed(sensitivity, released_weights, clips, tmp_path):
-    sensitivity.release(released_weights, tmp_path / "mini", ["T-3"])
+    sensitivity.release(released_weights, tmp_path / "mini", ["T-3"], 5)
     training = json.loads((tmp_path / "mini" / "jaxvqa.json").read_text())["training"]
     assert (training["name"], training["validated"]) == ("jaxvqa-mini", ["T-3"])
     one, other = (jaxvqa.load(folder) for folder in (released_weights, tmp_path / "mini"))
+    assert training["limits"].endswith("technical dimensions only are validated, on synthetic flaws in 5 real clips")
     assert other.weights_id.startswith("jaxvqa-mini-")
     assert np.array_equal(one.score(clips / "a.mp4").raw, other.score(clips / "a.mp4").raw)
 
 
 def test_clips_that_are_trained_on_are_refused(sensitivity, released_weights, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["sensitivity.py", str(real_clips()[0]), "--weights", str(released_weights)])
-    assert sensitivity.main() == 2
-    assert "is a clip that jaxvqa-mini was trained on" in capsys.readouterr().err
+    distorted = real_clips()[0].with_name("carphone_distorted.mp4")  # shows what one of them shows
+    for path in (real_clips()[0], distorted):
+        monkeypatch.setattr(sys, "argv", ["sensitivity.py", str(path), "--weights", str(released_weights)])
+        assert sensitivity.main() == 2
+        assert "is a clip that jaxvqa-mini was trained on" in capsys.readouterr().err
+
+
+def test_what_could_not_be_written_is_said_before_measuring(sensitivity, small_weights, tmp_path, monkeypatch, capsys):
+    clip = moving_clip(tmp_path / "clip.mp4", 20, 120, 160)
+    tiny = moving_clip(tmp_path / "tiny.mp4", 20, 48, 48)
+    monkeypatch.setattr(sensitivity, "measure", lambda *_: pytest.fail("measured"))
+    for path, options, message in (
+        (clip, ["--output", str(tmp_path / "no" / "x.json")], "is in no folder that there is"),
+        (clip, ["--release", str(tmp_path)], "already exists"),
+        (clip, ["--release", str(tmp_path / "new")], "has no account of its training"),
+        (tiny, [], "is 48x48: sides must be 106 or more"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["sensitivity.py", str(path), "--weights", str(small_weights), *options])
+        assert sensitivity.main() == 2
+        assert message in capsys.readouterr().err
+
+
+def test_each_flaw_is_held_against_its_own_dimension(sensitivity, clip):
+    codes = [dimension.code for dimension in jaxvqa.DIMENSIONS]
+    seen = []
+
+    def scores(path):
+        seen.append(path.name)
+        return np.arange(16) - len(seen)
+
+    values = sensitivity.measure(["a.mp4", "b.mp4"], [clip, clip], {"score": scores, "plain": lambda path: -len(seen)})
+    assert len(seen) == 2 * (1 + 6 * len(TECHNICAL))
+    assert set(seen) == {"0.mp4", "1.mp4"}
+    for number, code in enumerate(TECHNICAL):
+        found = values[code]["score"]
+        order = np.array([1, *range(6 * number + 2, 6 * number + 8)])  # one clean version for all flaws of a clip
+        expected = np.stack([order, order + 49])[..., None]
+        assert np.array_equal(found[..., 0], codes.index(code) - expected[..., 0])
+        assert np.array_equal(found[..., 1:], np.arange(16) - expected)
+        assert np.array_equal(values[code]["plain"], np.broadcast_to(-expected, (2, 7, 17)))
+
+
+def test_falls_are_in_deviations_of_the_scale(sensitivity, released_weights):
+    model = jaxvqa.load(released_weights)
+    scores = np.zeros((2, 7, 16))
+    scores[:, 0] = 0.4
+    scores[:, 3] = -5  # not the worst level
+    expected = 0.4 / np.array(model.training["display_deviation"])
+    np.testing.assert_allclose(sensitivity.fall(scores, model), expected, atol=1e-3)

@@ -161,7 +161,11 @@ def test_weights_that_hold_their_prompts(released_weights):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"validated": "T-1"}, {"name": 3}, {"limits": None}, {"validated": None}, {"synthetic": "yes"}]
+    "wrong",
+    [
+        *({"validated": "T-1"}, {"name": 3}, {"limits": None}, {"validated": None}, {"synthetic": "yes"}),
+        *({"quantiles": None}, {"quantiles": [[0.5] * 16]}, {"quantiles": [[0.5 - i] * 16 for i in range(21)]}),
+    ],
 )
 def test_accounts_of_released_weights_are_checked(released_weights, tmp_path, wrong):
     directory = shutil.copytree(released_weights, tmp_path / "w")

@@ -23,15 +23,16 @@ from rich.console import Console
 from scipy.fft import dct
 
 from .. import weights
-from ..datasets.stream import BEST, VERSIONS, WORST, Group, groups
+from ..datasets.stream import BEST, FRAMES, VERSIONS, WORST, Group, groups
 from ..datasets.synthetic import FIVE_POINTS, SEEN_AT_BEST, SEEN_LOSS
-from ..dimensions import DIMENSIONS, default_prompts
-from ..errors import UserError
+from ..dimensions import DIMENSIONS, calibrate, default_prompts
+from ..errors import UserError, first_line
 from ..models.clip_resnet import CLIPResNet, ConvNorm, ResNetConfig
 from ..models.maxvqa import HeadConfig, MaxVQA
 from ..models.network import Network
 from ..models.swin3d import SwinConfig, VideoSwin
 from ..terminal import progress
+from ..video.sampling import SIDE, check_seed
 from . import checkpoint
 from .loop import agreement
 from .monitor import Monitor
@@ -49,11 +50,11 @@ def run(config: ml_collections.ConfigDict) -> int:
         Exit code 0.
 
     Raises:
-        UserError: settings that cannot work, or a folder with the checkpoints of other ones.
+        UserError: settings that cannot work, or a folder with the checkpoints of other ones, or with a model.
     """
     check_settings(config)
     c, folder = config.train, Path(config.output)
-    network = make_network(config)
+    network = sound_network(config)
     optimizer = make_optimizer(config.optimizer.weight_decay)
     step = TrainStep(network, None, Recipe(**config.loss, dropout=False, ema=c.ema), optimizer, tuple(range(16)))
     epochs = sum(c.cycles)
@@ -70,6 +71,7 @@ def run(config: ml_collections.ConfigDict) -> int:
                 if record["settings"] != settings:
                     raise UserError(f"{folder} has checkpoints of other settings: choose another config.output.")
                 state, history = checkpoint.read_arrays(manager, state), record["history"]
+            weights.check_free(folder / "model")
             validation = collect("validation", config)
             done = len(history) * c.epoch_steps
             monitor.resume(config, history, epochs, epochs * c.epoch_steps - done)
@@ -103,13 +105,18 @@ def run(config: ml_collections.ConfigDict) -> int:
 
 def check_settings(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError for settings that cannot work."""
+    check_seed(config.seed)
+    if config.workers < 0:
+        raise UserError(f"config.workers is {config.workers}, but must be 1 or more, or 0 for as many as cores.")
     for name in ("train.batch", "train.cycles", "train.epoch_steps", "validation"):
         if not np.size(config[name]) or np.min(config[name]) < 1:
             raise UserError(f"config.{name} is {config[name]}, but must be 1 or larger.")
-    if config.optimizer.warmup >= min(config.train.cycles) * config.train.epoch_steps:
+    if not 0 <= config.train.ema < 1:
+        raise UserError(f"config.train.ema is {config.train.ema}, but must be from 0 to below 1.")
+    if not 0 <= config.optimizer.warmup < min(config.train.cycles) * config.train.epoch_steps:
         raise UserError(
-            f"config.optimizer.warmup is {config.optimizer.warmup} steps, but the shortest of config.train.cycles has "
-            f"{min(config.train.cycles) * config.train.epoch_steps}, and must have more."
+            f"config.optimizer.warmup is {config.optimizer.warmup} steps, but must be from 0 to below the "
+            f"{min(config.train.cycles) * config.train.epoch_steps} of the shortest of config.train.cycles."
         )
     if config.train.batch % VERSIONS or config.train.batch % jax.device_count():
         raise UserError(
@@ -122,6 +129,23 @@ def fingerprint(config: ml_collections.ConfigDict) -> str:
     """A short hash of all settings that numbers depend on."""
     relevant = {name: value for name, value in config.to_dict().items() if name not in ("output", "workers")}
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def sound_network(config: ml_collections.ConfigDict) -> Network:
+    """An untrained network that takes views; raises a UserError for sizes that do not fit each other or the views."""
+    try:
+        network = make_network(config)
+        graph, state = nnx.split(network)
+        views = [jax.ShapeDtypeStruct((1, frames, SIDE, SIDE, 3), np.uint8) for frames in (FRAMES, FRAMES // 2)]
+        text = jax.ShapeDtypeStruct((2 * len(DIMENSIONS), config.clip_visual.output_width), np.float32)
+        jax.eval_shape(
+            lambda state, *views: nnx.merge(graph, state).video_scores(views[:2], views[2]), state, *views, text
+        )
+    except (TypeError, ValueError, ZeroDivisionError, IndexError) as error:
+        raise UserError(
+            f"the sizes in config.swin, config.clip_visual and config.head do not fit ({first_line(error)})."
+        ) from error
+    return network
 
 
 def make_network(config: ml_collections.ConfigDict) -> Network:
@@ -247,8 +271,7 @@ def export(config: ml_collections.ConfigDict, step: TrainStep, network: Network,
         "dimensions": [dimension.code for dimension in DIMENSIONS],
         "label_low": np.where(five, 1 + 4 * low, 2 * low - 1).round(9).tolist(),
         "label_high": np.where(five, 1 + 4 * high, 2 * high - 1).round(9).tolist(),
-        "display_mean": scores.mean(axis=0, dtype=np.float64).round(9).tolist(),
-        "display_deviation": scores.std(axis=0, dtype=np.float64).round(9).tolist(),
+        **calibrate(scores),
     }
     parts = {"swin": network.swin, "clip_visual": network.clip_visual, "maxvqa": network.maxvqa}
     tensors = {

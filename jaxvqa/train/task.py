@@ -15,7 +15,7 @@ from rich.text import Text
 
 from .. import datasets, distributed, evaluate, weights
 from ..datasets import Videos
-from ..dimensions import DIMENSIONS
+from ..dimensions import DIMENSIONS, calibrate
 from ..errors import UserError
 from ..features import Features, extract
 from ..labels import ScoreTable, write_scores
@@ -213,8 +213,7 @@ def export(trainer: Trainer, trained: Trained, training: list[Prepared], directo
         "dimensions": [DIMENSIONS[i].code for i in trainer.dimensions],
         "label_low": numbers(low),
         "label_high": numbers(high),
-        "display_mean": numbers(scores.mean(axis=0, dtype=np.float64)),
-        "display_deviation": numbers(scores.std(axis=0, dtype=np.float64)),
+        **calibrate(scores),
     }
     parts = {
         **{part: module for part, module in trainer.encoders.parts.items() if part != "maxvqa"},

@@ -6,11 +6,12 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from ..errors import UserError, first_line
 from ..files import file_sha256
@@ -23,15 +24,16 @@ class VideoError(UserError):
     """A video file that cannot be decoded."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Video:
     """Facts of a video file.
 
     Attributes:
         frames: number of frames.
-        height: pixels.
-        width: pixels.
+        height: pixels, as it is shown: a phone's upright video is stored on its side.
+        width: pixels, likewise.
         fps: average frames per second.
+        seconds: when each frame is shown, from the first on; by the average rate where the file does not tell.
     """
 
     path: Path
@@ -39,6 +41,7 @@ class Video:
     height: int
     width: int
     fps: float
+    seconds: Float[np.ndarray, " frames"]
 
 
 def open_video(path: str | os.PathLike, each: Callable[[], None] = lambda: None) -> Video:
@@ -57,15 +60,35 @@ def open_video(path: str | os.PathLike, each: Callable[[], None] = lambda: None)
             fps = float(stream.average_rate or stream.guessed_rate or 0)
             frame = next(container.decode(stream))
         with open_container(path) as container:
-            packets = container.demux(video_stream(container))
-            frames = 0
+            stream = video_stream(container)
+            times = []
             # Of a recording that begins between two key frames, what comes before the first cannot be decoded.
-            for packet in itertools.dropwhile(lambda packet: not packet.is_keyframe, packets):
-                frames += packet.size > 0 and not packet.is_discard
+            for packet in itertools.dropwhile(lambda packet: not packet.is_keyframe, container.demux(stream)):
+                if packet.size > 0 and not packet.is_discard:
+                    times.append(packet.pts)
                 each()
+            seconds = frame_seconds(times, stream.time_base, fps)
     except (av.FFmpegError, ValueError, StopIteration) as error:
         raise VideoError(f"{path} cannot be opened as a video: {reason(error)}.") from error
-    return Video(Path(path), frames, frame.height, frame.width, fps)
+    height, width = shown_size(frame)
+    return Video(Path(path), len(times), height, width, fps, seconds)
+
+
+def quarter_turns(frame: av.VideoFrame) -> int:
+    """How often a frame is to be turned by 90 degrees, anticlockwise, to be shown."""
+    return round(frame.rotation / 90) % 4
+
+
+def shown_size(frame: av.VideoFrame) -> tuple[int, int]:
+    """Height and width of a frame as it is shown."""
+    return (frame.width, frame.height) if quarter_turns(frame) % 2 else (frame.height, frame.width)
+
+
+def frame_seconds(times: list[int | None], unit: Fraction | None, fps: float) -> Float[np.ndarray, " frames"]:
+    """When frames are shown, from their times in a container, which stand in the order of decoding."""
+    if not unit or None in times or len(set(times)) < len(times):
+        return np.arange(len(times)) / (fps or 25.0)
+    return (np.sort(np.array(times, np.int64)) - min(times, default=0)) * float(unit)
 
 
 def read_frames(
@@ -99,12 +122,13 @@ def read_frames(
             each()
             if index not in wanted:
                 continue
-            if (frame.height, frame.width) != (video.height, video.width):
+            height, width = shown_size(frame)
+            if (height, width) != (video.height, video.width):
                 raise VideoError(
                     f"{video.path} changes its size at frame {index}, from {video.width}x{video.height} to "
-                    f"{frame.width}x{frame.height}: cut it into parts of one size."
+                    f"{width}x{height}: cut it into parts of one size."
                 )
-            yield index, frame.to_ndarray(format="rgb24")
+            yield index, np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns(frame)))
 
 
 @contextlib.contextmanager

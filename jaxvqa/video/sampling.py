@@ -102,3 +102,11 @@ def upsampled_size(height: int, width: int) -> tuple[int, int]:
     """The size a frame is brought to before patches are cut: its short side is at least 224."""
     short = min(height, width)
     return (height, width) if short >= SIDE else (height * SIDE // short, width * SIDE // short)
+
+
+def patch_corners(
+    height: int, width: int, row_offsets: Int[np.ndarray, "7 7"], column_offsets: Int[np.ndarray, "7 7"]
+) -> tuple[Int[np.ndarray, "7 7"], Int[np.ndarray, "7 7"]]:
+    """Top and left pixel of each cell's patch, in a frame of `upsampled_size`."""
+    tops, lefts = (np.minimum(size // GRID * np.arange(GRID), size - PATCH) for size in (height, width))
+    return tops[:, None] + row_offsets, lefts + column_offsets

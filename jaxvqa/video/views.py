@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from .decode import Video, read_frames
-from .sampling import CLIP_FRAMES, GRID, PATCH, SIDE, SamplingPlan, check_plan, draw_plan, upsampled_size
+from .sampling import CLIP_FRAMES, GRID, PATCH, SIDE, SamplingPlan, check_plan, draw_plan, patch_corners, upsampled_size
+from .stills import keep_stills
 
 
 class Views(NamedTuple):
@@ -25,11 +26,17 @@ def video_plan(video: Video, seed: int) -> SamplingPlan:
     return draw_plan(seed, video.path.name, video.frames, video.height, video.width)
 
 
-def video_views(video: Video, plan: SamplingPlan, each: Callable[[], None] = lambda: None) -> Views:
+def video_views(
+    video: Video,
+    plan: SamplingPlan,
+    each: Callable[[], None] = lambda: None,
+    stills: dict[int, bytes] | None = None,
+) -> Views:
     """Decodes what a plan asks for, each frame once, and cuts the views from it.
 
     Args:
         each: called after every frame that is decoded.
+        stills: gets a JPEG of every frame that a moment begins with, by number.
 
     Raises:
         VideoError: a frame cannot be decoded.
@@ -37,7 +44,10 @@ def video_views(video: Video, plan: SamplingPlan, each: Callable[[], None] = lam
     """
     check_plan(plan, video.frames, video.height, video.width)
     indices = np.concatenate([plan.technical_indices, plan.aesthetic_indices])
-    return make_views(read_frames(video, indices, each), plan)
+    frames = read_frames(video, indices, each)
+    if stills is not None:
+        frames = keep_stills(frames, {*plan.aesthetic_indices.tolist(), *plan.technical_indices[::2].tolist()}, stills)
+    return make_views(frames, plan)
 
 
 def make_views(frames: Iterable[tuple[int, UInt8[np.ndarray, "h w 3"]]], plan: SamplingPlan) -> Views:
@@ -69,8 +79,7 @@ def fragments(
     frame: UInt8[np.ndarray, "h w 3"], row_offsets: Int[np.ndarray, "7 7"], column_offsets: Int[np.ndarray, "7 7"]
 ) -> UInt8[np.ndarray, "224 224 3"]:
     """One 32x32 patch from each cell of a 7x7 grid over the frame, stitched together without resizing."""
-    tops, lefts = (np.minimum(size // GRID * np.arange(GRID), size - PATCH) for size in frame.shape[:2])
-    tops, lefts = tops[:, None] + row_offsets, lefts + column_offsets
+    tops, lefts = patch_corners(*frame.shape[:2], row_offsets, column_offsets)
     view = np.empty((GRID, PATCH, GRID, PATCH, 3), np.uint8)
     for cell in np.ndindex(GRID, GRID):
         top, left = tops[cell], lefts[cell]

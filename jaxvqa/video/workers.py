@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
 from ..errors import UserError
-from .decode import VideoError, content_sha256, open_video
+from .decode import Video, VideoError, content_sha256, open_video
 from .sampling import check_seed
 from .views import Views, video_plan, video_views
 
@@ -33,15 +33,26 @@ class Decoded:
         facts: `sha256`, `frames`, `height`, `width` and `fps`, as far as they were found out.
         views: None if it could not be decoded.
         error: a sentence why not.
+        video: what is known of its frames, if it could be opened.
+        stills: JPEGs of frames by number, if asked for.
     """
 
     path: str
     facts: dict[str, str | int | float]
     views: Views | None
     error: str = ""
+    video: Video | None = None
+    stills: dict[int, bytes] | None = None
 
 
-def decode_files(paths: Sequence[str], seed: int, workers: int = 0, silence: float = SILENCE) -> Iterator[Decoded]:
+def decode_files(
+    paths: Sequence[str],
+    seed: int,
+    workers: int = 0,
+    stills: bool = False,
+    repeats: int = 1,
+    silence: float = SILENCE,
+) -> Iterator[Decoded]:
     """Decodes video files in parallel and gives what became of each, in order.
 
     Few videos are held at a time, so that memory depends on neither their number nor their length.
@@ -49,6 +60,8 @@ def decode_files(paths: Sequence[str], seed: int, workers: int = 0, silence: flo
     Args:
         seed: with a file's name, decides which frames and patches are looked at.
         workers: processes; 0, as many as there are cores.
+        stills: whether to keep pictures of frames.
+        repeats: how often each file is decoded, with seeds from `seed` on.
         silence: seconds without a sign of life after which a decoder is ended.
 
     Raises:
@@ -57,26 +70,27 @@ def decode_files(paths: Sequence[str], seed: int, workers: int = 0, silence: flo
     check_seed(seed)
     if workers < 0:
         raise UserError(f"{workers} workers are none: choose 1 or more, or 0 for as many as there are cores.")
-    count = min(workers or len(os.sched_getaffinity(0)), len(paths))
+    jobs = [(path, seed + repeat) for path in paths for repeat in range(repeats)]
+    count = min(workers or len(os.sched_getaffinity(0)), len(jobs))
     idle: SimpleQueue[Worker] = SimpleQueue()
     started = [Worker() for _ in range(count)]
     for worker in started:
         idle.put(worker)
 
-    def decode(path: str) -> Decoded:
+    def decode(path: str, seed: int) -> Decoded:
         worker = idle.get()
         try:
-            return worker.decode(path, seed, silence)
+            return worker.decode(path, seed, stills, silence)
         finally:
             idle.put(worker)
 
     waiting: deque[Future] = deque()
-    todo = iter(paths)
+    todo = iter(jobs)
     pool = ThreadPoolExecutor(max(count, 1))  # a thread waits for each process
     try:
-        for _ in paths:
-            while len(waiting) < AHEAD * count and (path := next(todo, None)) is not None:
-                waiting.append(pool.submit(decode, path))
+        for _ in jobs:
+            while len(waiting) < AHEAD * count and (job := next(todo, None)) is not None:
+                waiting.append(pool.submit(decode, *job))
             yield waiting.popleft().result()
     finally:
         for worker in started:
@@ -102,13 +116,13 @@ class Worker:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         far_end.close()
 
-    def decode(self, path: str, seed: int, silence: float) -> Decoded:
+    def decode(self, path: str, seed: int, stills: bool, silence: float) -> Decoded:
         """Asks for a file and waits for what becomes of it."""
         with self.lock:
             if not (self.ended or self.process.is_alive()):  # it died between two files: no fault of this one
                 self.start()
         try:
-            self.connection.send((path, seed))
+            self.connection.send((path, seed, stills))
             while self.connection.poll(silence):
                 if answer := self.connection.recv():
                     return answer
@@ -156,8 +170,8 @@ def serve(connection: Connection) -> None:
 
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
         while True:
-            path, seed = connection.recv()
-            connection.send(decode_file(path, seed, alive))
+            path, seed, stills = connection.recv()
+            connection.send(decode_file(path, seed, stills, alive))
 
 
 def follow_parent() -> None:
@@ -170,15 +184,15 @@ def follow_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def decode_file(path: str, seed: int, alive: Callable[[], None] = lambda: None) -> Decoded:
+def decode_file(path: str, seed: int, stills: bool = False, alive: Callable[[], None] = lambda: None) -> Decoded:
     """Decodes a video file in this process; `alive` is called again and again while it gets on."""
-    facts = {}
+    facts, video, kept = {}, None, {} if stills else None
     try:
         facts["sha256"] = content_sha256(path, alive)
         video = open_video(path, alive)
         facts |= {"frames": video.frames, "height": video.height, "width": video.width, "fps": video.fps}
-        return Decoded(path, facts, video_views(video, video_plan(video, seed), alive))
+        return Decoded(path, facts, video_views(video, video_plan(video, seed), alive, kept), "", video, kept)
     except VideoError as error:
-        return Decoded(path, facts, None, str(error))
+        return Decoded(path, facts, None, str(error), video)
     except OSError as error:
-        return Decoded(path, facts, None, f"{path} cannot be read: {error.strerror}.")
+        return Decoded(path, facts, None, f"{path} cannot be read: {error.strerror}.", video)

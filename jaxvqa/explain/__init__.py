@@ -1,0 +1,1 @@
+"""Explanations: where, when and why a video scores as it does."""

@@ -1,0 +1,165 @@
+"""What the scores of a video say: how it compares, which dimensions are weakest, and when and where."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from ..dimensions import DIMENSIONS, PERCENTS, display
+from ..video.decode import Video
+from ..video.sampling import GRID, SamplingPlan
+from ..weights import unvalidated
+from .maps import TECHNICAL, Places, places
+
+if TYPE_CHECKING:
+    from ..model import Scores
+
+GENERAL = ("O", "A-all", "T-all")  # dimensions that sum up others
+NOTABLE = 0.25  # differences within a video below this, in deviations between videos, are not spoken of
+REGIONS = (("upper left", "top", "upper right"), ("left", "centre", "right"), ("lower left", "bottom", "lower right"))
+
+
+class Worst(NamedTuple):
+    """Where a dimension is at its worst in a video.
+
+    Attributes:
+        moment: the worst one.
+        seconds: from when to when it is nearly as bad; None where it is about the same throughout.
+        region: such as "lower left"; empty where it is about the same everywhere.
+    """
+
+    moment: int
+    seconds: tuple[float, float] | None
+    region: str
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One video's scores with all that it takes to show where, when and why.
+
+    Attributes:
+        stills: JPEGs of the frames that moments begin with, by frame number.
+        training: account of the weights' training, as in `jaxvqa.weights.Weights`; None for published ones.
+    """
+
+    scores: "Scores"
+    path: str
+    video: Video
+    plan: SamplingPlan
+    stills: dict[int, bytes]
+    seed: int
+    sha256: str
+    weights_id: str
+    training: dict[str, Any] | None
+
+    def to_html(self) -> str:
+        """A report of this video: one HTML page that needs nothing else."""
+        from .report import Entry, report, section  # which is about explanations
+
+        return report([Entry(self.path, self.scores.display.tolist(), section(self))], self.training)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where and when the encoders looked."""
+        return places(self.video, self.plan)
+
+    @cached_property
+    def local_display(self) -> Float[np.ndarray, "64 49 16"]:
+        """Local scores on the display scale."""
+        return display(self.scores.local, *self.scale)
+
+    @cached_property
+    def timeline(self) -> Float[np.ndarray, "64 16"]:
+        """Scores of each moment, on the display scale."""
+        return display(self.scores.local.mean(axis=1, dtype=np.float64), *self.scale)
+
+    @property
+    def scale(self) -> tuple[list[float], list[float]] | tuple[()]:
+        """Centre and width of the display scale that weights bring, if they do."""
+        return (self.training["display_mean"], self.training["display_deviation"]) if self.training else ()
+
+    @cached_property
+    def percentiles(self) -> Float[np.ndarray, "16"]:
+        """Of how many of a hundred videos of `reference` this one is better, dimension by dimension."""
+        table = self.training["quantiles"] if self.training else published_quantiles()
+        pairs = zip(self.scores.raw, np.transpose(table), strict=True)
+        return np.array([np.interp(raw, quantiles, PERCENTS) for raw, quantiles in pairs])
+
+    @property
+    def reference(self) -> str:
+        """The videos that percentiles are among."""
+        if not self.training:
+            return "MaxWell's 909 validation videos, as the published model scores them"
+        return f"the videos trained on ({', '.join(self.training['databases'])})"
+
+    @cached_property
+    def weakest(self) -> list[int]:
+        """Numbers of the three dimensions of lowest percentile, weakest first; general and unvalidated ones apart."""
+        passed_over = {*GENERAL, *unvalidated(self.training)}
+        single = [i for i, dimension in enumerate(DIMENSIONS) if dimension.code not in passed_over]
+        return sorted(single, key=lambda i: self.percentiles[i])[:3]
+
+    def worst(self, dimension: int) -> Worst:
+        """Where a dimension, by its number, is at its worst."""
+        local = self.scores.local[..., dimension].astype(np.float64)
+        notable = NOTABLE * (self.scale[1][dimension] if self.scale else DIMENSIONS[dimension].deviation)
+        seconds = self.places.seconds[int(TECHNICAL[dimension])]
+        order = np.argsort(seconds, kind="stable")
+        series = local.mean(axis=1)[order]
+        at = int(series.argmin())
+        bad = series <= series.min() + 0.25 * np.ptp(series)
+        first = at - int(np.argmin(np.append(bad[at::-1], False))) + 1
+        last = at + int(np.argmin(np.append(bad[at:], False))) - 1
+        run = order[first : last + 1] if np.ptp(series) > notable else order
+        return Worst(
+            int(order[at]),
+            (float(seconds[run[0]]), float(seconds[run[-1]])) if np.ptp(series) > notable else None,
+            region(local[run].mean(axis=0).reshape(GRID, GRID), notable),
+        )
+
+    @property
+    def sentences(self) -> list[str]:
+        """What the numbers say, in one or two sentences, and no more than they say."""
+        if not self.weakest:
+            return []
+        named = [
+            f"{DIMENSIONS[i].name} ({ordinal(self.percentiles[i])}{' percentile' if i == self.weakest[0] else ''})"
+            for i in self.weakest[:2]
+        ]
+        worst = self.worst(self.weakest[0])
+        when = worst.seconds and (
+            f"at {worst.seconds[0]:.1f} s"
+            if worst.seconds[1] - worst.seconds[0] < 0.1
+            else f"between {worst.seconds[0]:.1f} s and {worst.seconds[1]:.1f} s"
+        )
+        places = ", ".join(filter(None, [when, worst.region]))
+        first = f"Weakest: {', '.join(named)}{f'; the former is worst {places}' if places else ''}."
+        if self.percentiles[self.weakest[0]] >= 50:
+            return [first, "None of these is below the middle of the videos it is compared with."]
+        return [first]
+
+
+def region(scores: Float[np.ndarray, "7 7"], notable: float) -> str:
+    """Which ninth of the frame is worst, in words; empty if all are about the same."""
+    thirds = np.array([0, 0, 1, 1, 1, 2, 2])  # of rows and columns
+    ninths = np.array([[scores[thirds == i][:, thirds == j].mean() for j in range(3)] for i in range(3)])
+    if np.ptp(ninths) <= notable:
+        return ""
+    row, column = np.unravel_index(ninths.argmin(), ninths.shape)
+    return REGIONS[row][column]
+
+
+def ordinal(percentile: float) -> str:
+    """A percentile from 1st to 99th, in words: of none of the references is it said to be beyond all."""
+    number = min(max(round(float(percentile)), 1), 99)
+    ending = "th" if 10 < number < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def published_quantiles() -> list[list[float]]:
+    """Quantiles of the published model's scores of MaxWell's validation videos, 21 by 16."""
+    return json.loads(Path(__file__).with_name("maxwell_quantiles.json").read_text())

@@ -1,0 +1,168 @@
+"""A report as one HTML file: the scores of videos, and where, when and why; nothing in it comes from elsewhere."""
+
+import base64
+import functools
+import io
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+import matplotlib
+import numpy as np
+from jaxtyping import Float, UInt8
+from markupsafe import Markup
+from PIL import Image
+
+from ..dimensions import DIMENSIONS, display
+from ..terminal import printable
+from ..video.sampling import GRID
+from ..weights import notice, unvalidated
+from .explanation import Explanation, ordinal
+from .maps import TECHNICAL, boxes
+
+WIDTH, HEIGHT = 240, 32  # of a timeline, in units of its picture
+
+
+class Entry(NamedTuple):
+    """A video of a report.
+
+    Attributes:
+        name: shown as text, whatever is in it.
+        scores: on the display scale, 0 to 1, if it could be scored.
+        section: what `section` made of it.
+        error: a sentence, if it could not be scored.
+    """
+
+    name: str
+    scores: Sequence[float] = ()
+    section: str = ""
+    error: str = ""
+
+
+def report(entries: Sequence[Entry], training: dict[str, Any] | None, title: str = "Video quality") -> str:
+    """A page about videos, in their order; a table of several can be sorted.
+
+    Args:
+        training: account of the weights' training, as in `jaxvqa.weights.Weights`.
+    """
+    return template("page").render(
+        title=title,
+        notice=notice(training),
+        unvalidated=unvalidated(training),
+        dimensions=DIMENSIONS,
+        scale=png(colours(np.linspace(0, 1, 64)[None])),
+        entries=[
+            {
+                "number": number,
+                "name": printable(entry.name),
+                "scores": [round(100 * score) for score in entry.scores],
+                "section": Markup(entry.section),
+                "error": printable(entry.error),
+            }
+            for number, entry in enumerate(entries, start=1)
+        ],
+    )
+
+
+def section(explanation: Explanation) -> str:
+    """The part of a report that is about one video."""
+    duration = max(float(explanation.video.seconds[-1]), 1e-3)
+    return template("video").render(
+        e=explanation,
+        rows=[row(explanation, i, duration) for i in range(len(DIMENSIONS))],
+        pictures=[picture(explanation, i) for i in explanation.weakest],
+        duration=duration,
+        facts=facts(explanation),
+        width=WIDTH,
+        height=HEIGHT,
+    )
+
+
+def row(explanation: Explanation, dimension: int, duration: float) -> dict[str, Any]:
+    """All that a report shows of one dimension."""
+    seconds = explanation.places.seconds[int(TECHNICAL[dimension])]
+    order = np.argsort(seconds, kind="stable")
+    points = np.stack(
+        [WIDTH * seconds[order] / duration, HEIGHT * (1 - explanation.timeline[order, dimension])], axis=1
+    )
+    worst = explanation.worst(dimension)
+    mean_map = explanation.local_display[..., dimension].mean(axis=0).reshape(GRID, GRID)
+    return {
+        "dimension": DIMENSIONS[dimension],
+        "validated": DIMENSIONS[dimension].code not in unvalidated(explanation.training),
+        "score": round(100 * float(explanation.scores.display[dimension])),
+        "deviation": deviation(explanation, dimension),
+        "percentile": float(explanation.percentiles[dimension]),
+        "ordinal": ordinal(explanation.percentiles[dimension]),
+        "line": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
+        "worst": float(WIDTH * seconds[worst.moment] / duration),
+        "seconds": float(seconds[worst.moment]),
+        "map": png(colours(mean_map)),
+    }
+
+
+def deviation(explanation: Explanation, dimension: int) -> str:
+    """How far a score on the display scale differs between samplings; empty if there was one."""
+    if explanation.scores.deviation is None:
+        return ""
+    raw, off = explanation.scores.raw, explanation.scores.deviation
+    low, high = (display(values, *explanation.scale)[dimension] for values in (raw - off, raw + off))
+    return f"{50 * (high - low):.1f}"
+
+
+def picture(explanation: Explanation, dimension: int) -> dict[str, Any]:
+    """The frame at which a dimension is at its worst, with its scores where they lie."""
+    moment = explanation.worst(dimension).moment
+    frame = int(explanation.places.frames[int(TECHNICAL[dimension]), moment])
+    scores = explanation.local_display[moment, :, dimension]
+    places = boxes(explanation.places, dimension, moment).round(1).tolist()
+    fills = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in colours(scores)]
+    return {
+        "name": DIMENSIONS[dimension].name,
+        "frame": frame,
+        "seconds": float(explanation.video.seconds[frame]),
+        "score": round(100 * float(explanation.timeline[moment, dimension])),
+        "still": base64.b64encode(explanation.stills[frame]).decode(),
+        "boxes": list(zip(places, fills, (100 * scores).round().astype(int).tolist(), strict=True)),
+    }
+
+
+def facts(explanation: Explanation) -> list[tuple[str, str]]:
+    """What a report tells of the file and of how it was scored."""
+    video = explanation.video
+    return [
+        ("frames", f"{video.frames} of {video.width}x{video.height}, {video.fps:.3f} a second"),
+        ("duration", f"{video.seconds[-1]:.2f} s to the last frame"),
+        ("SHA-256", explanation.sha256),
+        ("weights", explanation.weights_id),
+        ("seed", str(explanation.seed)),
+        ("versions", ", ".join(f"{name} {version(name)}" for name in ("jaxvqa", "jax", "flax", "av", "numpy"))),
+    ]
+
+
+def colours(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape 3"]:
+    """Colours of values from 0, dark blue, to 1, yellow: cividis, which looks alike to the colour-blind."""
+    return (matplotlib.colormaps["cividis"](values)[..., :3] * 255).round().astype(np.uint8)
+
+
+def png(pixels: UInt8[np.ndarray, "h w 3"]) -> str:
+    """A picture as base64."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@functools.cache
+def template(name: str) -> jinja2.Template:
+    """One of the templates beside this file; all that is put into them is escaped."""
+    folder = Path(__file__).with_name("templates")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(f"{name}.html")
