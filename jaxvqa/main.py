@@ -3,6 +3,7 @@
 usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
 
     configs/score.py         score video files in 16 quality dimensions
+    configs/compare.py       compare two videos, or two folders of them
     configs/evaluate.py      compare scores, or a model's, with human ones
     configs/quickstart.py    train on synthetic videos, from nothing, in minutes
     configs/maxwell.py       train on MaxWell
@@ -78,6 +79,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     match config.task:
         case "score":
             from .scoring import run as task
+        case "compare":
+            from .compare import run as task
         case "evaluate":
             from .evaluate import run as task
         case "train":
@@ -92,7 +95,8 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .datasets.synthetic import run as task
         case other:
             raise UserError(
-                f"config.task is {other!r}, but must be score, evaluate, train, ablate, cross, pretrain or synthesize."
+                f"config.task is {other!r}, but must be score, compare, evaluate, train, ablate, cross, pretrain or "
+                "synthesize."
             )
     return task(config)
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -42,18 +42,43 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     if not config.videos:
         raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
+    check_settings(config)
+    log = Console(stderr=True)
+    rows, training = score_videos(config, find(config.videos, log), log)
+    print_table(rows, training)
+    if config.repeats > 1:
+        print_deviations(rows, config.repeats)
+    return 1 if any(row["status"] != "ok" for row in rows) else 0
+
+
+def check_settings(config: ml_collections.ConfigDict) -> None:
+    """Raises a UserError for settings that cannot work."""
     if not config.weights:
         raise UserError(f"no weights given: add --config.weights=DIR; to get them, {HOW_TO_GET}.")
     check_seed(config.seed)
     if config.repeats < 1:
         raise UserError(f"config.repeats is {config.repeats}, but must be 1 or larger.")
-    paths, left_out = find_videos(config.videos)
-    log = Console(stderr=True)
+
+
+def find(source: str, log: Console) -> list[str]:
+    """The videos that a user means; says how many files are left out."""
+    paths, left_out = find_videos(source)
     if left_out:
         log.print(
             Text(printable(f"left out {len(left_out)} that are no videos by their suffix, such as {left_out[0]}")),
             soft_wrap=True,
         )
+    return paths
+
+
+def score_videos(
+    config: ml_collections.ConfigDict, paths: Sequence[str], log: Console
+) -> tuple[list[Row], dict[str, Any] | None]:
+    """Scores videos that earlier runs have not, and writes the results.
+
+    Returns:
+        A row for each path, and the account of the weights' training.
+    """
     if config.weights in RANDOM:
         log.print("weights are random, as asked: these scores mean nothing")
     model = load(config.weights, config.precision)
@@ -90,9 +115,6 @@ def run(config: ml_collections.ConfigDict) -> int:
     finally:
         results.close()
 
-    print_table(rows, model.training)
-    if config.repeats > 1:
-        print_deviations(rows, config.repeats)
     failed = [row for row in rows if row["status"] != "ok"]
     for row in failed:
         log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
@@ -103,7 +125,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         ),
         soft_wrap=True,
     )
-    return 1 if failed else 0
+    return rows, model.training
 
 
 def score_row(model: Model, video: Decoded, scores: Scores | None, seed: int, repeats: int) -> Row:
