@@ -16,7 +16,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.task = "score"
     config.videos = ""  # a file, a folder (and all folders in it), a glob, or a .txt with a path a line
-    config.weights = ""  # a directory made by scripts/convert.py or a training; "random" for untrained weights
+    config.weights = "mini"  # the small model of the package; or a directory made by scripts/convert.py or a training
     config.output = "scores"  # folder of the results
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at
     config.repeats = 1  # samplings of each video; several give the mean, and how far they differ

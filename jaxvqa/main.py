@@ -5,7 +5,7 @@ usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
     configs/score.py         score video files in 16 quality dimensions
     configs/compare.py       compare two videos, or two folders of them
     configs/evaluate.py      compare scores, or a model's, with human ones
-    configs/quickstart.py    train on synthetic videos, from nothing, in minutes
+    configs/quickstart.py    train on synthetic videos, on any laptop, in minutes
     configs/maxwell.py       train on MaxWell
     configs/ablation.py      compare the five published recipes of training
     configs/cross.py         train on databases k-fold, test on others

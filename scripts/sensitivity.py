@@ -46,7 +46,10 @@ GOOD_CRF = 18  # of clips whose flaw is another than compression
 SHAKE = 7  # deviation of the worst shake, pixels
 LIMITS = {"within": 0.9, "together": 0.7, "pairs": 0.95}
 NAME = "jaxvqa-mini"
-SAID = "trained on synthetic degradations, blind to content and taste; technical dimensions only are validated, on {}"
+SAID = (
+    "trained on synthetic degradations, blind to content and taste; "
+    "validated in {}, on synthetic flaws in {} real clips"
+)
 
 
 class Brisque(BRISQUE):
@@ -235,7 +238,8 @@ def print_results(results: dict[str, dict[str, dict[str, float]]], weights_id: s
 def release(source: Path, target: Path, passed: list[str], clips: int) -> None:
     """Copies weights with their name, their limits and the dimensions that passed."""
     description = weights.read_description(source)
-    said = SAID.format(f"synthetic flaws in {clips} real clips")
+    names = ", ".join(dimension.name for dimension in DIMENSIONS if dimension.code in passed)
+    said = SAID.format(f"{names} only" if passed else "no dimension", clips)
     account = description["training"] | {"name": NAME, "limits": said, "validated": passed}
     parts = {part: module.config for part, module in weights.load(source).parts.items()}
     tensors = {}

@@ -66,7 +66,7 @@ def test_released_weights_score_the_same_and_say_what_passed(sensitivity, releas
     training = json.loads((tmp_path / "mini" / "jaxvqa.json").read_text())["training"]
     assert (training["name"], training["validated"]) == ("jaxvqa-mini", ["T-3"])
     one, other = (jaxvqa.load(folder) for folder in (released_weights, tmp_path / "mini"))
-    assert training["limits"].endswith("technical dimensions only are validated, on synthetic flaws in 5 real clips")
+    assert training["limits"].endswith("; validated in noise only, on synthetic flaws in 5 real clips")
     assert other.weights_id.startswith("jaxvqa-mini-")
     assert np.array_equal(one.score(clips / "a.mp4").raw, other.score(clips / "a.mp4").raw)
 

@@ -1,0 +1,63 @@
+"""jaxvqa-mini, the model that comes with the package, as users get it."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+import jaxvqa
+from jaxvqa import weights
+from jaxvqa.datasets.degradations import AESTHETIC, TECHNICAL, degrade
+from jaxvqa.datasets.scenes import Camera, film, load, photographs
+from jaxvqa.datasets.synthetic import encode
+from jaxvqa.main import main
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def mini():
+    return jaxvqa.load()
+
+
+def test_it_is_small_and_says_what_it_is(mini):
+    folder = weights.PACKAGED["mini"]
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 10e6
+    assert {str(values.dtype) for values in weights.read_tensors(folder / weights.TENSORS, "swin").values()} == {
+        "float16"
+    }
+    assert mini.weights_id.startswith("jaxvqa-mini-")
+    assert "trained on synthetic degradations, blind to content and taste" in mini.training["limits"]
+    assert mini.training["validated"]
+    assert set(mini.training["validated"]) <= set(TECHNICAL)
+
+
+def test_scores_without_weights_given(clips, tmp_path, capfd):
+    arguments = [f"--config.videos={clips / 'a.mp4'}", f"--config.output={tmp_path}", "--config.workers=1"]
+    assert main(["jaxvqa", f"--config={ROOT / 'configs' / 'score.py'}", *arguments]) == 0
+    out, _ = capfd.readouterr()
+    assert "jaxvqa-mini: trained on synthetic degradations" in out
+    assert "O*" in out.splitlines()[0].split()
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        [row] = csv.DictReader(file)
+    assert row["weights"].startswith("jaxvqa-mini-")
+    assert row["unvalidated"].split()[0] == "O"
+
+
+def test_validated_scores_follow_flaws_of_a_scene_never_trained_on(mini, tmp_path):
+    assert "cat" in photographs("validation")
+    clip = film([load("chelsea.png")] * 32, 240, 320, 0, Camera(), np.random.default_rng(0))
+    for code in mini.training["validated"]:
+        scores = []
+        for strength in (0, 0.3, 0.6, 0.9):
+            strengths = dict.fromkeys(AESTHETIC + TECHNICAL, 0.0) | {code: strength}
+            path = tmp_path / f"{code}-{strength}.mp4"
+            encode(path, degrade(clip, strengths, np.random.default_rng(0)), 25, 18)
+            scores.append(mini.score(path).dimensions[name_of(code)])
+        assert spearmanr(scores, [0, -1, -2, -3]).statistic > 0.7, (code, scores)
+
+
+def name_of(code):
+    return next(dimension.name for dimension in jaxvqa.DIMENSIONS if dimension.code == code)
