@@ -19,6 +19,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.output = "comparison"
     config.seed = 0
     config.repeats = 1
+    config.dense = False
+    config.own = ""
     config.report = False
     config.precision = "float32"
     config.workers = 0

@@ -57,8 +57,12 @@ DIMENSIONS = (
 
 def default_prompts() -> list[str]:
     """The 32 prompts: the positive one of each dimension, then the negative ones in the same order."""
-    descriptions = [d.positive for d in DIMENSIONS] + [d.negative for d in DIMENSIONS]
-    return [f"a X {description} photo" for description in descriptions]
+    return [prompt(d.positive) for d in DIMENSIONS] + [prompt(d.negative) for d in DIMENSIONS]
+
+
+def prompt(description: str) -> str:
+    """The prompt of a description; for X, MaxVQA puts the context that it has learned."""
+    return f"a X {description} photo"
 
 
 def display(

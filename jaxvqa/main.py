@@ -3,6 +3,7 @@
 usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
 
     configs/score.py         score video files in 16 quality dimensions
+    configs/zero_shot.py     score video files in words of your own, by CLIP alone
     configs/compare.py       compare two videos, or two folders of them
     configs/evaluate.py      compare scores, or a model's, with human ones
     configs/quickstart.py    train on synthetic videos, on any laptop, in minutes
@@ -79,6 +80,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     match config.task:
         case "score":
             from .scoring import run as task
+        case "zero_shot":
+            from .zero_shot import run as task
         case "compare":
             from .compare import run as task
         case "evaluate":
@@ -95,8 +98,8 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .datasets.synthetic import run as task
         case other:
             raise UserError(
-                f"config.task is {other!r}, but must be score, compare, evaluate, train, ablate, cross, pretrain or "
-                "synthesize."
+                f"config.task is {other!r}, but must be score, zero_shot, compare, evaluate, train, ablate, cross, "
+                "pretrain or synthesize."
             )
     return task(config)
 

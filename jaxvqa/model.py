@@ -1,8 +1,9 @@
 """A loaded model: video to features to explained scores."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +11,7 @@ from jaxtyping import Array, Float
 
 from . import weights
 from .compilation import jitted
-from .dimensions import DIMENSIONS, display
+from .dimensions import DIMENSIONS, display, prompt
 from .errors import UserError
 from .explain.explanation import Explanation
 from .models.maxvqa import MaxVQA
@@ -18,7 +19,7 @@ from .models.visual import PRECISIONS, encode_views, in_precision
 from .prompts import prompt_tree, tokenize
 from .video.decode import VideoError, open_video
 from .video.sampling import SamplingPlan, check_seed
-from .video.views import Views, video_plan, video_views
+from .video.views import Views, video_dense_plans, video_plan, video_views
 from .video.workers import Decoded, decode_file
 
 
@@ -28,17 +29,19 @@ class Scores:
 
     Attributes:
         local: float32 in (0, 1), score of each of the 64 moments and 7x7 positions (row by row) in each
-            of the 16 dimensions, in the order of `jaxvqa.DIMENSIONS`.
+            of the 16 dimensions, in the order of `jaxvqa.DIMENSIONS`; of several samplings, one after the other.
         raw: the means over moments and positions: MaxVQA's own scores, in (0, 1). They are comparable
             between videos within a dimension, not between dimensions.
         display: the same on the display scale of the weights, see `jaxvqa.display`. Both are float32.
-        deviation: of the raw scores between several samplings, if these are their means; `local` is the first one's.
+        deviation: of the raw scores between several samplings, if these are their means.
+        own: raw scores of a user's own pairs of words, by pair. They are zero-shot: nothing was trained on them.
     """
 
-    local: Float[np.ndarray, "64 49 16"]
+    local: Float[np.ndarray, "moments 49 16"]
     raw: Float[np.ndarray, "16"]
     display: Float[np.ndarray, "16"]
     deviation: Float[np.ndarray, "16"] | None = None
+    own: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def overall(self) -> float:
@@ -58,13 +61,21 @@ class Model:
         weights_id: names the weights, and the precision where it is not float32; scores of different ones do not
             compare.
         training: what the weights were trained on, if by this package, as in `jaxvqa.weights.Weights`.
+        own: a user's own pairs of words, scored beside the 16 dimensions.
     """
 
-    def __init__(self, loaded: weights.Weights, precision: str = "float32"):
+    def __init__(self, loaded: weights.Weights, precision: str = "float32", own: Sequence[tuple[str, str]] = ()):
         self.weights_id = loaded.id if precision == "float32" else f"{loaded.id}-{precision}"
-        self.training = loaded.training
+        self.training, self.own = loaded.training, [*own]
         text, head = loaded.parts.get("clip_text"), loaded.parts["maxvqa"]
-        tree = prompt_tree(tokenize(loaded.prompts)) if text else None
+        if own and not text:
+            raise UserError(
+                f"weights {loaded.id} hold no text transformer, so that words of your own cannot be scored with them: "
+                f"take others; to get them, {weights.HOW_TO_GET}."
+            )
+        positive = loaded.prompts[: len(DIMENSIONS)] + [prompt(good) for good, _ in own]
+        negative = loaded.prompts[len(DIMENSIONS) :] + [prompt(bad) for _, bad in own]
+        tree = prompt_tree(tokenize(positive + negative)) if text else None
         embeddings = text and text.embedding(jnp.asarray(tree.tokens))
         self.text_features = jitted(MaxVQA.text_features, head, text)(embeddings, tree)
         swin, clip_visual = (in_precision(loaded.parts[part], precision) for part in weights.ENCODERS)
@@ -79,7 +90,8 @@ class Model:
         """Scores of a video whose features are at hand."""
         local = np.asarray(self.localize(features, self.text_features))
         raw = local.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-        return Scores(local, raw, self.display(raw))
+        local, raw, own = local[..., : len(DIMENSIONS)], raw[: len(DIMENSIONS)], raw[len(DIMENSIONS) :]
+        return Scores(local, raw, self.display(raw), own=dict(zip(self.own, own.tolist(), strict=True)))
 
     def display(self, raw: Float[np.ndarray, "*batch 16"]) -> Float[np.ndarray, "*batch 16"]:
         """Raw scores on the display scale of the weights, float32."""
@@ -91,7 +103,8 @@ class Model:
         raw = np.stack([scores.raw for scores in several]).astype(np.float64)
         mean = raw.mean(axis=0).astype(np.float32)
         deviation = raw.std(axis=0, ddof=1).astype(np.float32) if len(several) > 1 else None
-        return Scores(several[0].local, mean, self.display(mean), deviation)
+        own = {pair: float(np.mean([scores.own[pair] for scores in several])) for pair in self.own}
+        return Scores(np.concatenate([scores.local for scores in several]), mean, self.display(mean), deviation, own)
 
     def score(self, path: str | os.PathLike, seed: int = 0, plan: SamplingPlan | None = None) -> Scores:
         """Decodes and scores a video file.
@@ -107,30 +120,67 @@ class Model:
         video = open_video(path)
         return self.score_features(self.features(video_views(video, plan or video_plan(video, seed))))
 
-    def explain(self, path: str | os.PathLike, seed: int = 0) -> Explanation:
+    def explain(self, path: str | os.PathLike, seed: int = 0, repeats: int = 1, dense: bool = False) -> Explanation:
         """Decodes and scores a video file, and keeps what it takes to show where, when and why.
 
         Args:
             seed: with the file's name, decides which frames and patches are looked at.
+            repeats: number of samplings, with seeds from `seed` on.
+            dense: whether to sample so that every frame and the whole grid is looked at instead, as often as it takes:
+                see `jaxvqa.video.sampling.dense_plans`.
 
         Raises:
             VideoError: the file cannot be decoded.
         """
         check_seed(seed)
-        decoded = decode_file(os.fspath(path), seed, stills=True)
-        if decoded.views is None:
-            raise VideoError(decoded.error)
-        return self.explanation(decoded, self.score_features(self.features(decoded.views)), seed)
+        path = os.fspath(path)
 
-    def explanation(self, decoded: Decoded, scores: Scores, seed: int) -> Explanation:
-        """The explanation of a video that was decoded with stills."""
-        plan, sha256 = video_plan(decoded.video, seed), decoded.facts["sha256"]
+        def decode(number):
+            return decode_file(path, seed, True, number) if dense else decode_file(path, seed + number, True)
+
+        first = decode(0)
+        if dense and first.views:
+            repeats = len(video_dense_plans(first.video))
+        decoded = itertools.chain([first], map(decode, range(1, repeats)))
+        looks, scores = self.look(encode_ahead(self.encode, decoded))
+        if scores is None:
+            raise VideoError(looks[0].error)
+        return self.explanation(looks, scores, seed, dense)
+
+    def look(
+        self, encoded: Iterable[tuple[Decoded, Float[Array, "64 49 1792"] | None]]
+    ) -> tuple[list[Decoded], Scores | None]:
+        """What became of the samplings of a video, without views, and their scores.
+
+        If one could not be decoded, there are no scores, and that one is the first.
+        """
+        looks, scores = [], []
+        for decoded, features in encoded:
+            looks.append(replace(decoded, views=None))
+            if features is not None:
+                scores.append(self.score_features(features))
+        looks.sort(key=lambda look: not look.error)
+        return looks, None if looks[0].error else self.mean(scores)
+
+    def explanation(self, looks: Sequence[Decoded], scores: Scores, seed: int, dense: bool = False) -> Explanation:
+        """The explanation of a video that was decoded with stills, once or several times."""
         return Explanation(
-            scores, decoded.path, decoded.video, plan, decoded.stills, seed, sha256, self.weights_id, self.training
+            scores,
+            looks[0].path,
+            looks[0].video,
+            [look.plan for look in looks],
+            {number: still for look in looks for number, still in look.stills.items()},
+            seed,
+            dense,
+            looks[0].facts["sha256"],
+            self.weights_id,
+            self.training,
         )
 
 
-def load(directory: str | os.PathLike = "mini", precision: str = "float32") -> Model:
+def load(
+    directory: str | os.PathLike = "mini", precision: str = "float32", own: Sequence[tuple[str, str]] = ()
+) -> Model:
     """Loads the model of a weights directory, made by `scripts/convert.py`.
 
     The name "mini" stands for the small model that comes with the package, trained on synthetic flaws; "random" for
@@ -139,14 +189,16 @@ def load(directory: str | os.PathLike = "mini", precision: str = "float32") -> M
     Args:
         precision: "float32", or "bfloat16" for encoders that compute in it: faster on devices made for it, and raw
             scores differ by about 0.01.
+        own: pairs of opposite words to score beside the 16 dimensions, the good one first, such as
+            ("cinematic", "amateurish").
 
     Raises:
         WeightsError: says what is wrong with the directory and how to get one.
-        UserError: another precision.
+        UserError: another precision, or words of one's own with weights that hold no text transformer.
     """
     if precision not in PRECISIONS:
         raise UserError(f"precision is {precision!r}, but must be {' or '.join(PRECISIONS)}.")
-    return Model(weights.load(directory, weights.SCORING_PARTS), precision)
+    return Model(weights.load(directory, weights.SCORING_PARTS), precision, own)
 
 
 def encode_ahead(

@@ -28,6 +28,26 @@ class PromptTree(NamedTuple):
     ends: Int[np.ndarray, " prompts"]
 
 
+def read_pairs(text: str) -> list[tuple[str, str]]:
+    """Pairs of opposite descriptions in words of a user: "cinematic / amateurish; lively / dull".
+
+    Raises:
+        UserError: a pair is no pair, or is there twice.
+    """
+    pairs = []
+    for part in filter(str.strip, text.split(";")):
+        pair = tuple(description.strip() for description in part.split("/"))
+        if len(pair) != 2 or not all(pair):
+            raise UserError(
+                f"{part.strip()!r} is no pair of words: write what is good, a slash, and its opposite, such as "
+                "'cinematic / amateurish'; between pairs, a semicolon."
+            )
+        pairs.append(pair)
+    if len(set(pairs)) < len(pairs):
+        raise UserError(f"the same pair of words is there twice in {text!r}.")
+    return pairs
+
+
 def tokenize(texts: Sequence[str]) -> Int[np.ndarray, "prompts 77"]:
     """CLIP's byte-pair tokens, int32, between start (49406) and end of text (49407), padded with 0.
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from .errors import UserError
 RAW = [dimension.column for dimension in DIMENSIONS]
 DISPLAY = [f"{name}_display" for name in RAW]
 DEVIATION = [f"{name}_deviation" for name in RAW]
-FACTS = ["frames", "height", "width", "fps", "seed", "repeats", "weights", "unvalidated", "sha256"]
-COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, *FACTS]
+FACTS = ["frames", "height", "width", "fps", "seed", "repeats", "dense", "weights", "unvalidated", "sha256"]
+COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "own", *FACTS]
 
 Row = dict[str, Any]
 Key = tuple[str, int, str]
@@ -30,20 +31,20 @@ class Results:
     make the same files however many runs they came from.
     """
 
-    def __init__(self, folder: str | os.PathLike):
+    def __init__(self, folder: str | os.PathLike, columns: Sequence[str] = COLUMNS):
         """Opens the folder, made if need be, with the rows of earlier runs.
 
         Raises:
             UserError: the folder cannot be written, is in use by another run, or holds a `scores.jsonl` of
                 something else than such rows.
         """
-        self.folder = Path(folder)
+        self.folder, self.columns = Path(folder), columns
         self.csv_path, self.json_path = self.folder / "scores.csv", self.folder / "scores.jsonl"
         self._lock = filelock.FileLock(self.folder / ".lock")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
-            self.rows: dict[Key, Row] = {key(row): row for row in read_rows(self.json_path)}
+            self.rows: dict[Key, Row] = {key(row): row for row in read_rows(self.json_path, columns)}
             self._write_all()
             self._csv, self._json = self.csv_path.open("ab"), self.json_path.open("ab")
         except filelock.Timeout:
@@ -54,7 +55,7 @@ class Results:
     def add(self, row: Row) -> None:
         """Appends a row; one of the same path, seed and weights gives way to it."""
         self.rows[key(row)] = row
-        for file, text in ((self._json, json_line(row)), (self._csv, csv_line(row))):
+        for file, text in ((self._json, self._json_line(row)), (self._csv, self._csv_line(row))):
             file.write(text.encode("utf-8", "surrogateescape"))
             file.flush()
 
@@ -67,8 +68,14 @@ class Results:
 
     def _write_all(self) -> None:
         rows = [self.rows[k] for k in sorted(self.rows)]
-        replace(self.json_path, "".join(map(json_line, rows)))
-        replace(self.csv_path, ",".join(COLUMNS) + "\n" + "".join(map(csv_line, rows)))
+        replace(self.json_path, "".join(map(self._json_line, rows)))
+        replace(self.csv_path, csv_line(self.columns) + "".join(map(self._csv_line, rows)))
+
+    def _json_line(self, row: Row) -> str:
+        return json.dumps({column: row.get(column) for column in self.columns}, allow_nan=False) + "\n"
+
+    def _csv_line(self, row: Row) -> str:
+        return csv_line([row.get(column) for column in self.columns])
 
 
 def key(row: Row) -> Key:
@@ -76,7 +83,7 @@ def key(row: Row) -> Key:
     return row["path"], row["seed"], row["weights"]
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
     """The rows of a JSON lines file, without a last line that a killed run left unfinished.
 
     Raises:
@@ -89,7 +96,7 @@ def read_rows(path: Path) -> list[Row]:
     for number, line in enumerate(lines[:-1], start=1):
         try:
             row = json.loads(line)
-            if row.keys() != set(COLUMNS) or [type(field) for field in key(row)] != [str, int, str]:
+            if row.keys() != set(columns) or [type(field) for field in key(row)] != [str, int, str]:
                 raise ValueError
         except (ValueError, AttributeError):
             raise UserError(
@@ -99,15 +106,10 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def json_line(row: Row) -> str:
-    """A row as one line of JSON."""
-    return json.dumps({column: row.get(column) for column in COLUMNS}, allow_nan=False) + "\n"
-
-
-def csv_line(row: Row) -> str:
-    """A row as one line of CSV; what is not known is empty."""
+def csv_line(values: Iterable[Any]) -> str:
+    """Values as one line of CSV; what is not known is empty."""
     file = io.StringIO()
-    values = (row.get(column) for column in COLUMNS)
+    values = [json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value for value in values]
     csv.writer(file, lineterminator="\n").writerow(
         f"{value:.6f}" if isinstance(value, float) else "" if value is None else value for value in values
     )

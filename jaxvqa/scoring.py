@@ -1,16 +1,16 @@
 """The scoring task: video files to a table of scores."""
 
 import hashlib
+import itertools
 import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import ml_collections
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from .dimensions import DIMENSIONS
@@ -18,10 +18,12 @@ from .errors import UserError
 from .explain.report import Entry, report, section
 from .files import find_videos
 from .model import Model, Scores, encode_ahead, load
+from .prompts import read_pairs
 from .results import DEVIATION, DISPLAY, RAW, Results, Row, replace
 from .terminal import printable, progress, table_console
 from .video.decode import VideoError, content_sha256
 from .video.sampling import check_seed
+from .video.views import video_dense_plans
 from .video.workers import Decoded, decode_files
 from .weights import HOW_TO_GET, RANDOM, notice, unvalidated
 
@@ -46,8 +48,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     log = Console(stderr=True)
     rows, training = score_videos(config, find(config.videos, log), log)
     print_table(rows, training)
-    if config.repeats > 1:
-        print_deviations(rows, config.repeats)
+    print_deviations(rows)
+    print_own(rows, config.own)
     return 1 if any(row["status"] != "ok" for row in rows) else 0
 
 
@@ -58,6 +60,9 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     check_seed(config.seed)
     if config.repeats < 1:
         raise UserError(f"config.repeats is {config.repeats}, but must be 1 or larger.")
+    if config.dense and config.repeats > 1:
+        raise UserError("config.dense decides how often a video is sampled: leave config.repeats at 1.")
+    read_pairs(config.own)
 
 
 def find(source: str, log: Console) -> list[str]:
@@ -81,7 +86,8 @@ def score_videos(
     """
     if config.weights in RANDOM:
         log.print("weights are random, as asked: these scores mean nothing")
-    model = load(config.weights, config.precision)
+    own = read_pairs(config.own)
+    model = load(config.weights, config.precision, own)
 
     results = Results(config.output)
     (results.folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
@@ -89,25 +95,21 @@ def score_videos(
     kept = {
         path: row
         for path, row in earlier.items()
-        if row and row["status"] == "ok" and row["repeats"] == config.repeats and row["sha256"] == content(path)
+        if row and row["status"] == "ok" and same_work(row, config, own) and row["sha256"] == content(path)
         if not config.report or section_path(results, row).exists()
     }
     todo = [path for path in paths if path not in kept]
     scored = {}
     try:
-        ahead = decode_files(todo, config.seed, config.workers, config.report, config.repeats)
-        with progress("scoring", log) as bar, closing(ahead) as decoded:
-            looks = zip(*[encode_ahead(model.encode, decoded)] * config.repeats, strict=True)
-            for several in bar.track(looks, total=len(todo)):
-                # The first look; if any of them failed, that one.
-                video = next((video for video, features in several if features is None), several[0][0])
-                scores = None
-                if video.views is not None:
-                    scores = model.mean([model.score_features(features) for _, features in several])
-                scored[video.path] = row = score_row(model, video, scores, config.seed, config.repeats)
+        with progress("scoring", log) as bar, closing(decode(todo, config)) as decoded:
+            videos = itertools.groupby(encode_ahead(model.encode, decoded), key=lambda encoded: encoded[0].path)
+            for path, encoded in bar.track(videos, total=len(todo)):
+                looks, scores = model.look(encoded)
+                scored[path] = row = score_row(model, looks, scores, config)
                 if config.report and scores:
                     (results.folder / "sections").mkdir(exist_ok=True)
-                    replace(section_path(results, row), section(model.explanation(video, scores, config.seed)))
+                    explanation = model.explanation(looks, scores, config.seed, config.dense)
+                    replace(section_path(results, row), section(explanation))
                 results.add(row)
         rows = [kept.get(path) or scored[path] for path in paths]
         if config.report:
@@ -128,17 +130,41 @@ def score_videos(
     return rows, model.training
 
 
-def score_row(model: Model, video: Decoded, scores: Scores | None, seed: int, repeats: int) -> Row:
+def decode(paths: Sequence[str], config: ml_collections.ConfigDict) -> Iterator[Decoded]:
+    """Decodes each video as often as it is to be sampled, in order."""
+    if not config.dense:
+        yield from decode_files(paths, config.seed, config.workers, config.report, range(config.repeats))
+        return
+    for path in paths:
+        [first] = decode_files([path], config.seed, 1, config.report, dense=True)
+        yield first
+        if first.views:
+            rest = range(1, len(video_dense_plans(first.video)))
+            yield from decode_files([path], config.seed, config.workers, config.report, rest, dense=True)
+
+
+def same_work(row: Row, config: ml_collections.ConfigDict, own: Sequence[tuple[str, str]]) -> bool:
+    """Whether a row, of the same seed and weights, is of the samplings and the words that are asked for now."""
+    sampled = row["dense"] if config.dense else row["repeats"] == config.repeats and not row["dense"]
+    return sampled and {join(pair) for pair in own} <= row["own"].keys()
+
+
+def join(pair: tuple[str, str]) -> str:
+    """A pair of words as one."""
+    return " / ".join(pair)
+
+
+def score_row(model: Model, looks: Sequence[Decoded], scores: Scores | None, config: ml_collections.ConfigDict) -> Row:
     """The row of one video; what could not be decoded becomes a row with its error."""
-    row: Row = {"path": video.path, "status": "error", "seed": seed, "weights": model.weights_id, **video.facts}
-    row |= {"repeats": repeats, "unvalidated": " ".join(unvalidated(model.training))}
-    if "fps" in row:
-        row["fps"] = round(row["fps"], 6) if math.isfinite(row["fps"]) else None
+    video = looks[0]
+    row: Row = {"path": video.path, "status": "error", "seed": config.seed, "weights": model.weights_id, **video.facts}
+    row |= {"repeats": len(looks), "dense": config.dense, "unvalidated": " ".join(unvalidated(model.training))}
     if scores is None:
         return {**row, "error": video.error}
     row["status"] = "ok"
     row.update((name, round(float(score), 6)) for name, score in zip(RAW, scores.raw, strict=True))
     row.update((name, round(float(score), 6)) for name, score in zip(DISPLAY, scores.display, strict=True))
+    row["own"] = {join(pair): round(score, 6) for pair, score in scores.own.items()}
     if scores.deviation is not None:
         row.update((name, round(float(score), 6)) for name, score in zip(DEVIATION, scores.deviation, strict=True))
     return row
@@ -146,7 +172,7 @@ def score_row(model: Model, video: Decoded, scores: Scores | None, seed: int, re
 
 def section_path(results: Results, row: Row) -> Path:
     """Where a video's section of the report is kept."""
-    facts = [row[fact] for fact in ("path", "sha256", "seed", "repeats", "weights")]
+    facts = [row[fact] for fact in ("path", "sha256", "seed", "repeats", "dense", "own", "weights")]
     return results.folder / "sections" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.html"
 
 
@@ -186,12 +212,12 @@ def print_table(rows: Iterable[Row], training: dict[str, Any] | None) -> None:
         out.print(Text(said))
 
 
-def print_deviations(rows: Iterable[Row], repeats: int) -> None:
-    """Prints how much raw scores differ between samplings of a video."""
+def print_deviations(rows: Iterable[Row]) -> None:
+    """Prints how much raw scores differ between samplings of a video, if there are several."""
     found = [
         (row[name], dimension.name, row["path"])
         for row in rows
-        if row["status"] == "ok"
+        if row["status"] == "ok" and row["repeats"] > 1
         for name, dimension in zip(DEVIATION, DIMENSIONS, strict=True)
     ]
     if not found:
@@ -199,7 +225,24 @@ def print_deviations(rows: Iterable[Row], repeats: int) -> None:
     most, name, path = max(found)
     mean = sum(deviation for deviation, *_ in found) / len(found)
     said = (
-        f"Means of {repeats} samplings each: between them, raw scores deviate by {mean:.3f} on average, "
+        f"Means of several samplings each: between them, raw scores deviate by {mean:.3f} on average, "
         f"by {most:.3f} at most ({name} of {printable(path)})."
     )
     table_console().print(Text(said))
+
+
+def print_own(rows: Iterable[Row], words: str) -> None:
+    """Prints the scores of a user's own pairs of words, a video a line."""
+    pairs = [join(pair) for pair in read_pairs(words)]
+    if not pairs:
+        return
+    out = table_console()
+    table = Table("zero-shot", *(Column(Text(printable(pair)), justify="right") for pair in pairs), box=None)
+    for row in rows:
+        if row["status"] == "ok":
+            table.add_row(Text(printable(row["path"])), *(f"{row['own'][pair]:.3f}" for pair in pairs))
+    out.print(table)
+    out.print(
+        "Your own words are zero-shot: the weights were not trained on them. Raw scores from 0 to 1, higher where the "
+        "first words fit better; compare videos within a column."
+    )

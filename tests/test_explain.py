@@ -58,11 +58,11 @@ def test_patches_and_frames_are_where_a_real_clip_was_blurred_and_frozen(shared,
         frame[quarter] = blurred
     video = open_video(lossless(tmp_path / "after.mkv", after))
     plan = video_plan(video, 0)
-    where, views = places(video, plan), video_views(video, plan)
+    where, views = places(video, [plan]), video_views(video, plan)
     blurred, sharp, frozen = 0, 0, 0
     for moment in range(64):
         number = where.frames[1, moment]
-        assert where.seconds[1, moment] == pytest.approx(number / 25, abs=0.0005)  # Matroska counts milliseconds
+        assert video.seconds[number] == pytest.approx(number / 25, abs=0.0005)  # Matroska counts milliseconds
         patches = views.technical[2 * moment].reshape(7, 32, 7, 32, 3).swapaxes(1, 2).reshape(49, 32, 32, 3)
         for (left, top, w, h), patch in zip(where.patches[moment].astype(int), patches, strict=True):
             assert (w, h) == (32, 32)
@@ -78,7 +78,7 @@ def test_patches_and_frames_are_where_a_real_clip_was_blurred_and_frozen(shared,
         frozen += 25 < number < 50
     assert min(blurred, sharp, frozen) > 5
     for moment, number in enumerate(where.frames[0]):
-        assert where.seconds[0, moment] == pytest.approx(number / 25, abs=0.0005)
+        assert video.seconds[number] == pytest.approx(number / 25, abs=0.0005)
         squeezed = views.aesthetic[moment].astype(float)
         for position in (0, 24, 48):
             left, top, w, h = where.cells[position]
@@ -91,7 +91,7 @@ def test_patches_and_frames_are_where_a_real_clip_was_blurred_and_frozen(shared,
 def test_patches_of_a_small_frame_are_in_its_own_pixels(tmp_path):
     video = open_video(moving_clip(tmp_path / "small.mp4", 40, 120, 160))
     plan = draw_plan(0, "small.mp4", 40, 120, 160)
-    where = places(video, plan)
+    where = places(video, [plan])
     left = plan.column_offsets[0, 0, 0] * 160 / 298  # the frame is enlarged to 298x224
     np.testing.assert_allclose(where.patches[0, 0], [left, 0, 32 * 160 / 298, 32 * 120 / 224])
     assert (where.patches[..., 0] + where.patches[..., 2] <= 160).all()
@@ -128,7 +128,7 @@ def test_sentences_say_what_when_and_where(explained):
     local[..., SHARPNESS] = 0.46
     local[20:24, [40, 41, 47, 48], SHARPNESS] = 0.05  # two rows and columns at the lower right
     e = crafted(explained, local)
-    start, *_, end = np.sort(e.places.seconds[1, 20:24])
+    start, *_, end = e.video.seconds[e.places.frames[1, 20:24]]
     assert e.weakest[0] == SHARPNESS
     assert e.worst(SHARPNESS) == (20, (start, end), "lower right")
     first = e.sentences[0]
@@ -138,7 +138,7 @@ def test_sentences_say_what_when_and_where(explained):
     local[..., CONTENT] = 0.4
     local[10, :, CONTENT] = 0.1
     e = crafted(explained, local)
-    at = e.places.seconds[0, 10]
+    at = e.video.seconds[e.places.frames[0, 10]]
     assert e.weakest[0] == CONTENT
     assert e.worst(CONTENT) == (10, (at, at), "")
     assert e.sentences[0].endswith(f"the former is worst at {at:.1f} s.")
@@ -254,16 +254,16 @@ def test_a_page_needs_nothing_else(explained):
 
 
 def test_boxes_of_a_picture_are_those_of_its_dimension(explained):
-    moment = explained.worst(SHARPNESS).moment
+    moment = explained.worst(SHARPNESS).at  # each frame is that of one moment
     page = section(explained)
     shown = [
         tuple(map(float, box)) for box in re.findall(r'<rect x="(.+?)" y="(.+?)" width="(.+?)" height="(.+?)"', page)
     ]
-    expected = boxes(explained.places, SHARPNESS, moment).round(1)
+    expected = sorted(boxes(explained.places, SHARPNESS, moment).round(1).tolist())
     first = 49 * [jaxvqa.DIMENSIONS[i].name for i in explained.weakest].index("sharpness")
     np.testing.assert_allclose(shown[first : first + 49], expected)
     number = explained.places.frames[1, moment]
-    assert f"{explained.places.seconds[1, moment]:.2f} s, frame {number}" in page
+    assert f"{explained.video.seconds[number]:.2f} s, frame {number}" in page
     assert TECHNICAL[SHARPNESS]
     assert not TECHNICAL[CONTENT]
 
@@ -292,3 +292,34 @@ def test_explaining_scores_the_same(model, explained, tmp_path):
         model.explain(broken)
     with pytest.raises(jaxvqa.UserError, match="seed is -1"):
         model.explain(explained.path, -1)
+
+
+def test_several_samplings_are_explained_together(model, tmp_path):
+    path = moving_clip(tmp_path / "short.mp4", 40, 240, 320)  # so short that the clips of a sampling share frames
+    e = model.explain(path, repeats=2)
+    assert e.scores.local.shape == (128, 49, 16)
+    np.testing.assert_allclose(e.scores.raw, (model.score(path, 0).raw + model.score(path, 1).raw) / 2, atol=1e-6)
+    series = e.timeline(SHARPNESS)
+    assert (np.diff(series.frames) > 0).all()
+    moments = np.flatnonzero(e.places.frames[1] == series.frames[7])
+    assert len(moments) > 1
+    assert series.raw[7, SHARPNESS] == pytest.approx(e.scores.local[moments, :, SHARPNESS].mean(), abs=1e-6)
+    assert "2, drawn from seed 0" in section(e)
+
+
+def test_dense_explanations_cover_the_video_to_the_pixel_and_the_frame(model, tmp_path):
+    video = open_video(moving_clip(tmp_path / "clip.mp4", 70, 240, 320))
+    e = model.explain(video.path, dense=True)
+    seen = np.zeros((70, 240, 320), bool)
+    for plan in e.plans:
+        for clip in range(4):
+            where = places(video, [plan]).patches[16 * clip].round().astype(int)
+            for left, top, width, height in where:
+                seen[plan.technical_indices[32 * clip : 32 * clip + 32], top : top + height, left : left + width] = True
+    assert seen.any(axis=(1, 2)).all()
+    assert seen.any(axis=0)[: 240 // 7 * 7, : 320 // 7 * 7].all()
+    assert set(e.places.frames[0]) == set(range(70))
+    assert e.scores.local.shape == (64 * len(e.plans), 49, 16)
+    np.testing.assert_allclose(e.scores.raw, e.scores.local.mean(axis=(0, 1), dtype=float), atol=1e-6)
+    assert np.array_equal(model.explain(video.path, seed=5, dense=True).scores.raw, e.scores.raw)
+    assert f"{len(e.plans)}, which cover every frame and the whole grid" in section(e)

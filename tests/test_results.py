@@ -24,8 +24,8 @@ def test_columns_are_stable():
     assert COLUMNS[:5] == ["path", "status", "error", "overall", "content"]
     assert COLUMNS[19] == "overall_display"
     assert COLUMNS[35] == "overall_deviation"
-    assert COLUMNS[-9:] == "frames height width fps seed repeats weights unvalidated sha256".split()
-    assert len(COLUMNS) == 3 + 48 + 9
+    assert COLUMNS[-11:] == "own frames height width fps seed repeats dense weights unvalidated sha256".split()
+    assert len(COLUMNS) == 3 + 48 + 11
 
 
 def test_csv_and_json_lines_say_the_same(tmp_path):

@@ -5,7 +5,15 @@ import pytest
 from conftest import GOLDEN
 
 from jaxvqa import UserError
-from jaxvqa.video.sampling import draw_plan, frame_indices, start_range, upsampled_size
+from jaxvqa.video.sampling import (
+    check_plan,
+    dense_plans,
+    draw_plan,
+    frame_indices,
+    patch_corners,
+    start_range,
+    upsampled_size,
+)
 
 SAMPLER = json.loads((GOLDEN / "seed0" / "frame_sampler.json").read_text())
 CLIPS = {"technical": (4, 32), "aesthetic": (64, 1)}
@@ -77,3 +85,33 @@ def test_small_frames_are_brought_to_exactly_224(size, expected):
 def test_negative_seed_is_refused():
     with pytest.raises(UserError, match="seed is -1"):
         draw_plan(-1, "x", 10, 240, 320)
+
+
+@pytest.mark.parametrize("frames", [1, 3, 63, 64, 65, 129, 255, 256, 300, 517, 1801])
+def test_dense_plans_show_both_encoders_every_frame(frames):
+    plans = dense_plans(frames, 240, 320)
+    for plan in plans:
+        check_plan(plan, frames, 240, 320)
+    for indices in ([plan.technical_indices for plan in plans], [plan.aesthetic_indices for plan in plans]):
+        assert set(np.concatenate(indices).tolist()) == set(range(frames))
+    for plan in plans:  # each part of the plan in its own part of the video
+        assert (np.diff(plan.aesthetic_indices) >= 0).all()
+        if frames >= 256:
+            assert (np.diff(plan.technical_indices.reshape(4, 32)) == 2).all()
+            quarters = np.arange(5) * frames // 4
+            assert (plan.technical_indices[::32] >= quarters[:-1]).all()
+            assert (plan.technical_indices[31::32] < quarters[1:]).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(224, 224), (540, 960), (120, 160), (1920, 1080)])
+def test_dense_plans_show_the_whole_grid_in_each_quarter(height, width):
+    large = upsampled_size(height, width)
+    plans = dense_plans(300, height, width)
+    for clip in range(4):
+        seen = np.zeros(large, bool)
+        for plan in plans:
+            tops, lefts = patch_corners(*large, plan.row_offsets[..., clip], plan.column_offsets[..., clip])
+            for top, left in zip(tops.ravel(), lefts.ravel(), strict=True):
+                seen[top : top + 32, left : left + 32] = True
+        assert seen[: large[0] // 7 * 7, : large[1] // 7 * 7].all()
+    assert len(plans) == max(-(-(large[0] // 7) // 32) * -(-(large[1] // 7) // 32), -(-300 // 64))

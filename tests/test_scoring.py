@@ -352,8 +352,8 @@ def test_repeats_give_means_and_deviations(clips, small_weights, tmp_path, capfd
 
 
 def test_what_fails_in_one_of_several_samplings_has_failed(clips, small_weights, tmp_path, monkeypatch, capfd):
-    def decode(paths, seed, workers, stills, repeats):
-        first, second = decode_files(paths, seed, workers, stills, repeats)
+    def decode(paths, seed, workers, stills, looks):
+        first, second = decode_files(paths, seed, workers, stills, looks)
         yield first
         yield dataclasses.replace(second, views=None, error="it broke.")
 
@@ -362,3 +362,64 @@ def test_what_fails_in_one_of_several_samplings_has_failed(clips, small_weights,
     [row] = rows(tmp_path)
     assert (row["status"], row["error"], row["overall"]) == ("error", "it broke.", "")
     assert "it broke." in capfd.readouterr().err
+
+
+def test_dense_scores_are_means_over_plans_that_cover_the_video(clips, small_weights, tmp_path, capfd):
+    video = clips / "b.mp4"
+    assert score(video, small_weights, tmp_path, "--config.dense=True", "--config.report=True") == 0
+    [row] = rows(tmp_path)
+    expected = jaxvqa.load(small_weights).explain(video, dense=True)
+    assert int(row["repeats"]) == len(expected.plans) > 1
+    assert row["dense"] == "True"
+    assert float(row["overall"]) == pytest.approx(expected.scores.raw[0], abs=2e-6)
+    assert "which cover every frame" in (tmp_path / "report.html").read_text()
+    capfd.readouterr()
+
+    assert score(video, small_weights, tmp_path, "--config.dense=True") == 0
+    assert "(1 of them in an earlier run)" in capfd.readouterr().err
+    assert score(video, small_weights, tmp_path) == 0  # other samplings are other scores
+    assert "(0 of them in an earlier run)" in capfd.readouterr().err
+    assert score(video, small_weights, tmp_path, "--config.dense=True", "--config.repeats=2") == 2
+    assert "leave config.repeats at 1" in capfd.readouterr().err
+
+
+def test_a_broken_file_is_one_row_in_dense_mode_too(clips, small_weights, tmp_path, capfd):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes(b"no video")
+    shutil.copy(clips / "b.mp4", folder)
+    assert score(folder, small_weights, tmp_path / "out", "--config.dense=True") == 1
+    assert [row["status"] for row in rows(tmp_path / "out")] == ["error", "ok"]
+
+
+def test_words_of_ones_own_are_scored_beside_the_sixteen(clips, small_weights, tmp_path, capfd):
+    video, words = clips / "a.mp4", "cinematic / amateurish; <b>lively / dull"
+    assert score(video, small_weights, tmp_path, f"--config.own={words}", "--config.report=True") == 0
+    out, _ = capfd.readouterr()
+    [row] = rows(tmp_path)
+    own = json.loads(row["own"])
+    model = jaxvqa.load(small_weights, own=[("cinematic", "amateurish"), ("amateurish", "cinematic")])
+    scores = model.score(video)
+    assert own["cinematic / amateurish"] == pytest.approx(scores.own["cinematic", "amateurish"], abs=2e-6)
+    assert sum(scores.own.values()) == pytest.approx(1, abs=1e-6)  # the other way round, the opposite
+    assert not 0.499 < own["cinematic / amateurish"] < 0.501
+    np.testing.assert_allclose(scores.raw, jaxvqa.load(small_weights).score(video).raw, atol=1e-5)
+    assert f"{own['cinematic / amateurish']:.3f}" in out
+    assert "zero-shot" in out
+    page = (tmp_path / "report.html").read_text()
+    assert "&lt;b&gt;lively / dull" in page
+    assert "<b>lively" not in page
+
+    assert score(video, small_weights, tmp_path, "--config.own=lively / dull") == 0  # has to be scored for them
+    assert "(0 of them in an earlier run)" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["cinematic", "a / b / c", "good / ", "good / bad; good / bad"])
+def test_words_that_are_no_pairs_are_refused(words, clips, small_weights, tmp_path, capfd):
+    assert score(clips / "a.mp4", small_weights, tmp_path, f"--config.own={words}") == 2
+    assert "pair" in capfd.readouterr().err
+
+
+def test_words_need_a_text_transformer(clips, released_weights, tmp_path, capfd):
+    assert score(clips / "a.mp4", released_weights, tmp_path, "--config.own=good / bad") == 2
+    assert "hold no text transformer" in capfd.readouterr().err

@@ -142,11 +142,11 @@ def test_signs_of_life_come_about_every_second(monkeypatch):
     clock = itertools.count(step=0.4)
     monkeypatch.setattr(workers.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(workers, "follow_parent", lambda: None)
-    monkeypatch.setattr(workers, "decode_file", lambda path, seed, stills, alive: [alive() for _ in range(9)])
+    monkeypatch.setattr(workers, "decode_file", lambda path, seed, stills, dense, alive: [alive() for _ in range(9)])
     ours, theirs = multiprocessing.Pipe()
     thread = threading.Thread(target=workers.serve, args=(theirs,))
     thread.start()
-    ours.send(("a file", 0, False))
+    ours.send(("a file", 0, False, None))
     answers = [ours.recv()]
     while answers[-1] is None:
         answers.append(ours.recv())

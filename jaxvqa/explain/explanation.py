@@ -1,13 +1,14 @@
 """What the scores of a video say: how it compares, which dimensions are weakest, and when and where."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ..dimensions import DIMENSIONS, PERCENTS, display
 from ..video.decode import Video
@@ -23,16 +24,30 @@ NOTABLE = 0.25  # differences within a video below this, in deviations between v
 REGIONS = (("upper left", "top", "upper right"), ("left", "centre", "right"), ("lower left", "bottom", "lower right"))
 
 
+class Series(NamedTuple):
+    """Scores over time, as one encoder saw it.
+
+    Attributes:
+        frames: numbers of those that moments begin with, each once and in order.
+        seconds: when they are shown.
+        raw: mean scores of their moments.
+    """
+
+    frames: Int[np.ndarray, " frames"]
+    seconds: Float[np.ndarray, " frames"]
+    raw: Float[np.ndarray, "frames 16"]
+
+
 class Worst(NamedTuple):
     """Where a dimension is at its worst in a video.
 
     Attributes:
-        moment: the worst one.
+        at: the number of the worst frame in the dimension's series.
         seconds: from when to when it is nearly as bad; None where it is about the same throughout.
         region: such as "lower left"; empty where it is about the same everywhere.
     """
 
-    moment: int
+    at: int
     seconds: tuple[float, float] | None
     region: str
 
@@ -42,16 +57,19 @@ class Explanation:
     """One video's scores with all that it takes to show where, when and why.
 
     Attributes:
+        plans: what was looked at; the local scores are of 64 moments each.
         stills: JPEGs of the frames that moments begin with, by frame number.
+        dense: whether the plans are those that cover the video, not drawn from the seed.
         training: account of the weights' training, as in `jaxvqa.weights.Weights`; None for published ones.
     """
 
     scores: "Scores"
     path: str
     video: Video
-    plan: SamplingPlan
+    plans: Sequence[SamplingPlan]
     stills: dict[int, bytes]
     seed: int
+    dense: bool
     sha256: str
     weights_id: str
     training: dict[str, Any] | None
@@ -65,17 +83,28 @@ class Explanation:
     @cached_property
     def places(self) -> Places:
         """Where and when the encoders looked."""
-        return places(self.video, self.plan)
+        return places(self.video, self.plans)
 
     @cached_property
-    def local_display(self) -> Float[np.ndarray, "64 49 16"]:
+    def local_display(self) -> Float[np.ndarray, "moments 49 16"]:
         """Local scores on the display scale."""
         return display(self.scores.local, *self.scale)
 
     @cached_property
-    def timeline(self) -> Float[np.ndarray, "64 16"]:
-        """Scores of each moment, on the display scale."""
-        return display(self.scores.local.mean(axis=1, dtype=np.float64), *self.scale)
+    def timelines(self) -> tuple[Series, Series]:
+        """Scores over time: as the aesthetic encoder saw it, and the technical one."""
+        raw = self.scores.local.mean(axis=1, dtype=np.float64)
+        series = []
+        for moments in self.places.frames:
+            frames, which = np.unique(moments, return_inverse=True)
+            sums = np.zeros((len(frames), len(DIMENSIONS)))
+            np.add.at(sums, which, raw)
+            series.append(Series(frames, self.video.seconds[frames], sums / np.bincount(which)[:, None]))
+        return series[0], series[1]
+
+    def timeline(self, dimension: int) -> Series:
+        """The series in which a dimension, by its number, is shown."""
+        return self.timelines[int(TECHNICAL[dimension])]
 
     @property
     def scale(self) -> tuple[list[float], list[float]] | tuple[()]:
@@ -105,20 +134,20 @@ class Explanation:
 
     def worst(self, dimension: int) -> Worst:
         """Where a dimension, by its number, is at its worst."""
-        local = self.scores.local[..., dimension].astype(np.float64)
         notable = NOTABLE * (self.scale[1][dimension] if self.scale else DIMENSIONS[dimension].deviation)
-        seconds = self.places.seconds[int(TECHNICAL[dimension])]
-        order = np.argsort(seconds, kind="stable")
-        series = local.mean(axis=1)[order]
+        frames, seconds, raw = self.timeline(dimension)
+        series = raw[:, dimension]
         at = int(series.argmin())
         bad = series <= series.min() + 0.25 * np.ptp(series)
         first = at - int(np.argmin(np.append(bad[at::-1], False))) + 1
         last = at + int(np.argmin(np.append(bad[at:], False))) - 1
-        run = order[first : last + 1] if np.ptp(series) > notable else order
+        run = slice(first, last + 1) if np.ptp(series) > notable else slice(None)
+        within = np.isin(self.places.frames[int(TECHNICAL[dimension])], frames[run])
+        positions = self.scores.local[within, :, dimension].mean(axis=0, dtype=np.float64)
         return Worst(
-            int(order[at]),
-            (float(seconds[run[0]]), float(seconds[run[-1]])) if np.ptp(series) > notable else None,
-            region(local[run].mean(axis=0).reshape(GRID, GRID), notable),
+            at,
+            (float(seconds[first]), float(seconds[last])) if np.ptp(series) > notable else None,
+            region(positions.reshape(GRID, GRID), notable),
         )
 
     @property

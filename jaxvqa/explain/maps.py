@@ -6,6 +6,8 @@ frame a moment; the technical one (Video Swin) a patch in full resolution in two
 dimensions are shown where and when the technical encoder looked, all others where and when the aesthetic one did.
 """
 
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,37 +21,41 @@ TECHNICAL: Bool[np.ndarray, "16"] = np.array([dimension.code.startswith("T-") fo
 
 
 class Places(NamedTuple):
-    """Where and when each encoder looked. Boxes are left, top, width, height, in pixels of the video's frames.
+    """Where and when each encoder looked, in 64 moments for each plan that a video was sampled by.
+
+    Boxes are left, top, width, height, in pixels of the video's frames.
 
     Attributes:
         frames: number of the frame at each moment, of the aesthetic encoder and of the technical one; the latter saw
             the one two frames later as well.
-        seconds: when those are shown.
         cells: of the aesthetic encoder, the same at all moments. It sees some of what is around them, too.
         patches: of the technical encoder, the same in the 16 moments of a clip.
     """
 
-    frames: Int[np.ndarray, "2 64"]
-    seconds: Float[np.ndarray, "2 64"]
+    frames: Int[np.ndarray, "2 moments"]
     cells: Float[np.ndarray, "49 4"]
-    patches: Float[np.ndarray, "64 49 4"]
+    patches: Float[np.ndarray, "moments 49 4"]
 
 
-def places(video: Video, plan: SamplingPlan) -> Places:
-    """Where and when the encoders look at a video by a plan."""
-    frames = np.stack([plan.aesthetic_indices, plan.technical_indices[::2]])
+def places(video: Video, plans: Sequence[SamplingPlan]) -> Places:
+    """Where and when the encoders look at a video by plans, one after the other."""
+    frames = np.stack(
+        [
+            np.concatenate([plan.aesthetic_indices for plan in plans]),
+            np.concatenate([plan.technical_indices[::2] for plan in plans]),
+        ]
+    )
     rows, columns = np.divmod(np.arange(GRID * GRID), GRID)
     height, width = video.height / GRID, video.width / GRID
     cells = np.stack([columns * width, rows * height, np.full(GRID**2, width), np.full(GRID**2, height)], axis=1)
     large = upsampled_size(video.height, video.width)
     shrink = np.array([video.height / large[0], video.width / large[1]])
     boxes = []
-    for clip in range(CLIPS):
+    for plan, clip in itertools.product(plans, range(CLIPS)):
         tops, lefts = patch_corners(*large, plan.row_offsets[..., clip], plan.column_offsets[..., clip])
         corners = np.stack([lefts.ravel() * shrink[1], tops.ravel() * shrink[0]], axis=1)
         boxes.append(np.concatenate([corners, np.tile(PATCH * shrink[::-1], (GRID**2, 1))], axis=1))
-    patches = np.repeat(boxes, MOMENTS // CLIPS, axis=0)
-    return Places(frames, video.seconds[frames], cells, patches)
+    return Places(frames, cells, np.repeat(boxes, MOMENTS // CLIPS, axis=0))
 
 
 def boxes(where: Places, dimension: int, moment: int) -> Float[np.ndarray, "49 4"]:

@@ -82,12 +82,12 @@ def section(explanation: Explanation) -> str:
 
 def row(explanation: Explanation, dimension: int, duration: float) -> dict[str, Any]:
     """All that a report shows of one dimension."""
-    seconds = explanation.places.seconds[int(TECHNICAL[dimension])]
-    order = np.argsort(seconds, kind="stable")
-    points = np.stack(
-        [WIDTH * seconds[order] / duration, HEIGHT * (1 - explanation.timeline[order, dimension])], axis=1
-    )
-    worst = explanation.worst(dimension)
+    _, seconds, raw = explanation.timeline(dimension)
+    scores = display(raw, *explanation.scale)[:, dimension]
+    points = np.stack([WIDTH * seconds / duration, HEIGHT * (1 - scores)], axis=1)
+    few = min(len(points), WIDTH)  # a long video seen densely has more frames than the picture has columns
+    points = np.array([part.mean(axis=0) for part in np.array_split(points, few)])
+    worst = float(seconds[explanation.worst(dimension).at])
     mean_map = explanation.local_display[..., dimension].mean(axis=0).reshape(GRID, GRID)
     return {
         "dimension": DIMENSIONS[dimension],
@@ -97,8 +97,8 @@ def row(explanation: Explanation, dimension: int, duration: float) -> dict[str, 
         "percentile": float(explanation.percentiles[dimension]),
         "ordinal": ordinal(explanation.percentiles[dimension]),
         "line": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
-        "worst": float(WIDTH * seconds[worst.moment] / duration),
-        "seconds": float(seconds[worst.moment]),
+        "worst": WIDTH * worst / duration,
+        "seconds": worst,
         "map": png(colours(mean_map)),
     }
 
@@ -114,30 +114,37 @@ def deviation(explanation: Explanation, dimension: int) -> str:
 
 def picture(explanation: Explanation, dimension: int) -> dict[str, Any]:
     """The frame at which a dimension is at its worst, with its scores where they lie."""
-    moment = explanation.worst(dimension).moment
-    frame = int(explanation.places.frames[int(TECHNICAL[dimension]), moment])
-    scores = explanation.local_display[moment, :, dimension]
-    places = boxes(explanation.places, dimension, moment).round(1).tolist()
+    series, at = explanation.timeline(dimension), explanation.worst(dimension).at
+    frame = int(series.frames[at])
+    moments = np.flatnonzero(explanation.places.frames[int(TECHNICAL[dimension])] == frame)
+    every = np.concatenate([boxes(explanation.places, dimension, moment) for moment in moments]).round(1)
+    # Places that were looked at more than once, with other frames or patches beside them, have a mean score.
+    places, which = np.unique(every, axis=0, return_inverse=True)
+    scores = np.bincount(which, explanation.local_display[moments, :, dimension].ravel()) / np.bincount(which)
     fills = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in colours(scores)]
     return {
         "name": DIMENSIONS[dimension].name,
         "frame": frame,
-        "seconds": float(explanation.video.seconds[frame]),
-        "score": round(100 * float(explanation.timeline[moment, dimension])),
+        "seconds": float(series.seconds[at]),
+        "score": round(100 * float(display(series.raw[at], *explanation.scale)[dimension])),
         "still": base64.b64encode(explanation.stills[frame]).decode(),
-        "boxes": list(zip(places, fills, (100 * scores).round().astype(int).tolist(), strict=True)),
+        "boxes": list(zip(places.tolist(), fills, (100 * scores).round().astype(int).tolist(), strict=True)),
     }
 
 
 def facts(explanation: Explanation) -> list[tuple[str, str]]:
     """What a report tells of the file and of how it was scored."""
     video = explanation.video
+    if explanation.dense:
+        sampling = "which cover every frame and the whole grid"
+    else:
+        sampling = f"drawn from seed {explanation.seed} and the file's name"
     return [
         ("frames", f"{video.frames} of {video.width}x{video.height}, {video.fps:.3f} a second"),
         ("duration", f"{video.seconds[-1]:.2f} s to the last frame"),
         ("SHA-256", explanation.sha256),
         ("weights", explanation.weights_id),
-        ("seed", str(explanation.seed)),
+        ("samplings", f"{len(explanation.plans)}, {sampling}"),
         ("versions", ", ".join(f"{name} {version(name)}" for name in ("jaxvqa", "jax", "flax", "av", "numpy"))),
     ]
 

@@ -63,6 +63,39 @@ def draw_plan(seed: int, name: str, frames: int, height: int, width: int) -> Sam
     )
 
 
+def dense_plans(frames: int, height: int, width: int) -> list[SamplingPlan]:
+    """Plans that together cover a video of `frames` frames of `height` x `width` pixels, with nothing left to chance.
+
+    Both encoders see every frame in one of them at least, and the technical one every pixel of the grid in each
+    quarter of the video. As in any plan, clips lie in quarters of the video and moments in 64ths of it.
+    """
+    height, width = upsampled_size(height, width)
+    corners = [(row, column) for row in tiles(height // GRID) for column in tiles(width // GRID)]
+    quarters, moments = (np.arange(parts + 1) * frames // parts for parts in (CLIPS, MOMENTS))
+    span = CLIP_FRAMES * INTERVAL  # of a clip; the frames that it leaves out are those of the clip one frame later
+    blocks = -(-np.diff(quarters).max() // span)
+    number = max(len(corners), 2 * blocks, np.diff(moments).max())
+    plans = []
+    for n in range(number):
+        block, odd = divmod(n % (2 * blocks), 2)
+        starts = np.minimum(span * block, np.maximum(np.diff(quarters) - span, 0)) + odd
+        row, column = corners[n % len(corners)]
+        plans.append(
+            SamplingPlan(
+                ((quarters[:-1] + starts)[:, None] + INTERVAL * np.arange(CLIP_FRAMES)).reshape(-1) % frames,
+                moments[:-1] + np.minimum(n % np.diff(moments).max(), np.maximum(np.diff(moments) - 1, 0)),
+                np.full((GRID, GRID, CLIPS), row),
+                np.full((GRID, GRID, CLIPS), column),
+            )
+        )
+    return plans
+
+
+def tiles(size: int) -> list[int]:
+    """Where patches that cover a cell of a size begin."""
+    return np.linspace(0, size - PATCH, -(-size // PATCH)).round().astype(int).tolist()
+
+
 def check_seed(seed: int) -> None:
     """Raises a UserError if a seed is negative."""
     if seed < 0:

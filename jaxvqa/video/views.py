@@ -10,7 +10,18 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from .decode import Video, read_frames
-from .sampling import CLIP_FRAMES, GRID, PATCH, SIDE, SamplingPlan, check_plan, draw_plan, patch_corners, upsampled_size
+from .sampling import (
+    CLIP_FRAMES,
+    GRID,
+    PATCH,
+    SIDE,
+    SamplingPlan,
+    check_plan,
+    dense_plans,
+    draw_plan,
+    patch_corners,
+    upsampled_size,
+)
 from .stills import keep_stills
 
 
@@ -24,6 +35,11 @@ class Views(NamedTuple):
 def video_plan(video: Video, seed: int) -> SamplingPlan:
     """The sampling plan that a seed gives a video."""
     return draw_plan(seed, video.path.name, video.frames, video.height, video.width)
+
+
+def video_dense_plans(video: Video) -> list[SamplingPlan]:
+    """The sampling plans that together cover a video."""
+    return dense_plans(video.frames, video.height, video.width)
 
 
 def video_views(

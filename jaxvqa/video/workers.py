@@ -4,6 +4,7 @@ What crosses the boundary of a process are finished views, 29 MB a video, howeve
 """
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -18,10 +19,11 @@ from queue import SimpleQueue
 
 from ..errors import UserError
 from .decode import Video, VideoError, content_sha256, open_video
-from .sampling import check_seed
-from .views import Views, video_plan, video_views
+from .sampling import SamplingPlan, check_seed
+from .views import Views, video_dense_plans, video_plan, video_views
 
 AHEAD = 2  # videos that are decoded before they are needed, for each process
+Job = tuple[str, int, bool, int | None]  # of `decode_file`: path, seed, stills, dense
 SILENCE = 300  # seconds without a sign of life, after which a decoder is taken for hung
 
 
@@ -34,6 +36,7 @@ class Decoded:
         views: None if it could not be decoded.
         error: a sentence why not.
         video: what is known of its frames, if it could be opened.
+        plan: what was looked at.
         stills: JPEGs of frames by number, if asked for.
     """
 
@@ -42,6 +45,7 @@ class Decoded:
     views: Views | None
     error: str = ""
     video: Video | None = None
+    plan: SamplingPlan | None = None
     stills: dict[int, bytes] | None = None
 
 
@@ -50,7 +54,8 @@ def decode_files(
     seed: int,
     workers: int = 0,
     stills: bool = False,
-    repeats: int = 1,
+    looks: Sequence[int] = (0,),
+    dense: bool = False,
     silence: float = SILENCE,
 ) -> Iterator[Decoded]:
     """Decodes video files in parallel and gives what became of each, in order.
@@ -61,7 +66,8 @@ def decode_files(
         seed: with a file's name, decides which frames and patches are looked at.
         workers: processes; 0, as many as there are cores.
         stills: whether to keep pictures of frames.
-        repeats: how often each file is decoded, with seeds from `seed` on.
+        looks: each file is decoded once for each of these, with a plan drawn from `seed` plus that number.
+        dense: whether they are numbers of dense plans instead.
         silence: seconds without a sign of life after which a decoder is ended.
 
     Raises:
@@ -70,17 +76,17 @@ def decode_files(
     check_seed(seed)
     if workers < 0:
         raise UserError(f"{workers} workers are none: choose 1 or more, or 0 for as many as there are cores.")
-    jobs = [(path, seed + repeat) for path in paths for repeat in range(repeats)]
+    jobs = [(path, seed if dense else seed + n, stills, n if dense else None) for path in paths for n in looks]
     count = min(workers or len(os.sched_getaffinity(0)), len(jobs))
     idle: SimpleQueue[Worker] = SimpleQueue()
     started = [Worker() for _ in range(count)]
     for worker in started:
         idle.put(worker)
 
-    def decode(path: str, seed: int) -> Decoded:
+    def decode(job: Job) -> Decoded:
         worker = idle.get()
         try:
-            return worker.decode(path, seed, stills, silence)
+            return worker.decode(job, silence)
         finally:
             idle.put(worker)
 
@@ -90,7 +96,7 @@ def decode_files(
     try:
         for _ in jobs:
             while len(waiting) < AHEAD * count and (job := next(todo, None)) is not None:
-                waiting.append(pool.submit(decode, *job))
+                waiting.append(pool.submit(decode, job))
             yield waiting.popleft().result()
     finally:
         for worker in started:
@@ -116,13 +122,13 @@ class Worker:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         far_end.close()
 
-    def decode(self, path: str, seed: int, stills: bool, silence: float) -> Decoded:
+    def decode(self, job: Job, silence: float) -> Decoded:
         """Asks for a file and waits for what becomes of it."""
         with self.lock:
             if not (self.ended or self.process.is_alive()):  # it died between two files: no fault of this one
                 self.start()
         try:
-            self.connection.send((path, seed, stills))
+            self.connection.send(job)
             while self.connection.poll(silence):
                 if answer := self.connection.recv():
                     return answer
@@ -134,7 +140,7 @@ class Worker:
             self.stop()
             if not self.ended:
                 self.start()
-        return Decoded(path, {}, None, f"{path} cannot be decoded: the decoder {reason}.")
+        return Decoded(job[0], {}, None, f"{job[0]} cannot be decoded: the decoder {reason}.")
 
     def end(self) -> None:
         """Ends the process, whatever it is at."""
@@ -170,8 +176,7 @@ def serve(connection: Connection) -> None:
 
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
         while True:
-            path, seed, stills = connection.recv()
-            connection.send(decode_file(path, seed, stills, alive))
+            connection.send(decode_file(*connection.recv(), alive))
 
 
 def follow_parent() -> None:
@@ -184,14 +189,25 @@ def follow_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def decode_file(path: str, seed: int, stills: bool = False, alive: Callable[[], None] = lambda: None) -> Decoded:
-    """Decodes a video file in this process; `alive` is called again and again while it gets on."""
+def decode_file(
+    path: str, seed: int, stills: bool = False, dense: int | None = None, alive: Callable[[], None] = lambda: None
+) -> Decoded:
+    """Decodes a video file in this process.
+
+    Args:
+        seed: with the file's name, decides which frames and patches are looked at.
+        stills: whether to keep pictures of frames.
+        dense: the number of the dense plan to look by, instead of one drawn from the seed.
+        alive: called again and again while it gets on.
+    """
     facts, video, kept = {}, None, {} if stills else None
     try:
         facts["sha256"] = content_sha256(path, alive)
         video = open_video(path, alive)
-        facts |= {"frames": video.frames, "height": video.height, "width": video.width, "fps": video.fps}
-        return Decoded(path, facts, video_views(video, video_plan(video, seed), alive, kept), "", video, kept)
+        facts |= {"frames": video.frames, "height": video.height, "width": video.width}
+        facts["fps"] = round(video.fps, 6) if math.isfinite(video.fps) else None
+        plan = video_plan(video, seed) if dense is None else video_dense_plans(video)[dense]
+        return Decoded(path, facts, video_views(video, plan, alive, kept), "", video, plan, kept)
     except VideoError as error:
         return Decoded(path, facts, None, str(error), video)
     except OSError as error:

@@ -1,0 +1,137 @@
+"""The zero-shot task: videos to how well words fit them, by CLIP alone, which no score of quality was shown to.
+
+Source: the semantic affinity quality index, SAQI, of BUONA-VISTA (arXiv:2302.13269).
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from . import weights
+from .compilation import jitted
+from .errors import UserError
+from .models.clip_resnet import CLIPResNet
+from .models.clip_text import CLIPText
+from .prompts import prompt_tree, read_pairs, tokenize
+from .results import Results, Row
+from .scoring import content, find, join
+from .terminal import printable, progress, table_console
+from .video.sampling import check_seed
+from .video.workers import Decoded, decode_files
+
+# CLIP's own, on 0-255 RGB: unlike MaxVQA's head, its text features belong to images seen like this.
+MEAN = 255 * np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
+DEVIATION = 255 * np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+TEMPERATURE = 100.0  # CLIP's, to which its training is limited and which it reaches (arXiv:2103.00020, section 2.5)
+
+FACTS = ["frames", "height", "width", "fps", "seed", "weights", "sha256"]
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Scores all videos that `config` names, writes the results and prints the table.
+
+    Returns:
+        Exit code: 0, or 1 if a video could not be scored.
+
+    Raises:
+        UserError: the config names no videos, no words, or no usable weights.
+    """
+    if not config.videos:
+        raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
+    if not config.weights:
+        raise UserError("no weights given: add --config.weights=DIR, made by `scripts/convert.py --clip RN50.pt`.")
+    pairs = read_pairs(config.own)
+    if not pairs:
+        raise UserError("no words given: add --config.own='good / bad'.")
+    check_seed(config.seed)
+    log = Console(stderr=True)
+    paths = find(config.videos, log)
+    loaded = weights.load(config.weights, ("clip_visual", "clip_text"))
+    if "clip_text" not in loaded.parts:
+        raise UserError(f"weights {loaded.id} hold no text transformer: take CLIP's, by `scripts/convert.py --clip`.")
+    features = text_features(loaded.parts["clip_text"], pairs)
+    affinity = jitted(affinities, loaded.parts["clip_visual"])
+
+    names = [join(pair) for pair in pairs]
+    results = Results(config.output, ["path", "status", "error", *names, "mean", *FACTS])
+    kept = {
+        path: row
+        for path in paths
+        if (row := results.rows.get((path, config.seed, loaded.id)))
+        if row["status"] == "ok" and row["sha256"] == content(path)
+    }
+    todo = [path for path in paths if path not in kept]
+    scored = {}
+    try:
+        with progress("scoring", log) as bar, closing(decode_files(todo, config.seed, config.workers)) as decoded:
+            for video in bar.track(decoded, total=len(todo)):
+                scores = None if video.views is None else np.asarray(affinity(video.views.aesthetic, features))
+                scored[video.path] = score_row(video, names, scores, config.seed, loaded.id)
+                results.add(scored[video.path])
+    finally:
+        results.close()
+    rows = [kept.get(path) or scored[path] for path in paths]
+    failed = [row for row in rows if row["status"] != "ok"]
+    for row in failed:
+        log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
+    log.print(
+        Text(f"{len(rows) - len(failed)} of {len(rows)} videos scored: {results.csv_path}, {results.json_path}"),
+        soft_wrap=True,
+    )
+    print_table(rows, [*names, "mean"])
+    return 1 if failed else 0
+
+
+def text_features(text: CLIPText, pairs: Sequence[tuple[str, str]]) -> Float[Array, "2 pairs d"]:
+    """Unit features of the good descriptions, and of their opposites."""
+    tree = prompt_tree(tokenize([f"a {pair[side]} photo" for side in (0, 1) for pair in pairs]))
+    features = jitted(CLIPText.__call__, text)(text.embedding(jnp.asarray(tree.tokens)), tree)
+    return unit(features).reshape(2, len(pairs), -1)
+
+
+def affinities(
+    clip_visual: CLIPResNet, frames: UInt8[Array, "64 224 224 3"], texts: Float[Array, "2 pairs d"]
+) -> Float[Array, " pairs"]:
+    """How much nearer the frames are to the good descriptions than to their opposites, on average, in (0, 1)."""
+    batches = frames.reshape(-1, 8, *frames.shape[1:])
+    pooled = jax.lax.map(lambda batch: clip_visual((batch.astype(jnp.float32) - MEAN) / DEVIATION)[:, 0], batches)
+    good, bad = jnp.einsum("fd,spd->sfp", unit(pooled.reshape(len(frames), -1)), texts)
+    return jax.nn.sigmoid(TEMPERATURE * (good - bad).mean(axis=0))
+
+
+def unit(vectors: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
+    """Vectors of length 1, in the same directions."""
+    return vectors / jnp.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def score_row(
+    video: Decoded, names: Sequence[str], scores: Float[np.ndarray, " pairs"] | None, seed: int, weights_id: str
+) -> Row:
+    """The row of one video; what could not be decoded becomes a row with its error."""
+    row: Row = {"path": video.path, "status": "error", "seed": seed, "weights": weights_id, **video.facts}
+    if scores is None:
+        return {**row, "error": video.error}
+    row |= {name: round(float(score), 6) for name, score in zip(names, scores, strict=True)}
+    return {**row, "status": "ok", "mean": round(float(scores.mean()), 6)}
+
+
+def print_table(rows: Sequence[Row], names: Sequence[str]) -> None:
+    """Prints the scores, a video a line, and what they mean."""
+    out = table_console()
+    table = Table("video", *(Column(Text(printable(name)), justify="right") for name in names), box=None)
+    for row in rows:
+        scores = [f"{row[name]:.3f}" if row["status"] == "ok" else "-" for name in names]
+        table.add_row(Text(printable(row["path"])), *scores)
+    out.print(table)
+    out.print(
+        "Zero-shot: by CLIP alone, which was not trained on scores of quality. From 0 to 1, higher where the first "
+        "words fit better; compare videos within a column."
+    )

@@ -1,0 +1,87 @@
+"""The zero-shot task: scores by CLIP alone, in a user's words."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SMALL, save_random
+
+from jaxvqa import weights
+from jaxvqa.compilation import jitted
+from jaxvqa.main import main
+from jaxvqa.models.clip_resnet import CLIPResNet
+from jaxvqa.prompts import prompt_tree, tokenize
+from jaxvqa.video.decode import open_video
+from jaxvqa.video.views import video_plan, video_views
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def clip_weights(tmp_path_factory):
+    configs = {part: weights.PARTS[part][1](**SMALL[part]) for part in ("clip_visual", "clip_text")}
+    return save_random(tmp_path_factory.mktemp("clip") / "weights", configs)
+
+
+def zero_shot(videos, directory, output, *more):
+    arguments = [f"--config.videos={videos}", f"--config.weights={directory}", f"--config.output={output}", *more]
+    return main(["jaxvqa", f"--config={ROOT / 'configs' / 'zero_shot.py'}", *arguments])
+
+
+def rows(output):
+    with (output / "scores.csv").open(newline="") as file:
+        return [*csv.DictReader(file)]
+
+
+def test_scores_are_those_of_the_definition(clips, clip_weights, tmp_path, capfd):
+    path = clips / "a.mp4"
+    assert zero_shot(path, clip_weights, tmp_path) == 0
+    [row] = rows(tmp_path)
+    parts = weights.load(clip_weights).parts
+    video = open_video(path)
+    frames = video_views(video, video_plan(video, 0)).aesthetic / 255
+    mean, deviation = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+    see = jitted(CLIPResNet.__call__, parts["clip_visual"])
+    pooled = np.asarray(see(((frames - mean) / deviation).astype(np.float32)))[:, 0]
+    scores = []
+    for pair in (("high quality", "low quality"), ("good", "bad")):
+        tree = prompt_tree(tokenize([f"a {words} photo" for words in pair]))
+        texts = np.asarray(parts["clip_text"](parts["clip_text"].embedding(tree.tokens), tree))
+        norms = np.linalg.norm(pooled, axis=1)[:, None] * np.linalg.norm(texts, axis=1)
+        good, bad = (pooled @ texts.T / norms).mean(axis=0)
+        scores.append(1 / (1 + np.exp(-100 * (good - bad))))
+        assert float(row[" / ".join(pair)]) == pytest.approx(scores[-1], abs=1e-4)
+    assert 0 < scores[0] < 1
+    assert scores[0] != pytest.approx(scores[1], abs=1e-3)
+    assert float(row["mean"]) == pytest.approx(np.mean(scores), abs=1e-4)
+    out, _ = capfd.readouterr()
+    assert "Zero-shot" in out
+    assert f"{scores[0]:.3f}" in out
+
+
+def test_files_that_fail_are_rows_and_others_are_kept(clips, clip_weights, tmp_path, capfd):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "broken.mp4").write_bytes(b"no video")
+    (folder / "a.mp4").write_bytes((clips / "a.mp4").read_bytes())
+    for _ in range(2):
+        assert zero_shot(folder, clip_weights, tmp_path / "out", "--config.own=calm / hectic") == 1
+        assert [row["status"] for row in rows(tmp_path / "out")] == ["ok", "error"]
+        assert "1 of 2 videos scored" in capfd.readouterr().err
+    assert zero_shot(folder, clip_weights, tmp_path / "out") == 2  # other words make other columns
+    assert "choose another config.output" in capfd.readouterr().err
+
+
+def test_what_cannot_work_is_said(clips, clip_weights, released_weights, tmp_path, capfd):
+    for arguments, said in (
+        (("", clip_weights), "no videos given"),
+        ((clips, ""), "no weights given"),
+        ((clips, released_weights), "hold no text transformer"),
+        ((clips, clip_weights, "--config.own="), "no words given"),
+        ((clips, clip_weights, "--config.own=good"), "is no pair of words"),
+        ((clips, clip_weights, "--config.seed=-1"), "seed is -1"),
+    ):
+        videos, directory, *more = arguments
+        assert zero_shot(videos, directory, tmp_path, *more) == 2
+        assert said in capfd.readouterr().err
