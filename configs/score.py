@@ -2,11 +2,10 @@
 
     python -m jaxvqa.main --config configs/score.py --config.videos=VIDEOS [--config.weights=DIR]
 
-Prints a table and writes OUTPUT/scores.csv, OUTPUT/scores.jsonl and OUTPUT/config.json. Videos
-already scored there with the same seed and weights, and unchanged since, are not scored again.
-With weights of full size, about 10 s for a video, 20 s more for the first one, and 2 GB on two
-CPU cores. Exit code 1 if a
-video could not be scored.
+Prints a table and writes OUTPUT/scores.csv, OUTPUT/scores.jsonl and OUTPUT/config.json. Videos already scored there
+with the same seed and weights, and unchanged since, are not scored again. With weights of full size, about 10 s for a
+video, 20 s more for the first one, and 2 GB on two CPU cores; config.repeats and config.dense take that many times as
+long. Exit code 1 if a video could not be scored.
 """
 
 import ml_collections
