@@ -143,6 +143,23 @@ def test_sentences_say_what_when_and_where(explained):
     assert e.worst(CONTENT) == (10, (at, at), "")
     assert e.sentences[0].endswith(f"the former is worst at {at:.1f} s.")
 
+    local[..., CONTENT] = 0.4
+    local[:, [0, 1, 7, 8], CONTENT] = 0.1
+    e = crafted(explained, local)
+    assert e.worst(CONTENT)[1:] == (None, "upper left")
+    assert e.sentences[0].endswith("the former is worst at the upper left.")
+
+
+def test_a_worst_time_ends_where_the_encoder_did_not_look(explained):
+    frames = 18000
+    video = dataclasses.replace(explained.video, frames=frames, seconds=np.arange(frames) / 30)
+    plan = draw_plan(0, "long.mp4", frames, video.height, video.width)
+    local = np.full((64, 49, 16), 0.5)
+    local[16:48, ..., [SHARPNESS, CONTENT]] = 0.2  # two clips of two seconds, more than a minute apart
+    e = dataclasses.replace(crafted(explained, local), video=video, plans=[plan])
+    assert e.worst(SHARPNESS).seconds == tuple(plan.technical_indices[[32, 62]] / 30)
+    assert e.worst(CONTENT).seconds == tuple(plan.aesthetic_indices[[16, 47]] / 30)
+
 
 def test_what_does_not_vary_is_not_spoken_of(explained):
     e = crafted(explained, np.full((64, 49, 16), 0.45))
@@ -159,6 +176,12 @@ def test_only_validated_single_dimensions_are_called_weak(explained):
     unknown = dataclasses.replace(explained, training=None)
     assert not {jaxvqa.DIMENSIONS[i].code for i in unknown.weakest} & {"O", "A-all", "T-all"}
     assert len(unknown.weakest) == 3
+    rated = {"databases": ["konvid_1k"], "synthetic": False, "dimensions": ["O", "T-2"]}
+    scale = {key: explained.training[key] for key in ("display_mean", "display_deviation", "quantiles")}
+    rated = dataclasses.replace(explained, training=rated | scale)
+    assert [jaxvqa.DIMENSIONS[i].code for i in rated.weakest] == ["T-2"]  # the only one that had labels
+    assert "Never trained (*): A-1, " in rated.to_html()
+    assert "the former" not in rated.sentences[0]
     none = dataclasses.replace(explained, training=explained.training | {"validated": []})
     assert (none.weakest, none.sentences) == ([], [])
     assert "The worst moments" not in none.to_html()
@@ -225,9 +248,8 @@ BAD_NAMES = [
 def test_bad_names_are_text(explained):
     part = section(explained)
     scores = explained.scores.display.tolist()
-    page = report(
-        [*(Entry(name, scores, part) for name in BAD_NAMES), Entry("<b>", error="<i>no</i>")], explained.training
-    )
+    entries = [*(Entry(name, scores, lambda: part) for name in BAD_NAMES), Entry("<b>", error="<i>no</i>")]
+    page = "".join(report(entries, explained.training))
     page.encode("utf-8")
     found = Page(page)
     assert found.tags.count("script") == 1
@@ -277,8 +299,11 @@ def test_a_report_of_200_videos_is_small(model, shared):
     e = model.explain(shared / "videos" / "10053703034.mp4")
     three = dataclasses.replace(e, training=None)
     assert len(three.weakest) == 3
-    page = report([Entry(f"{i}.mp4", e.scores.display.tolist(), section(three)) for i in range(200)], None)
-    assert len(page.encode()) < 30e6
+    part = section(three)
+    entries = [Entry(f"{i}.mp4", e.scores.display.tolist(), lambda: part) for i in range(200)]
+    parts = [len(text.encode()) for text in report(entries, None)]
+    assert sum(parts) < 30e6
+    assert max(parts) < 1e6  # one video at a time
 
 
 def test_explaining_scores_the_same(model, explained, tmp_path):
@@ -292,6 +317,10 @@ def test_explaining_scores_the_same(model, explained, tmp_path):
         model.explain(broken)
     with pytest.raises(jaxvqa.UserError, match="seed is -1"):
         model.explain(explained.path, -1)
+    with pytest.raises(jaxvqa.UserError, match="repeats is 0"):
+        model.explain(explained.path, repeats=0)
+    with pytest.raises(jaxvqa.UserError, match="leave repeats at 1"):
+        model.explain(explained.path, repeats=2, dense=True)
 
 
 def test_several_samplings_are_explained_together(model, tmp_path):

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from ..dimensions import DIMENSIONS, PERCENTS, display
 from ..video.decode import Video
-from ..video.sampling import GRID, SamplingPlan
+from ..video.sampling import GRID, INTERVAL, MOMENTS, SamplingPlan
 from ..weights import unvalidated
 from .maps import TECHNICAL, Places, places
 
@@ -78,7 +78,8 @@ class Explanation:
         """A report of this video: one HTML page that needs nothing else."""
         from .report import Entry, report, section  # which is about explanations
 
-        return report([Entry(self.path, self.scores.display.tolist(), section(self))], self.training)
+        entry = Entry(self.path, self.scores.display.tolist(), lambda: section(self))
+        return "".join(report([entry], self.training))
 
     @cached_property
     def places(self) -> Places:
@@ -139,8 +140,11 @@ class Explanation:
         series = raw[:, dimension]
         at = int(series.argmin())
         bad = series <= series.min() + 0.25 * np.ptp(series)
-        first = at - int(np.argmin(np.append(bad[at::-1], False))) + 1
-        last = at + int(np.argmin(np.append(bad[at:], False))) - 1
+        # Of what lies between two clips of the technical encoder nothing is known.
+        near = np.diff(frames) <= max(2 * INTERVAL, 2 * self.video.frames / MOMENTS)
+        together = bad[:-1] & bad[1:] & near
+        first = at - int(np.argmin(np.append(together[:at][::-1], False)))
+        last = at + int(np.argmin(np.append(together[at:], False)))
         run = slice(first, last + 1) if np.ptp(series) > notable else slice(None)
         within = np.isin(self.places.frames[int(TECHNICAL[dimension])], frames[run])
         positions = self.scores.local[within, :, dimension].mean(axis=0, dtype=np.float64)
@@ -165,8 +169,10 @@ class Explanation:
             if worst.seconds[1] - worst.seconds[0] < 0.1
             else f"between {worst.seconds[0]:.1f} s and {worst.seconds[1]:.1f} s"
         )
-        places = ", ".join(filter(None, [when, worst.region]))
-        first = f"Weakest: {', '.join(named)}{f'; the former is worst {places}' if places else ''}."
+        where = worst.region if when or not worst.region else f"at the {worst.region}"
+        places = ", ".join(filter(None, [when, where]))
+        subject = "the former" if len(named) > 1 else "it"
+        first = f"Weakest: {', '.join(named)}{f'; {subject} is worst {places}' if places else ''}."
         if self.percentiles[self.weakest[0]] >= 50:
             return [first, "None of these is below the middle of the videos it is compared with."]
         return [first]

@@ -1,4 +1,4 @@
-"""Where in a video its local scores lie: cells and patches in pixels of its frames, frames by number and second.
+"""Where in a video its local scores lie: cells and patches in pixels of its frames, frames by number.
 
 A local score is of one moment and one of 7x7 positions. The aesthetic encoder (CLIP) sees the whole frame there, one
 frame a moment; the technical one (Video Swin) a patch in full resolution in two frames. They are aligned by index

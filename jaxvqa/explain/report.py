@@ -3,7 +3,7 @@
 import base64
 import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,6 @@ import jinja2
 import matplotlib
 import numpy as np
 from jaxtyping import Float, UInt8
-from markupsafe import Markup
 from PIL import Image
 
 from ..dimensions import DIMENSIONS, display
@@ -31,24 +30,23 @@ class Entry(NamedTuple):
     Attributes:
         name: shown as text, whatever is in it.
         scores: on the display scale, 0 to 1, if it could be scored.
-        section: what `section` made of it.
+        section: gives what `section` made of it, once it is needed: those of many videos are large.
         error: a sentence, if it could not be scored.
     """
 
     name: str
     scores: Sequence[float] = ()
-    section: str = ""
+    section: Callable[[], str] | None = None
     error: str = ""
 
 
-def report(entries: Sequence[Entry], training: dict[str, Any] | None, title: str = "Video quality") -> str:
-    """A page about videos, in their order; a table of several can be sorted.
+def report(entries: Sequence[Entry], training: dict[str, Any] | None) -> Iterator[str]:
+    """The parts of a page about videos, in their order; a table of several can be sorted.
 
     Args:
         training: account of the weights' training, as in `jaxvqa.weights.Weights`.
     """
-    return template("page").render(
-        title=title,
+    return template("page").generate(
         notice=notice(training),
         unvalidated=unvalidated(training),
         dimensions=DIMENSIONS,
@@ -58,7 +56,7 @@ def report(entries: Sequence[Entry], training: dict[str, Any] | None, title: str
                 "number": number,
                 "name": printable(entry.name),
                 "scores": [round(100 * score) for score in entry.scores],
-                "section": Markup(entry.section),
+                "section": entry.section,
                 "error": printable(entry.error),
             }
             for number, entry in enumerate(entries, start=1)

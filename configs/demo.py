@@ -1,0 +1,23 @@
+"""Shows scores, timelines and maps of one video, or of two side by side, on a page in the browser.
+
+    pip install -e '.[demo]'
+    python -m jaxvqa.main --config configs/demo.py
+
+Prints the page's address; Ctrl-C ends it. The page loads nothing from elsewhere, and videos stay on this machine: they
+are kept in a temporary folder for an hour at most. One job runs at a time, the others wait.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = ml_collections.ConfigDict()
+    config.task = "demo"
+    config.weights = "mini"  # as in configs/score.py, and so are the next two
+    config.seed = 0
+    config.precision = "float32"
+    config.host = "127.0.0.1"  # this machine alone; 0.0.0.0 lets in whoever can reach it, without a password
+    config.port = 7860  # 0, any that is free
+    config.max_megabytes = 500  # of an upload
+    config.max_seconds = 600  # of a video
+    return config
