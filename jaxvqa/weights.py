@@ -10,8 +10,6 @@ import functools
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +24,7 @@ from safetensors.numpy import save_file
 from .compilation import keep_compiled
 from .dimensions import DIMENSIONS, PERCENTS, default_prompts
 from .errors import UserError, first_line
-from .files import file_sha256
+from .files import file_sha256, new_folder
 from .models.clip_resnet import CLIPResNet, ResNetConfig
 from .models.clip_text import CLIPText, TextConfig
 from .models.maxvqa import FastVQAConfig, FastVQAHead, HeadConfig, MaxVQA
@@ -135,35 +133,29 @@ def save(
         training: as in `Weights`.
 
     Raises:
-        WeightsError: the directory exists, or cannot be written.
+        UserError: the directory exists, another run is making it, or it cannot be written.
     """
     check_free(directory)
     directory = Path(directory)
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        with new_folder(directory) as scratch:
+            save_file(tensors, scratch / TENSORS)
+            (scratch / TENSORS).chmod(0o644)
+            description = {
+                "format": FORMAT,
+                "version": VERSION,
+                "parts": {part: dataclasses.asdict(config) for part, config in configs.items()},
+                "prompts": prompts,
+                "tensors": {"bytes": (scratch / TENSORS).stat().st_size, "sha256": file_sha256(scratch / TENSORS)},
+                "sources": sources,
+            }
+            if training:
+                description["training"] = training
+            (scratch / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise WeightsError(f"{directory} cannot be written: {error.strerror}.") from error
-    try:
-        save_file(tensors, scratch / TENSORS)
-        (scratch / TENSORS).chmod(0o644)
-        description = {
-            "format": FORMAT,
-            "version": VERSION,
-            "parts": {part: dataclasses.asdict(config) for part, config in configs.items()},
-            "prompts": prompts,
-            "tensors": {"bytes": (scratch / TENSORS).stat().st_size, "sha256": file_sha256(scratch / TENSORS)},
-            "sources": sources,
-        }
-        if training:
-            description["training"] = training
-        (scratch / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
-        scratch.chmod(0o755)
-        scratch.rename(directory)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{directory} cannot be written: {error}.") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    except SafetensorError as error:
+        raise WeightsError(f"{directory} cannot be written: {first_line(error)}.") from error
     return identity(description)
 
 
@@ -261,9 +253,9 @@ def read_description(directory: Path) -> dict[str, Any]:
         raise WeightsError(
             f"{directory} has no {DESCRIPTION}, so it is no jaxvqa weights directory: {HOW_TO_GET}."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(
-            f"{directory / DESCRIPTION} cannot be read ({error}): copy or convert the directory again."
+            f"{directory / DESCRIPTION} cannot be read ({first_line(error)}): copy or convert the directory again."
         ) from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise WeightsError(f"{directory / DESCRIPTION} does not describe jaxvqa weights: {HOW_TO_GET}.")
@@ -302,13 +294,14 @@ def sound_training(training: Any) -> bool:
         quantiles = np.array(training["quantiles"], float)
         facts = (training["databases"], training["synthetic"], training["dimensions"])
         released = [training[field] for field in ("name", "limits", "validated") if field in training]
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):
         return False
     display = np.stack(numbers[2:]) if all(x.shape == (len(DIMENSIONS),) for x in numbers) else np.array(np.nan)
     return (
         list(map(type, facts)) == [list, bool, list]
-        and all(isinstance(text, str) for text in facts[0] + facts[2])
         and list(map(type, released)) in ([], [str, str, list])
+        # They are shown as they are, in terminals as well.
+        and all(isinstance(text, str) and text.isprintable() for text in facts[0] + facts[2] + released[:2])
         and quantiles.shape == (len(PERCENTS), len(DIMENSIONS))
         and bool(np.isfinite(display).all() and (display[1] > 0).all() and (np.diff(quantiles, axis=0) >= 0).all())
         and bool(quantiles.min() >= 0 and quantiles.max() <= 1)
@@ -318,12 +311,13 @@ def sound_training(training: Any) -> bool:
 def unvalidated(training: dict[str, Any] | None) -> list[str]:
     """Codes of the dimensions in which weights are not known to follow flaws of real videos.
 
-    Those are all, of weights trained on nothing but synthetic videos, but for dimensions in which they were tested. Of
-    other weights nothing is known here.
+    Those are all but the ones in which they were tested; of weights that were not, all if they were trained on nothing
+    but synthetic videos, else the ones without labels. Of published weights nothing is known here.
     """
-    if not training or not (training["synthetic"] or "validated" in training):
+    if not training:
         return []
-    return [dimension.code for dimension in DIMENSIONS if dimension.code not in training.get("validated", ())]
+    known = training.get("validated", () if training["synthetic"] else training["dimensions"])
+    return [dimension.code for dimension in DIMENSIONS if dimension.code not in known]
 
 
 def notice(training: dict[str, Any] | None) -> str:
@@ -336,7 +330,7 @@ def notice(training: dict[str, Any] | None) -> str:
     return (
         f"Trained on {', '.join(training['databases'])}."
         + (" That is synthetic: no dimension is validated on real videos (*)." if training["synthetic"] else "")
-        + (f" Never trained: {', '.join(untrained)}." if untrained else "")
+        + (f" Never trained (*): {', '.join(untrained)}." if untrained else "")
     )
 
 
@@ -360,16 +354,22 @@ def check_tensors(directory: Path, description: dict[str, Any]) -> Path:
 
 def read_tensors(path: Path, part: str) -> dict[str, np.ndarray]:
     """The tensors of one part."""
-    with safe_open(path, "numpy") as file:
-        return {name: file.get_tensor(name) for name in file.keys() if name.startswith(f"{part}/")}  # noqa: SIM118
+    try:
+        with safe_open(path, "numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys() if name.startswith(f"{part}/")}  # noqa: SIM118
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two, of dtypes that numpy lacks
+        raise WeightsError(f"{path} cannot be read ({first_line(error)}): copy or convert it again.") from error
 
 
 def fill(directory: Path, part: str, sizes: dict[str, Any], tensors: dict[str, np.ndarray]) -> nnx.Module:
     """One part of the sizes that a description gives, with its parameters as float32."""
     try:
         config = PARTS[part][1](**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
+        blocks = sum(sum(np.atleast_1d(sizes.get(key, 0)).tolist()) for key in ("depth", "depths"))
+        if blocks > len(tensors):  # each has some; to lay out a million of them would take for ever
+            raise ValueError(f"{blocks} blocks, but {len(tensors)} tensors")
         shapes = flat_shapes(part, config)
-    except (TypeError, ValueError, AttributeError, ArithmeticError, IndexError) as error:
+    except Exception as error:  # Flax and JAX meet sizes that make no sense with whatever fails first
         raise WeightsError(
             f"{directory / DESCRIPTION} gives sizes of {part} that do not fit ({first_line(error)}): convert again."
         ) from error
@@ -406,7 +406,14 @@ def mismatches(shapes: dict[str, tuple[int, ...]], tensors: dict[str, np.ndarray
             for key, shape in shapes.items()
             if key in tensors and tensors[key].shape != shape
         ),
+        *(f"not finite: {key} holds what is no number in float32" for key in tensors if not is_finite(tensors[key])),
     ]
+
+
+def is_finite(values: np.ndarray) -> bool:
+    """Whether values are floating-point numbers that remain such in float32."""
+    with np.errstate(over="ignore"):
+        return np.issubdtype(values.dtype, np.floating) and bool(np.isfinite(values.astype(np.float32)).all())
 
 
 def identity(description: dict[str, Any]) -> str:

@@ -1,7 +1,9 @@
 import os
 import pickle
+import resource
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +200,69 @@ def test_code_in_torchscript_is_not_run(tmp_path, capfd):
     with pytest.raises(CheckpointError, match="was refused and nothing in it was run"):
         read_checkpoint(tmp_path / "evil.pt")
     assert "code was run" not in capfd.readouterr().out
+
+
+def repacked(path, source, change, compression=zipfile.ZIP_STORED):
+    """An archive like another, whose members a function gives other names or contents."""
+    with zipfile.ZipFile(source) as archive, zipfile.ZipFile(path, "w", compression) as copy:
+        for name in archive.namelist():
+            copy.writestr(*change(name, archive.read(name)))
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_code_in_torchscript_is_found_wherever_torch_finds_it(tmp_path, capfd):
+    torch.jit.save(torch.jit.script(RunsOnLoading()), tmp_path / "evil.pt")
+    hidden = repacked(tmp_path / "a.pt", tmp_path / "evil.pt", lambda name, x: (name.replace("/code/", "/CODE/"), x))
+    torch.jit.load(hidden)
+    assert "code was run" in capfd.readouterr().out
+    with pytest.raises(CheckpointError, match="was refused and nothing in it was run"):
+        read_checkpoint(hidden)
+    assert "code was run" not in capfd.readouterr().out
+
+
+def test_memory_is_bounded_by_the_size_of_the_file(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    save(tmp_path / "whole.pth", {"a": np.zeros(1 << 28, np.uint8)})
+    bomb = repacked(tmp_path / "bomb.pth", tmp_path / "whole.pth", lambda *member: member, zipfile.ZIP_DEFLATED)
+    assert bomb.stat().st_size < 1 << 20
+    (tmp_path / "whole.pth").unlink()
+    torch.save({"a": torch.zeros(1).expand(1 << 20, 1 << 20)}, tmp_path / "wide.pth")
+    torch.save({"a": torch.zeros(1)}, tmp_path / "legacy.pth", _use_new_zipfile_serialization=False)
+    legacy = (tmp_path / "legacy.pth").read_bytes()
+    number = pickle.dumps(1, 2)[2:-1]  # of numbers in the storage, as its pickle has it: the last but for the end
+    at = legacy.index(b"cpu") + legacy[legacy.index(b"cpu") :].index(number)
+    huge = legacy[:at] + pickle.dumps(1 << 34, 2)[2:-1] + legacy[at + len(number) :]
+    (tmp_path / "huge.pth").write_bytes(huge)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for name, message in (
+        ("bomb.pth", "was refused: its .* bytes unpack to 268.* as no PyTorch file does"),
+        ("wide.pth", "a is no plain tensor .it repeats numbers to look larger than it is"),
+        ("huge.pth", "was refused: it is damaged or made to harm|cannot be read"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            read_checkpoint(tmp_path / name)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000  # kB
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def test_numbers_that_are_none_in_float32(standin, tmp_path):
+    state = standin("dover")
+    shape = state["technical_backbone.norm.bias"].shape
+    for values in (np.full(shape, np.inf), np.full(shape, 1e39), np.ones(shape, int), np.ones(shape, complex)):
+        state["technical_backbone.norm.bias"] = values
+        with pytest.raises(CheckpointError, match=r"1 tensors do not fit:\n  not finite: technical_backbone.norm.bias"):
+            convert_checkpoints(tmp_path / "weights", fastvqa=save(tmp_path / "odd.pth", state))
+
+
+def test_names_in_archives_go_nowhere(tmp_path):
+    whole = save(tmp_path / "whole.pth", {"a": np.zeros(3, np.float32)})
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    climbing = repacked(tmp_path / "deep" / "er" / "a.pth", whole, lambda name, x: (f"../../{name}", x))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(CheckpointError):
+        read_checkpoint(climbing)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_what_is_no_checkpoint(tmp_path):

@@ -7,7 +7,8 @@ from conftest import SMALL, save_random
 from flax import nnx
 from safetensors.numpy import load_file, save_file
 
-from jaxvqa import WeightsError, weights
+import jaxvqa
+from jaxvqa import UserError, WeightsError, weights
 from jaxvqa.files import file_sha256
 
 
@@ -146,9 +147,78 @@ def test_missing_and_extra_tensors_are_listed(copy):
         weights.load(copy)
 
 
+def seal(directory):
+    """Gives a directory the checksum of its tensors, as whoever makes one to harm would."""
+    tensors = directory / "tensors.safetensors"
+    edit(directory, tensors={"bytes": tensors.stat().st_size, "sha256": file_sha256(tensors)})
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e39, 1, np.complex64(1)])
+def test_numbers_that_are_none_in_float32(copy, odd):
+    tensors = load_file(copy / "tensors.safetensors")
+    tensors["maxvqa/context"] = np.full(16, odd)
+    save_file(tensors, copy / "tensors.safetensors")
+    seal(copy)
+    with pytest.raises(WeightsError, match=r"describes:\n  not finite: maxvqa/context"):
+        weights.load(copy)
+
+
+def test_what_is_no_tensors_file(copy):
+    for content in (b"", b"\xff" * 8, (2**40).to_bytes(8, "little") + b"{}", b"\2\0\0\0\0\0\0\0{}more"):
+        (copy / "tensors.safetensors").write_bytes(content)
+        seal(copy)
+        with pytest.raises(WeightsError, match=r"tensors\.safetensors cannot be read"):
+            weights.load(copy)
+
+
+def test_descriptions_made_to_harm(copy, released_weights, tmp_path):
+    parts = json.loads((copy / "jaxvqa.json").read_text())["parts"]
+    for part, sizes in (
+        ("swin", {"depths": [10**9, 1, 1, 1]}),
+        ("clip_text", {"depth": 10**9}),
+        ("maxvqa", {"depth": 10**9}),
+    ):
+        edit(copy, parts={part: parts[part] | sizes})
+        with pytest.raises(WeightsError, match=f"gives sizes of {part} that do not fit .*blocks, but"):
+            weights.load(copy)
+    (copy / "jaxvqa.json").write_text("[" * 10**5)
+    with pytest.raises(WeightsError, match="cannot be read"):
+        weights.load(copy)
+    released = shutil.copytree(released_weights, tmp_path / "w")
+    training = json.loads((released / "jaxvqa.json").read_text())["training"]
+    for change in ({"name": "\x1b[2J"}, {"limits": "a\nb"}, {"databases": ["\x07"]}, {"label_low": [10**400] * 16}):
+        edit(released, training=training | change)
+        with pytest.raises(WeightsError, match="has no sound account of its training"):
+            weights.load(released)
+
+
+def test_parts_that_do_not_fit_together(tmp_path):
+    for part, sizes in (
+        ("clip_visual", {"output_width": 16}),
+        ("clip_visual", {"image_size": 192}),
+        ("clip_text", {"output_width": 16}),
+        ("swin", {"depths": (1, 1, 1), "heads": (1, 2, 2), "gated": (True, True, False)}),
+        ("maxvqa", {"prompts": 30}),
+    ):
+        every = SMALL | {part: SMALL[part] | sizes}
+        configs = {name: weights.PARTS[name][1](**every[name]) for name in weights.SCORING_PARTS}
+        directory = save_random(tmp_path / f"{part}-{next(iter(sizes))}", configs)
+        with pytest.raises(WeightsError, match="do not fit together"):
+            jaxvqa.load(directory)
+
+
+def test_weights_whose_scores_are_no_numbers(copy, clips):
+    tensors = load_file(copy / "tensors.safetensors")
+    tensors["clip_visual/pool/c/kernel"][:] = 3e38  # their sums are beyond float32
+    save_file(tensors, copy / "tensors.safetensors")
+    seal(copy)
+    with pytest.raises(jaxvqa.UserError, match="give scores that are no numbers"):
+        jaxvqa.load(copy).score(clips / "a.mp4")
+
+
 def test_failed_writing_leaves_nothing(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(WeightsError, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot be written"):
         weights.save(tmp_path / "file" / "weights", {}, {}, [], [])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -12,7 +12,7 @@ from ..dimensions import default_prompts
 from ..files import file_sha256
 from ..models.maxvqa import HeadConfig
 from ..prompts import tokenize
-from ..weights import PARTS, check_free, flat_shapes, save
+from ..weights import PARTS, check_free, flat_shapes, is_finite, save
 from . import tables
 from .reader import CheckpointError, read_checkpoint
 
@@ -116,8 +116,8 @@ def fit(
             value = None
         if value is None or value.shape != shape:
             problems.append(f"misshapen: {key} is {list(state[key].shape)}, which does not make {ours} {list(shape)}")
-        elif not np.isfinite(value).all():
-            problems.append(f"not finite: {key} holds NaN or infinity")
+        elif not is_finite(value):
+            problems.append(f"not finite: {key} holds what is no number in float32")
         else:
             fitted[ours] = value
     for key, value in state.items():
@@ -154,7 +154,7 @@ def check_prompts(path: str | os.PathLike, state: dict[str, np.ndarray], embeddi
         if state[key].shape != wanted.shape:
             raise CheckpointError(f"{path}: {key} is {list(state[key].shape)} instead of {list(wanted.shape)}.")
         # CLIP is published in float16, which is this coarse for its largest embeddings.
-        wrong = np.abs(state[key] - wanted).max(axis=(1, 2)) > 1e-3
+        wrong = ~(np.abs(state[key] - wanted).max(axis=(1, 2)) <= 1e-3)  # NaN as well
         if wrong.any():
             raise CheckpointError(
                 f"{path} does not go with this CLIP and the default prompts: its {key} differs from CLIP's token "
