@@ -6,6 +6,7 @@ whole: name and SHA-256 of the video. P is the process that wrote it.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -13,15 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import jax
 import numpy as np
 from jaxtyping import Float16, Int
 from rich.console import Console
+from rich.text import Text
 
 from . import weights
+from .alarms import same
 from .compilation import jitted
 from .errors import UserError, first_line
+from .files import claim, naming
 from .model import encode_ahead
 from .models.visual import encode_views
 from .terminal import progress
@@ -86,16 +89,15 @@ def extract(
         Features of the videos that could be decoded, in order, and a sentence for each other path.
 
     Raises:
-        UserError: the folder is in use, or a shard in it is not whole.
-        OSError: it cannot be written; what was finished is kept.
+        UserError: the folder is in use or cannot be written, or a shard in it is not whole.
+        OSError: no space is left; what was finished is kept.
     """
     folder = Path(root) / f"{weights.encoders_id(encoders.parts)}-seed{seed}-v{VERSION}"
-    folder.mkdir(parents=True, exist_ok=True)
     process, processes = jax.process_index(), jax.process_count()
     share = range(process, len(paths), processes)
     keys, errors = find_keys([paths[i] for i in share])
     if lacking(keys, folder):
-        with locked(folder, process):
+        with claim(folder, process):
             encode = jitted(encode_views, encoders.parts["swin"], encoders.parts["clip_visual"])
             errors |= write_features(lacking(keys, folder), encode, folder, process, seed, workers)
     return gather(paths, keys, errors, folder)
@@ -105,20 +107,6 @@ def lacking(keys: dict[str, Key], folder: Path) -> dict[str, Key]:
     """The videos whose features are not there, given and returned as path and key."""
     known = read_index(folder)
     return {path: key for path, key in keys.items() if key not in known}
-
-
-@contextlib.contextmanager
-def locked(folder: Path, process: int) -> Iterator[None]:
-    """Keeps other runs from writing to a folder; the processes of one run have a lock each."""
-    lock = filelock.FileLock(folder / f".lock-{process}")
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        raise UserError(f"another run is extracting to {folder}: wait for it, or choose other features.") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def find_keys(paths: list[str]) -> tuple[dict[str, Key], dict[str, str]]:
@@ -145,9 +133,9 @@ def write_features(
     todo: dict[str, Key], encode: Callable, folder: Path, process: int, seed: int, workers: int
 ) -> dict[str, str]:
     """Decodes, encodes and stores videos, given as path and key, and returns a sentence for each that failed."""
-    errors = {}
-    shards = open_shards(folder, process, len(todo))
-    bar = progress("extracting", Console(stderr=True))
+    errors, outcomes = {}, []
+    shards, log = open_shards(folder, process, len(todo)), Console(stderr=True)
+    bar = progress("extracting", log)
     with bar, contextlib.closing(decode_files([*todo], seed, workers)) as decoded:
         for video, encoded in bar.track(encode_ahead(encode, decoded), total=len(todo)):
             if encoded is None:
@@ -161,6 +149,9 @@ def write_features(
                 errors[video.path] = f"{video.path} has features beyond float16: are the weights sound?"
             else:
                 store(next(shards), todo[video.path], features)
+                outcomes.append((video.path, video.facts["sha256"], hashlib.sha256(features.data).digest()))
+    for sentence in same(outcomes, "features"):
+        log.print(Text(sentence), soft_wrap=True)
     return errors
 
 
@@ -187,7 +178,7 @@ def store(place: tuple[Path, int, int], key: Key, features: Float16[np.ndarray, 
     shard.flush()
     line = json.dumps({"name": key[0], "sha256": key[1]}) + "\n"
     index = path.with_suffix(".jsonl")
-    with index.open("ab") as file:
+    with naming(index), index.open("ab") as file:
         file.truncate(sum(map(len, read_lines(index))))  # what a killed run left of a line
         file.write(line.encode("utf-8", "surrogateescape"))
 
@@ -219,16 +210,21 @@ def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:
     Raises:
         UserError: a shard is not what its index says.
     """
-    found = {}
+    found, channels = {}, set()
     for index in sorted(folder.glob("shard-*.jsonl")):
         path = index.with_suffix(".npy")
         remedy = f"remove it and {index.name}, and their videos are extracted again"
         lines = read_lines(index)
         try:
-            rows = len(np.load(path, mmap_mode="r"))
+            shard = np.load(path, mmap_mode="r")
+            if shard.dtype != np.float16 or shard.shape[1:-1] != (MOMENTS, POSITIONS):
+                raise ValueError(f"{shard.dtype} {list(shard.shape)}")
+            rows, channels = len(shard), {shard.shape[-1], *channels}
+            if len(channels) > 1:
+                raise ValueError(f"{shard.shape[-1]} channels, unlike others beside it")
             keys = [json.loads(line) for line in lines]
             found |= {(key["name"], key["sha256"]): (path, row) for row, key in enumerate(keys)}
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # NumPy and JSON meet what is damaged with whatever fails first
             raise UserError(f"{path} is cut short or not whole ({first_line(error)}): {remedy}.") from error
         if rows < len(lines):
             raise UserError(f"{path} has {rows} rows, not the {len(lines)} of its index: {remedy}.")

@@ -7,7 +7,7 @@ import pytest
 from clips import frame_number, moving_clip, numbered_clip, write_clip
 
 from jaxvqa import VideoError
-from jaxvqa.video.decode import open_video, read_frames
+from jaxvqa.video.decode import DamagedError, container_size, open_video, read_frames
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,12 @@ def test_colours_are_rgb(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is an empty file"), (b"not a video\n" * 100, "cannot be opened as a video"), (None, "No such file")],
+    [
+        (b"", "is an empty file"),
+        (b"not a video\n" * 100, "cannot be opened as a video"),
+        (np.random.default_rng(0).bytes(50_000), "cannot be opened as a video"),
+        (None, "No such file"),
+    ],
 )
 def test_what_is_no_video_is_refused(tmp_path, capfd, content, message):
     path = tmp_path / "bad.mp4"
@@ -92,6 +97,69 @@ def test_truncated_mp4_is_noticed(tmp_path, kept, faststart):
     path.write_bytes(whole[: int(len(whole) * kept)])
     with pytest.raises(VideoError, match=r"cut\.mp4 is cut short"):
         open_video(path)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.webm", "libvpx"), ("a.avi", "mpeg4")])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.999])
+def test_other_containers_cut_short_are_noticed(tmp_path, name, codec, kept):
+    whole = moving_clip(tmp_path / name, 30, 120, 160, codec=codec)
+    assert open_video(whole).frames == 30
+    whole.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * kept)])
+    with pytest.raises(DamagedError, match=f"{name} is cut short"):
+        open_video(whole)
+
+
+def test_large_avi_files_of_several_parts_are_whole(tmp_path):
+    path = moving_clip(tmp_path / "large.avi", 5, codec="mpeg4")
+    size = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(b"RIFF" + struct.pack("<I", 1004) + b"AVIX" + bytes(1000))
+    assert container_size(path) == size + 1012
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DamagedError, match=r"large.avi is cut short"):
+        open_video(path)
+
+
+def test_recordings_that_nobody_completed_are_taken(tmp_path):
+    path = moving_clip(tmp_path / "live.mkv", 20, 120, 160, live="1")
+    assert container_size(path) == 0
+    assert open_video(path).frames == 20
+
+
+def test_a_container_that_lies_about_its_length_is_noticed(tmp_path):
+    path = moving_clip(tmp_path / "liar.flv", 100, 64, 96, codec_options={"g": "10"})
+    assert open_video(path).frames == 100
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.6)])
+    with pytest.raises(DamagedError, match=r"liar.flv is damaged: it says that it lasts 4.\d s, but ends after 2.\d s"):
+        open_video(path)
+
+
+def test_frames_behind_the_last_that_is_wanted_are_counted(tmp_path):
+    path = moving_clip(tmp_path / "fragments.mp4", 48, codec_options={"g": "12"}, movflags="frag_keyframe+empty_moov")
+    data = bytearray(path.read_bytes())
+    start = data.rindex(b"mdat") + 4
+    data[start : start + 2000] = bytes(2000)
+    path.write_bytes(data)
+    with pytest.raises(DamagedError, match=r"damaged: of 48 frames that it lists, number \d+ cannot be decoded"):
+        list(read_frames(open_video(path), np.arange(3)))
+
+
+def test_frames_that_need_what_came_before_the_file_are_not_counted(tmp_path):
+    """Pictures shown before the first key frame, but stored behind it, refer to the ones that were cut away."""
+    options = {"x265-params": "keyint=12:min-keyint=12:open-gop=1:bframes=3:scenecut=0:log-level=none"}
+    source = numbered_clip(tmp_path / "source.ts", 50, codec="libx265", codec_options=options)
+    path = tmp_path / "cut.ts"
+    with av.open(str(source)) as original, av.open(str(path), "w") as edited:
+        stream = edited.add_stream_from_template(original.streams.video[0])
+        packets = [packet for packet in original.demux(video=0) if packet.size]
+        second = [number for number, packet in enumerate(packets) if packet.is_keyframe][1]
+        for packet in packets[second:]:
+            packet.stream = stream
+            edited.mux(packet)
+    assert min(packet.pts for packet in packets[second:]) < packets[second].pts
+    video = open_video(path)
+    numbers = [frame_number(frame) for _, frame in read_frames(video, np.arange(video.frames))]
+    assert numbers == list(range(50))[-video.frames :]
 
 
 def test_what_follows_the_boxes_of_an_mp4_does_not_matter(tmp_path):
@@ -203,20 +271,22 @@ def test_sound_is_no_video(tmp_path):
         open_video(path)
 
 
+@pytest.mark.parametrize("mirror", [1, -1])
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
-def test_phone_videos_are_shown_upright(tmp_path, turn):
+def test_phone_videos_are_shown_upright(tmp_path, turn, mirror):
     corner = np.zeros((4, 64, 96, 3), np.uint8)
     corner[:, :20, :30] = (250, 30, 30)
     path = write_clip(tmp_path / "phone.mp4", corner)
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 4 + 40  # ISO/IEC 14496-12, section 8.3.2
     a, b = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[turn]  # to be turned clockwise
-    data[matrix : matrix + 36] = struct.pack(">9i", a << 16, b << 16, 0, -b << 16, a << 16, 0, 0, 0, 1 << 30)
+    numbers = (mirror * a << 16, b << 16, 0, mirror * -b << 16, a << 16, 0, 0, 0, 1 << 30)  # then left and right change
+    data[matrix : matrix + 36] = struct.pack(">9i", *numbers)
     path.write_bytes(data)
     video = open_video(path)
     assert (video.height, video.width) == ((64, 96) if turn in (0, 180) else (96, 64))
     _, frame = next(read_frames(video, np.array([2])))
-    red = frame[..., 0] > 128
+    red = frame[:, ::mirror, 0] > 128
     expected = {
         0: np.s_[:20, :30],
         90: np.s_[:30, -20:],

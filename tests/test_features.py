@@ -17,6 +17,7 @@ from conftest import SMALL, save_random
 from jaxvqa import UserError, features, weights
 from jaxvqa.compilation import jitted
 from jaxvqa.features import extract
+from jaxvqa.files import claim
 from jaxvqa.models.visual import encode_views
 from jaxvqa.video.decode import open_video
 from jaxvqa.video.views import video_plan, video_views
@@ -26,6 +27,7 @@ PROGRAM = """
 import sys
 from jaxvqa import weights
 from jaxvqa.features import extract
+from jaxvqa.files import claim
 directory, root, *paths = sys.argv[1:]
 extract(paths, weights.load(directory, weights.ENCODERS), root, 0)
 """
@@ -211,7 +213,7 @@ def test_features_beyond_float16_are_an_error(videos, encoders, tmp_path, monkey
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("harm", ["cut", "header", "gone", "rows", "index"])
+@pytest.mark.parametrize("harm", ["cut", "header", "text", "gone", "type", "shape", "rows", "index", "deep"])
 def test_harmed_shard_is_named_and_its_removal_mends_it(videos, encoders, root, extracted, harm, in_this_process):
     shard, index = one(root, "*.npy"), one(root, "*.jsonl")
     whole = shard.read_bytes()
@@ -220,35 +222,27 @@ def test_harmed_shard_is_named_and_its_removal_mends_it(videos, encoders, root, 
             shard.write_bytes(whole[: len(whole) // 2])
         case "header":
             shard.write_bytes(whole[:50])
+        case "text":
+            shard.write_bytes(whole[:10] + b"(" + whole[11:])
         case "gone":
             shard.unlink()
+        case "type":
+            np.save(shard, extracted[1].astype(np.float32))
+        case "shape":
+            np.save(shard, extracted[1][:, :32])
         case "rows":
             np.save(shard, extracted[1][:3])
         case "index":
             index.write_text("something else\n" + index.read_text())
+        case "deep":
+            index.write_text("[" * 10**5 + "\n" + index.read_text())
     message = fails("remove it and shard-0-0.jsonl", videos, encoders, root, 0)
     assert message.startswith(f"{shard} ")
-    if harm in ("rows", "index"):
+    if harm not in ("cut", "header", "gone"):
         return  # the rest is the same for all
     shard.unlink(missing_ok=True)
     index.unlink()
     np.testing.assert_array_equal(extract(videos, encoders, root, 0)[0].read(range(6)), extracted[1])
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A function that mounts a disk of some bytes, or gives it another size."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(size, *options):
-        command = ["mount", "-t", "tmpfs", "-o", ",".join([*options, f"size={size}"]), "tmpfs", folder]
-        if subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("a small disk takes the rights to mount one")
-        return folder
-
-    yield mount
-    subprocess.run(["umount", folder], capture_output=True)
 
 
 def test_full_disk_keeps_what_is_there(videos, encoders, extracted, small_disk, in_this_process):
@@ -265,9 +259,9 @@ def test_full_disk_keeps_what_is_there(videos, encoders, extracted, small_disk, 
 
 def test_two_runs_at_once(videos, encoders, root, extracted, tmp_path):
     folder = one(root, ".lock-0").parent
-    with features.locked(folder, 0):
+    with claim(folder):
         new = shutil.copy(videos[0], tmp_path / "new.mp4")
-        fails(f"another run is extracting to {folder}", [new], encoders, root, 0)
+        fails(f"another run is writing to {folder}", [new], encoders, root, 0)
         found, _ = extract(videos, encoders, root, 0)  # reading what is there is no harm
     np.testing.assert_array_equal(found.read(range(6)), extracted[1])
 

@@ -1,5 +1,6 @@
 """Decoding in processes: the same views in the same order, whatever happens to a process."""
 
+import io
 import itertools
 import multiprocessing
 import os
@@ -9,10 +10,13 @@ import sys
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from clips import moving_clip
+from PIL import Image
 
 from jaxvqa import UserError
 from jaxvqa.video import workers
@@ -53,9 +57,18 @@ def test_nothing_to_decode():
     assert [*decode_files([], 0)] == []
 
 
+def test_longer_videos_than_are_taken_get_a_sentence(tmp_path):
+    short, long = (str(moving_clip(tmp_path / f"{seconds}.mp4", seconds + 1, 64, 96, fps=1)) for seconds in (4, 5))
+    taken, refused = decode_files([short, long], 0, workers=1, longest=4)
+    assert (taken.error, refused.views) == ("", None)
+    assert refused.error == f"{long} lasts 5 s: no more than 4 s are taken here."
+
+
 def test_no_more_is_decoded_than_is_soon_needed(videos, monkeypatch):
     asked = []
-    monkeypatch.setattr(workers.Worker, "decode", lambda self, path, *_: asked.append(path) or Decoded(path, {}, None))
+    monkeypatch.setattr(
+        workers.Worker, "decode", lambda self, job, *_: asked.append(job[0]) or Decoded(job[0], {}, None)
+    )
     with closing(decode_files(videos * 4, 0, workers=1)) as decoded:
         for given in range(1, 6):
             next(decoded)
@@ -79,7 +92,11 @@ def test_a_file_on_which_the_decoder_dies_costs_itself_alone(videos, monkeypatch
     assert no_children()
 
 
-def test_a_decoder_that_hangs_is_replaced(videos, monkeypatch):
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [({"silence": 12}, "gave no sign of life for 12 s"), ({"seconds": 12}, "was not done after 12 s")],
+)
+def test_a_decoder_that_hangs_is_replaced(videos, monkeypatch, limit, reason):
     send = workers.multiprocessing.connection.Connection.send
 
     def send_and_stop(self, message):
@@ -89,10 +106,43 @@ def test_a_decoder_that_hangs_is_replaced(videos, monkeypatch):
         send(self, message)
 
     monkeypatch.setattr(workers.multiprocessing.connection.Connection, "send", send_and_stop)
-    decoded = [*decode_files(videos[:3], 0, workers=1, silence=15)]
+    decoded = [*decode_files(videos[:3], 0, workers=1, **limit)]
     assert [bool(video.error) for video in decoded] == [False, True, False]
-    assert decoded[1].error == f"{videos[1]} cannot be decoded: the decoder gave no sign of life for 15 s."
+    assert decoded[1].error == f"{videos[1]} cannot be decoded: the decoder {reason}."
     assert no_children()
+
+
+@pytest.mark.parametrize(
+    ("side", "reason"), [(12000, "decoded: it takes more memory than"), (16384, "opened as a video: Invalid data")]
+)
+def test_a_frame_that_takes_too_much_memory_costs_its_video_alone(videos, tmp_path, side, reason):
+    large = str(tmp_path / "large.mov")
+    picture = io.BytesIO()
+    Image.new("L", (side, side)).save(picture, "png")
+    with av.open(large, "w") as container:
+        stream = container.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "rgb24"  # what is read is another thing
+        packet = av.Packet(picture.getvalue())
+        packet.stream, packet.pts, packet.dts, packet.is_keyframe = stream, 0, 0, True
+        container.mux(packet)
+    refused, other = decode_files([large, videos[0]], 0, workers=1, gigabytes=0.5)
+    assert f"{large} cannot be {reason}" in refused.error
+    assert not refused.damaged
+    assert (other.error, other.views is None) == ("", False)
+    assert no_children()
+
+
+@pytest.mark.parametrize("limits", [{"seconds": 0}, {"gigabytes": -1}, {"seconds": float("nan")}])
+def test_limits_that_let_nothing_through_are_refused(videos, limits):
+    with pytest.raises(UserError, match="cannot be: both must be above 0"):
+        next(decode_files(videos, 0, **limits))
+
+
+def test_what_is_damaged_is_told_from_what_is_no_video(videos, tmp_path):
+    cut, text = tmp_path / "cut.mp4", tmp_path / "text.mp4"
+    cut.write_bytes(Path(videos[0]).read_bytes()[:-100])
+    text.write_text("no video")
+    assert [video.damaged for video in decode_files([videos[0], str(cut), str(text)], 0)] == [False, True, False]
 
 
 def test_left_early_no_process_stays(videos):
@@ -142,11 +192,12 @@ def test_signs_of_life_come_about_every_second(monkeypatch):
     clock = itertools.count(step=0.4)
     monkeypatch.setattr(workers.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(workers, "follow_parent", lambda: None)
-    monkeypatch.setattr(workers, "decode_file", lambda path, seed, stills, dense, alive: [alive() for _ in range(9)])
+    monkeypatch.setattr(workers, "limit_memory", lambda gigabytes: None)
+    monkeypatch.setattr(workers, "decode_file", lambda *job, alive=None: [alive() for _ in range(9)])
     ours, theirs = multiprocessing.Pipe()
-    thread = threading.Thread(target=workers.serve, args=(theirs,))
+    thread = threading.Thread(target=workers.serve, args=(theirs, 1))
     thread.start()
-    ours.send(("a file", 0, False, None))
+    ours.send(("a file", 0))
     answers = [ours.recv()]
     while answers[-1] is None:
         answers.append(ours.recv())
@@ -163,3 +214,12 @@ def test_negative_number_of_workers_is_refused(videos):
 def test_processes_that_decode_do_without_jax():
     program = "import sys, jaxvqa.main, jaxvqa.video.workers; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_signals_that_stop_a_run_do_not_reach_decoders():
+    """Of a fresh process: what Python starts beside the first decoder lifted its mask."""
+    program = "from jaxvqa.video.workers import Worker; worker = Worker(8)\n"
+    program += "print(open(f'/proc/{worker.process.pid}/status').read()); worker.end()"
+    status = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    [blocked] = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk")]
+    assert all(blocked >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM))

@@ -1,13 +1,14 @@
 """A video file to RGB frames, through PyAV."""
 
 import contextlib
-import itertools
 import os
 import stat
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -16,12 +17,18 @@ from jaxtyping import Float, UInt8
 from ..errors import UserError, first_line
 from ..files import file_sha256
 
+# Containers whose header tells how long they last; of others, FFmpeg's figure is a guess.
+LASTING = ("matroska,webm", "flv", "avi")
 # Without these names no MP4 or MOV file begins; behind them, anything may be appended to one.
 TOP_LEVEL_BOXES = frozenset(b"ftyp moov mdat free skip wide moof mfra meta styp sidx uuid udta pdin".split())
 
 
 class VideoError(UserError):
     """A video file that cannot be decoded."""
+
+
+class DamagedError(VideoError):
+    """A video file that is not whole, so that scores of it would not be the video's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +58,8 @@ def open_video(path: str | os.PathLike, each: Callable[[], None] = lambda: None)
         each: called after every frame that is counted.
 
     Raises:
-        VideoError: no regular file, empty, cut short, not a video, or its first frame cannot be decoded.
+        VideoError: no regular file, empty, not a video, or its first frame cannot be decoded.
+        DamagedError: cut short.
     """
     check_file(path)
     try:
@@ -61,27 +69,42 @@ def open_video(path: str | os.PathLike, each: Callable[[], None] = lambda: None)
             frame = next(container.decode(stream))
         with open_container(path) as container:
             stream = video_stream(container)
-            times = []
-            # Of a recording that begins between two key frames, what comes before the first cannot be decoded.
-            for packet in itertools.dropwhile(lambda packet: not packet.is_keyframe, container.demux(stream)):
-                if packet.size > 0 and not packet.is_discard:
-                    times.append(packet.pts)
+            times, end, begun = [], Fraction(0), False
+            for packet in container.demux():
                 each()
+                if packet.pts is not None and packet.time_base:
+                    end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+                # Of a recording that begins between two key frames, what comes before the first cannot be decoded.
+                begun |= packet.stream is stream and packet.is_keyframe
+                if begun and packet.stream is stream and packet.size > 0 and not packet.is_discard:
+                    times.append(packet.pts)
+            # Nor can what is shown before it.
+            times = [time for time in times if None in (time, frame.pts) or time >= frame.pts]
             seconds = frame_seconds(times, stream.time_base, fps)
-    except (av.FFmpegError, ValueError, StopIteration) as error:
+            lasting = (container.duration or 0) / av.time_base if container.format.name in LASTING else 0
+    except MemoryError:
+        raise
+    except (av.FFmpegError, OSError, ValueError, StopIteration) as error:
         raise VideoError(f"{path} cannot be opened as a video: {reason(error)}.") from error
+    if end < lasting - max(0.5, 0.02 * lasting):  # a track of sound may be let to end a little earlier
+        raise DamagedError(
+            f"{path} is damaged: it says that it lasts {lasting:.1f} s, but ends after {float(end):.1f} s."
+        )
     height, width = shown_size(frame)
     return Video(Path(path), len(times), height, width, fps, seconds)
 
 
-def quarter_turns(frame: av.VideoFrame) -> int:
-    """How often a frame is to be turned by 90 degrees, anticlockwise, to be shown."""
-    return round(frame.rotation / 90) % 4
+def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
+    """How often a frame is to be turned by 90 degrees, anticlockwise, to be shown, and whether then to be mirrored."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    a, b, _, c, d = struct.unpack("5i", bytes(matrix)[:20]) if matrix else (1, 0, 0, 0, 1)
+    mirrored = a * d < b * c
+    return round((-180 - frame.rotation if mirrored else frame.rotation) / 90) % 4, mirrored
 
 
 def shown_size(frame: av.VideoFrame) -> tuple[int, int]:
     """Height and width of a frame as it is shown."""
-    return (frame.width, frame.height) if quarter_turns(frame) % 2 else (frame.height, frame.width)
+    return (frame.width, frame.height) if orientation(frame)[0] % 2 else (frame.height, frame.width)
 
 
 def frame_seconds(times: list[int | None], unit: Fraction | None, fps: float) -> Float[np.ndarray, " frames"]:
@@ -99,23 +122,26 @@ def read_frames(
     The file is read from its start: seeking gives other frames than asked for in files whose index is wrong, and where
     pictures refer to later ones across key frames (HEVC as x265 makes it, MPEG-4 with B-frames, MPEG-1/2).
     One frame is held at a time: 192 frames of a 4K video in one array would be 5 GB. `each` is called after every
-    frame, wanted or not.
+    frame, wanted or not. All are decoded, to see whether they are those that the container lists.
 
     Raises:
-        VideoError: a frame up to the last wanted one cannot be decoded.
+        DamagedError: a frame cannot be decoded, or there are more than the file lists.
+        VideoError: the size of frames changes.
     """
     wanted = set(indices.tolist())
     with open_container(video.path) as container:
         stream = video_stream(container)
         stream.thread_type = "AUTO"
         decoded = container.decode(stream)
-        for index in range(max(wanted) + 1):
+        for index in range(video.frames):
             try:
                 frame = next(decoded)
                 if frame.is_corrupt:
                     raise ValueError("parts of it are missing")
-            except (av.FFmpegError, ValueError, StopIteration) as error:
-                raise VideoError(
+            except MemoryError:
+                raise
+            except (av.FFmpegError, OSError, ValueError, StopIteration) as error:
+                raise DamagedError(
                     f"{video.path} is damaged: of {video.frames} frames that it lists, number {index} cannot be "
                     f"decoded ({reason(error)})."
                 ) from error
@@ -128,7 +154,12 @@ def read_frames(
                     f"{video.path} changes its size at frame {index}, from {video.width}x{video.height} to "
                     f"{width}x{height}: cut it into parts of one size."
                 )
-            yield index, np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns(frame)))
+            turns, mirrored = orientation(frame)
+            pixels = np.rot90(frame.to_ndarray(format="rgb24"), turns)
+            yield index, np.ascontiguousarray(pixels[:, ::-1] if mirrored else pixels)
+        with contextlib.suppress(av.FFmpegError):
+            if next(decoded, None) is not None:
+                raise DamagedError(f"{video.path} is damaged: it lists {video.frames} frames, but holds more.")
 
 
 @contextlib.contextmanager
@@ -144,6 +175,8 @@ def video_stream(container: av.container.InputContainer) -> av.VideoStream:
         raise ValueError("it is an image")
     if not container.streams.video:
         raise ValueError("no video is in it")
+    if container.streams.video[0].codec_context is None:
+        raise ValueError("nothing is known that decodes it")
     return container.streams.video[0]
 
 
@@ -151,7 +184,8 @@ def check_file(path: str | os.PathLike) -> None:
     """Refuses what no decoder should be pointed at, such as pipes, on which decoders wait forever.
 
     Raises:
-        VideoError: says what the path is instead of a whole, readable file.
+        VideoError: says what the path is instead of a readable file.
+        DamagedError: it is cut short.
     """
     path = Path(path)
     try:
@@ -164,7 +198,7 @@ def check_file(path: str | os.PathLike) -> None:
     except OSError as error:
         raise VideoError(f"{path} cannot be read: {error.strerror}.") from error
     if needed > status.st_size:
-        raise VideoError(
+        raise DamagedError(
             f"{path} is cut short: its container speaks of {needed:,} bytes or more, it has {status.st_size:,}; "
             "copy or download it again."
         )
@@ -184,21 +218,56 @@ def content_sha256(path: str | os.PathLike, each: Callable[[], None] = lambda: N
 
 
 def container_size(path: Path) -> int:
-    """Bytes that an MP4 or MOV file must have for its top-level boxes to be whole; 0 for other containers.
+    """Bytes that a file must have for what its container lists at the top to be whole; 0 if it does not tell.
 
     Decoders can read the whole frames of a file cut short as if they were all of it.
-    Source: ISO/IEC 14496-12, section 4.2.
+    Source: ISO/IEC 14496-12, section 4.2 (MP4, MOV); RFC 8794, section 4 (Matroska, WebM); RIFF (AVI).
     """
-    end = 0
     with path.open("rb") as file:
-        while len(header := file.read(16)) >= 8 and header[4:8] in TOP_LEVEL_BOXES:
-            size = int.from_bytes(header[:4])
-            if size == 1:
-                size = int.from_bytes(header[8:16])
-            if size < 8:  # 0: this box reaches to the end of the file, wherever that is
-                break
-            end += size
-            file.seek(end)
+        start = file.read(4)
+        file.seek(0)
+        if start == b"\x1a\x45\xdf\xa3":
+            return ebml_size(file)
+        return riff_size(file) if start == b"RIFF" else boxes_size(file)
+
+
+def boxes_size(file: BinaryIO) -> int:
+    """Where the last of the top-level boxes of an MP4 or MOV file ends."""
+    end = 0
+    while len(header := file.read(16)) >= 8 and header[4:8] in TOP_LEVEL_BOXES:
+        size = int.from_bytes(header[:4])
+        if size == 1:
+            size = int.from_bytes(header[8:16])
+        if size < 8:  # 0: this box reaches to the end of the file, wherever that is
+            break
+        end += size
+        file.seek(end)
+    return end
+
+
+def ebml_size(file: BinaryIO) -> int:
+    """Where the second element of a Matroska or WebM file, its segment, ends, behind the first, a header."""
+    end = 0
+    for _ in range(2):
+        file.seek(end + 4)  # behind an identifier
+        first = file.read(1)
+        length = 9 - first[0].bit_length() if first and first[0] else 9
+        size = int.from_bytes(first + file.read(length - 1)) - (1 << 7 * length)
+        if length > 8 or size == (1 << 7 * length) - 1:  # a recording that nobody has completed, or another thing
+            return 0
+        end += 4 + length + size
+    return end
+
+
+def riff_size(file: BinaryIO) -> int:
+    """Where the last of the RIFF chunks of an AVI file ends: a large one has several."""
+    end = 0
+    while len(header := file.read(8)) == 8 and header[:4] == b"RIFF":
+        size = int.from_bytes(header[4:], "little")
+        if size == 0:  # a recording that nobody has completed
+            break
+        end += 8 + size
+        file.seek(end)
     return end
 
 

@@ -102,6 +102,14 @@ def check_seed(seed: int) -> None:
         raise UserError(f"seed is {seed}, but must be 0 or larger.")
 
 
+def check_repeats(repeats: int, dense: bool) -> None:
+    """Raises a UserError if a video cannot be sampled so often, or it is to be sampled densely, which decides that."""
+    if repeats < 1:
+        raise UserError(f"repeats is {repeats}, but must be 1 or larger.")
+    if dense and repeats > 1:
+        raise UserError("dense decides how often a video is sampled: leave repeats at 1.")
+
+
 def check_plan(plan: SamplingPlan, frames: int, height: int, width: int) -> None:
     """Raises a UserError if a plan asks for frames or patches outside of a video."""
     sizes = [size // GRID - PATCH + 1 for size in upsampled_size(height, width)]

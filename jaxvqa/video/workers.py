@@ -7,6 +7,7 @@ import contextlib
 import math
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 import time
@@ -14,17 +15,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
 from ..errors import UserError
-from .decode import Video, VideoError, content_sha256, open_video
+from .decode import DamagedError, Video, VideoError, content_sha256, open_video
 from .sampling import SamplingPlan, check_seed
 from .views import Views, video_dense_plans, video_plan, video_views
 
 AHEAD = 2  # videos that are decoded before they are needed, for each process
-Job = tuple[str, int, bool, int | None]  # of `decode_file`: path, seed, stills, dense
+Job = tuple[str, int, bool, int | None, float]  # of `decode_file`: path, seed, stills, dense, longest
 SILENCE = 300  # seconds without a sign of life, after which a decoder is taken for hung
+SECONDS = 3600.0  # that a file may take
+GIGABYTES = 8.0  # of memory that a decoder may take
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,7 @@ class Decoded:
         facts: `sha256`, `frames`, `height`, `width` and `fps`, as far as they were found out.
         views: None if it could not be decoded.
         error: a sentence why not.
+        damaged: whether that is because the file is not whole.
         video: what is known of its frames, if it could be opened.
         plan: what was looked at.
         stills: JPEGs of frames by number, if asked for.
@@ -47,6 +52,7 @@ class Decoded:
     video: Video | None = None
     plan: SamplingPlan | None = None
     stills: dict[int, bytes] | None = None
+    damaged: bool = False
 
 
 def decode_files(
@@ -57,6 +63,9 @@ def decode_files(
     looks: Sequence[int] = (0,),
     dense: bool = False,
     silence: float = SILENCE,
+    longest: float = math.inf,
+    seconds: float = SECONDS,
+    gigabytes: float = GIGABYTES,
 ) -> Iterator[Decoded]:
     """Decodes video files in parallel and gives what became of each, in order.
 
@@ -69,24 +78,29 @@ def decode_files(
         looks: each file is decoded once for each of these, with a plan drawn from `seed` plus that number.
         dense: whether they are numbers of dense plans instead.
         silence: seconds without a sign of life after which a decoder is ended.
+        longest: seconds that a video may last to be decoded.
+        seconds: that decoding a file may take until the decoder is ended.
+        gigabytes: of memory that a decoder may take, 10**9 bytes each.
 
     Raises:
-        UserError: a negative seed or number of workers.
+        UserError: a negative seed or number of workers, or limits that let nothing through.
     """
     check_seed(seed)
+    if not (seconds > 0 and gigabytes > 0):
+        raise UserError(f"decoding in {seconds:g} s with {gigabytes:g} GB of memory cannot be: both must be above 0.")
     if workers < 0:
         raise UserError(f"{workers} workers are none: choose 1 or more, or 0 for as many as there are cores.")
-    jobs = [(path, seed if dense else seed + n, stills, n if dense else None) for path in paths for n in looks]
+    jobs = [(path, seed if dense else seed + n, stills, n if dense else None, longest) for path in paths for n in looks]
     count = min(workers or len(os.sched_getaffinity(0)), len(jobs))
     idle: SimpleQueue[Worker] = SimpleQueue()
-    started = [Worker() for _ in range(count)]
+    started = [Worker(gigabytes) for _ in range(count)]
     for worker in started:
         idle.put(worker)
 
     def decode(job: Job) -> Decoded:
         worker = idle.get()
         try:
-            return worker.decode(job, silence)
+            return worker.decode(job, silence, seconds)
         finally:
             idle.put(worker)
 
@@ -107,32 +121,36 @@ def decode_files(
 class Worker:
     """A process that decodes one file after another, and is replaced where it dies or falls silent."""
 
-    def __init__(self):
-        self.lock, self.ended = threading.Lock(), False
+    def __init__(self, gigabytes: float):
+        self.lock, self.ended, self.gigabytes = threading.Lock(), False, gigabytes
         self.start()
 
     def start(self) -> None:
         # A fresh interpreter: JAX's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
         self.connection, far_end = context.Pipe()
-        self.process = context.Process(target=serve, args=(far_end,), daemon=True)
-        # Ctrl-C is the parent's: a process inherits the mask of the thread that starts it.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        self.process = context.Process(target=serve, args=(far_end, self.gigabytes), daemon=True)
+        # What stops a run is the parent's: a process inherits the mask of the thread that starts it. Python's resource
+        # tracker, were it to start with the first process, would lift it.
+        resource_tracker.ensure_running()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         self.process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         far_end.close()
 
-    def decode(self, job: Job, silence: float) -> Decoded:
+    def decode(self, job: Job, silence: float, seconds: float) -> Decoded:
         """Asks for a file and waits for what becomes of it."""
         with self.lock:
             if not (self.ended or self.process.is_alive()):  # it died between two files: no fault of this one
                 self.start()
         try:
             self.connection.send(job)
-            while self.connection.poll(silence):
+            deadline = time.monotonic() + seconds
+            while self.connection.poll(max(0, min(silence, deadline - time.monotonic()))):
                 if answer := self.connection.recv():
                     return answer
-            reason = f"gave no sign of life for {silence:g} s"
+            late = time.monotonic() >= deadline
+            reason = f"was not done after {seconds:g} s" if late else f"gave no sign of life for {silence:g} s"
         except (EOFError, OSError):
             self.process.join(5)  # one that hangs in ending is killed below
             reason = died(self.process.exitcode)
@@ -163,9 +181,10 @@ def died(exitcode: int | None) -> str:
     return f"crashed ({signal.Signals(-exitcode).name})" if exitcode < 0 else f"ended with exit code {exitcode}"
 
 
-def serve(connection: Connection) -> None:
+def serve(connection: Connection, gigabytes: float) -> None:
     """The life of a worker: a file after another, with a sign of life about every second while it gets on."""
     follow_parent()
+    limit_memory(gigabytes)
     said = time.monotonic()
 
     def alive():
@@ -176,7 +195,14 @@ def serve(connection: Connection) -> None:
 
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
         while True:
-            connection.send(decode_file(*connection.recv(), alive))
+            connection.send(decode_file(*connection.recv(), alive=alive))
+
+
+def limit_memory(gigabytes: float) -> None:
+    """Lets this process have no more than that: whoever asks for more is refused it."""
+    limit = int(gigabytes * 1e9)
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if most < 0 else min(limit, most), most))
 
 
 def follow_parent() -> None:
@@ -190,7 +216,12 @@ def follow_parent() -> None:
 
 
 def decode_file(
-    path: str, seed: int, stills: bool = False, dense: int | None = None, alive: Callable[[], None] = lambda: None
+    path: str,
+    seed: int,
+    stills: bool = False,
+    dense: int | None = None,
+    longest: float = math.inf,
+    alive: Callable[[], None] = lambda: None,
 ) -> Decoded:
     """Decodes a video file in this process.
 
@@ -198,6 +229,7 @@ def decode_file(
         seed: with the file's name, decides which frames and patches are looked at.
         stills: whether to keep pictures of frames.
         dense: the number of the dense plan to look by, instead of one drawn from the seed.
+        longest: seconds that it may last to be decoded.
         alive: called again and again while it gets on.
     """
     facts, video, kept = {}, None, {} if stills else None
@@ -206,9 +238,15 @@ def decode_file(
         video = open_video(path, alive)
         facts |= {"frames": video.frames, "height": video.height, "width": video.width}
         facts["fps"] = round(video.fps, 6) if math.isfinite(video.fps) else None
+        if (seconds := max(video.seconds, default=0)) > longest:
+            raise VideoError(f"{path} lasts {seconds:.0f} s: no more than {longest:g} s are taken here.")
         plan = video_plan(video, seed) if dense is None else video_dense_plans(video)[dense]
         return Decoded(path, facts, video_views(video, plan, alive, kept), "", video, plan, kept)
     except VideoError as error:
-        return Decoded(path, facts, None, str(error), video)
+        return Decoded(path, facts, None, str(error), video, damaged=isinstance(error, DamagedError))
+    except MemoryError:
+        return Decoded(
+            path, facts, None, f"{path} cannot be decoded: it takes more memory than there is for it.", video
+        )
     except OSError as error:
         return Decoded(path, facts, None, f"{path} cannot be read: {error.strerror}.", video)
