@@ -18,6 +18,7 @@ def start(config: ml_collections.ConfigDict) -> None:
     """
     if not config.cluster:
         return
+    jax.config.update("jax_enable_preemption_service", False)  # it catches SIGTERM, and the run would go on
     try:
         if config.cluster == "slurm":
             jax.distributed.initialize(cluster_detection_method="slurm")

@@ -1,10 +1,14 @@
-"""Files on disk: which videos a user means, and what tells one content from another."""
+"""Files on disk: which videos a user means, what tells one content from another, and writing that a kill spares."""
 
+import contextlib
 import glob
 import hashlib
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import filelock
 
 from .errors import UserError
 
@@ -97,3 +101,53 @@ def file_sha256(path: str | os.PathLike, each: Callable[[], None] = lambda: None
             digest.update(block)
             each()
     return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Names a file in the system's errors of writing, which, unlike those of opening, do not tell which it is."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def claim(folder: str | os.PathLike, process: int = 0) -> filelock.AcquireReturnProxy:
+    """Keeps other runs from writing to a folder, made if need be, until what this returns is left as a context.
+
+    The system takes the lock from a process that is killed; its file stays and means nothing.
+
+    Args:
+        process: of a run with several processes, which have a lock each.
+
+    Raises:
+        UserError: another run is writing to it, or it cannot be written.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(Path(folder) / f".lock-{process}").acquire(blocking=False)
+    except filelock.Timeout:
+        raise UserError(f"another run is writing to {folder}: wait for it, or choose another folder.") from None
+    except OSError as error:
+        raise UserError(f"folder {folder} cannot be written: {error.strerror}.") from error
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill that takes the place of one that is not there yet: it will be whole, or not be at all.
+
+    What an earlier run that was killed left unfinished is removed.
+
+    Raises:
+        UserError: another run is making it, or it cannot be written.
+    """
+    scratch = folder.with_name(f".{folder.name}-unfinished")
+    with claim(scratch):
+        try:
+            shutil.rmtree(scratch / folder.name, ignore_errors=True)
+            (scratch / folder.name).mkdir()
+            yield scratch / folder.name
+            (scratch / folder.name).rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)

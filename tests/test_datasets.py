@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import shutil
 import subprocess
@@ -341,3 +342,13 @@ def test_folds():
     for n, folds, fold, match in ((3, 4, 0, "3 videos"), (9, 1, 0, "1 folds"), (9, 3, 3, "no fold 3")):
         with pytest.raises(UserError, match=match):
             split_folds(n, folds, fold, seed=0)
+
+
+def test_full_disk_is_one_sentence(maxwell, small_disk):
+    root = small_disk("4m") / "data"
+    shutil.copytree(maxwell / "maxwell", root / "maxwell")
+    with contextlib.suppress(OSError):
+        (root.parent / "filler").write_bytes(bytes(8 << 20))
+    fails(f"{root} cannot be written .*No space left on device", "maxwell", root)
+    (root.parent / "filler").unlink()
+    assert load("maxwell:train", root).names == NAMES["train"]

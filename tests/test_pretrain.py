@@ -11,6 +11,7 @@ import pytest
 import jaxvqa
 from jaxvqa import weights
 from jaxvqa.datasets.scenes import Camera, film, load
+from jaxvqa.files import claim
 from jaxvqa.main import main
 from jaxvqa.models.visual import normalize
 from jaxvqa.train.pretrain import make_optimizer, whitening_cosines
@@ -139,5 +140,13 @@ def test_a_finished_training_is_left_alone(trained, capfd):
     assert main(command(trained)) == 2
     assert "model already exists: remove it or choose another output" in capfd.readouterr().err
     assert main(command(trained, seed=1)) == 2
-    assert "has checkpoints of other settings: choose another config.output" in capfd.readouterr().err
+    assert "holds a training with other seed: choose another config.output" in capfd.readouterr().err
     assert sorted(trained.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_two_runs_at_once(tmp_path, capfd):
+    with claim(tmp_path):
+        assert main(command(tmp_path)) == 2
+    assert f"another run is writing to {tmp_path}" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [".lock-0"]

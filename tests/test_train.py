@@ -1,5 +1,6 @@
 """Training from videos and labels to a model: what it writes, and that kills and mistakes cost little."""
 
+import contextlib
 import csv
 import json
 import os
@@ -13,18 +14,22 @@ import sys
 import time
 from pathlib import Path
 
+import ml_collections
 import numpy as np
 import pytest
 from clips import write_clip
 from conftest import SMALL
 
 import jaxvqa
-from jaxvqa import weights
+from jaxvqa import UserError, weights
 from jaxvqa.datasets import DATABASES
 from jaxvqa.dimensions import default_prompts
 from jaxvqa.features import extract
+from jaxvqa.files import claim
 from jaxvqa.labels import read_scores
 from jaxvqa.main import main
+from jaxvqa.train import checkpoint
+from jaxvqa.train.monitor import Monitor
 
 ROOT = Path(__file__).parents[1]
 CODES = [dimension.code for dimension in jaxvqa.DIMENSIONS]
@@ -281,6 +286,23 @@ def test_without_the_last_checkpoints_it_is_done_again(train, trained, again, ep
     assert train(again) == 0
     assert history(again) == history(trained)
     assert tensors(again) == tensors(trained)
+
+
+@pytest.mark.parametrize(
+    ("file", "field", "value"),
+    [
+        *(("_CHECKPOINT_METADATA", "metrics", "odd"), ("_CHECKPOINT_METADATA", "commit_timestamp_nsecs", 10**400)),
+        *(("record/metadata", field, "odd") for field in ("settings", "history", "best_epoch")),
+    ],
+)
+def test_fields_of_a_checkpoint_are_checked(tmp_path, file, field, value):
+    arrays = {"a": np.zeros(3, np.float32)}
+    with checkpoint.open_checkpoints(tmp_path) as manager:
+        checkpoint.save(manager, 1, arrays, {"settings": {}, "best_epoch": 1, "history": [{"epoch": 1}]})
+    path = tmp_path / "1" / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    with pytest.raises(UserError, match="cannot be read"), checkpoint.open_checkpoints(tmp_path) as manager:
+        checkpoint.read_record(manager)
 
 
 @pytest.mark.parametrize("part", ["arrays", "record", "_CHECKPOINT_METADATA"])
@@ -583,3 +605,102 @@ def test_cross_database_protocol(train, data, trained, tmp_path, capfd):
         assert again[name] == {metric: pytest.approx(cells, rel=1e-6) for metric, cells in row.items()}
     assert train(output, config=ROOT / "configs" / "cross.py", **changes | {"folds": 17}) == 2
     sentence(capfd, "16 videos cannot be divided into 17 folds")
+
+
+def test_full_disk_keeps_the_checkpoints_before(train, trained, small_disk, capfd):
+    output = small_disk("1200k") / "out"
+    assert train(output) == 1
+    err = sentence(capfd, rf"^jaxvqa: {output}/checkpoints: No space left on device; what was finished is kept\.$")
+    assert len(err.splitlines()) < EPOCHS + 2
+    assert 1 <= max(checkpoints(output)) < EPOCHS
+    assert [path.name for path in output.glob("*.room")] == []
+    small_disk("50m", "remount")
+    assert train(output) == 0
+    assert "going on after epoch" in capfd.readouterr().err
+    assert history(output) == history(trained)
+    assert tensors(output) == tensors(trained)
+
+
+def test_disk_that_fills_up_while_orbax_writes(small_disk):
+    """Beyond what was made sure of: the error is the system's, with the folder's name, and earlier epochs stay."""
+    folder = small_disk("3m") / "checkpoints"
+    arrays = {"x": np.random.default_rng(0).random(10_000)}
+    with checkpoint.open_checkpoints(folder) as manager:
+        checkpoint.save(manager, 1, arrays, {"history": [], "settings": {}})
+        manager.wait_until_finished()
+
+    def save_more():
+        with checkpoint.open_checkpoints(folder) as manager:
+            checkpoint.save(manager, 2, arrays, {"epoch": 2, "more": 400_000 * ["filler"]})
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        save_more()
+    assert caught.value.filename == str(folder)
+    with checkpoint.open_checkpoints(folder) as manager:
+        assert checkpoint.read_record(manager) == {"history": [], "settings": {}}
+        np.testing.assert_array_equal(checkpoint.read_arrays(manager, arrays)["x"], arrays["x"])
+
+
+def test_events_on_a_full_disk_are_not_waited_for(small_disk):
+    folder = small_disk("64k")
+    monitor = Monitor(folder, "test")
+    monitor.resume(ml_collections.ConfigDict(), [], 1000, 1000)
+    row = dict.fromkeys(("epoch", "chunk", "rate", "loss", "plcc_mean", "srcc_mean", "step_seconds"), 1)
+    history = []
+
+    def go_on():
+        for _ in range(1000):
+            history.append(row)
+            monitor.epoch(history)
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        go_on()
+    assert caught.value.filename.startswith(str(folder))
+
+
+@pytest.mark.parametrize("config", ["maxwell", "ablation", "cross"])
+def test_two_runs_at_once(train, trained, tmp_path, capfd, config):
+    output = tmp_path / "out"
+    with claim(output):
+        assert train(output, config=ROOT / "configs" / f"{config}.py") == 2
+    sentence(capfd, f"another run is writing to {output}: wait for it, or choose another folder")
+    assert [path.name for path in output.iterdir()] == [".lock-0"]
+
+
+def test_full_disk_keeps_the_model_of_an_earlier_training(train, trained, small_disk, capfd):
+    output = shutil.copytree(trained, small_disk("20m") / "again")
+    earlier = tensors(output)
+    shutil.rmtree(output / "checkpoints")
+    changes = {"train.passes": 1, "seed": 1}
+    assert train(output, **changes) == 0  # what it takes but for the model is there
+    after = tensors(output)
+    assert after != earlier
+    (output / "model" / "tensors.safetensors").write_bytes(earlier)  # to be written again
+    filler = output.parent / "filler"
+    with contextlib.suppress(OSError):
+        filler.write_bytes(bytes(30 << 20))
+    os.truncate(filler, filler.stat().st_size - len(earlier) // 2)  # room for all but a model
+    capfd.readouterr()
+    assert train(output, **changes) == 2
+    sentence(capfd, "model-new cannot be written: .*No space left on device")
+    assert tensors(output) == earlier
+    filler.unlink()
+    assert train(output, **changes) == 0
+    assert tensors(output) == after
+    assert not (output / "model-new").exists()
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_run_with_several_processes(command, trained, tmp_path):
+    """JAX's service for such runs catches it, and they would go on until they are killed."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    with start(command(tmp_path, cluster=address, **{"train.passes": 1000})) as process:
+        while process.poll() is None and not (tmp_path / "checkpoints" / "1").exists():
+            time.sleep(0.01)
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert err.splitlines()[-1] == "jaxvqa: stopped; the same command goes on with what is left to do."
+    assert checkpoints(tmp_path)

@@ -224,7 +224,10 @@ def prepare(database: str, root: Path, videos: list[str]) -> "tfds.core.DatasetB
         tfds.disable_progress_bar()
         # TFDS prints where it puts what; stdout is for results.
         with exclusive(root, database), contextlib.redirect_stdout(io.StringIO()):
-            builder().download_and_prepare(download_config=config, file_format="array_record")
+            try:
+                builder().download_and_prepare(download_config=config, file_format="array_record")
+            except RuntimeError as error:  # how ArrayRecord says that the disk is full
+                raise OSError(first_line(error)) from error
     return builder()
 
 

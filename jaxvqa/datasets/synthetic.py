@@ -7,8 +7,6 @@ compare training where there is no MaxWell; results on it say nothing about real
 import json
 import multiprocessing
 import os
-import shutil
-import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from rich.console import Console
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
+from ..files import new_folder
 from ..terminal import progress
 from ..video.sampling import check_seed
 from ..video.workers import follow_parent
@@ -58,8 +57,8 @@ def render(folder: str | os.PathLike, clips: int = CLIPS, seed: int = 0, workers
         workers: processes; 0, as many as there are cores.
 
     Raises:
-        UserError: the folder exists, too few clips, or a negative seed.
-        OSError: it cannot be written.
+        UserError: the folder exists, is being made or cannot be written, too few clips, or a negative seed.
+        OSError: no space is left.
     """
     folder = Path(folder)
     check_seed(seed)
@@ -67,9 +66,7 @@ def render(folder: str | os.PathLike, clips: int = CLIPS, seed: int = 0, workers
         raise UserError(f"{clips} clips are too few for training and validation: render 10 or more.")
     if folder.exists():
         raise UserError(f"{folder} already exists: remove it, or choose another folder for synthetic clips.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with new_folder(folder) as scratch:
         (scratch / "videos").mkdir()
         workers = min(workers or len(os.sched_getaffinity(0)), clips)
         with (
@@ -84,10 +81,6 @@ def render(folder: str | os.PathLike, clips: int = CLIPS, seed: int = 0, workers
         write_labels(scratch, facts)
         about = {"what": WHAT, "version": VERSION, "seed": seed, "clips": facts}
         (scratch / MARK).write_text(json.dumps(about, indent=1) + "\n")
-        scratch.chmod(0o755)
-        scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def render_clip(folder: Path, seed: int, number: int) -> dict[str, Any]:

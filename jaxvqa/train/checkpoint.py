@@ -4,6 +4,7 @@ import contextlib
 import copy
 import logging
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,37 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from ..errors import UserError, first_line
+from ..files import naming
+
+MARGIN = 1 << 20  # bytes of a checkpoint beside its arrays
 
 
 @contextlib.contextmanager
 def open_checkpoints(folder: str | os.PathLike) -> Iterator[ocp.CheckpointManager]:
-    """The checkpoints of a training, by epoch; what is still being written is finished before this is left."""
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    """The checkpoints of a training, by epoch; what is still being written is finished before this is left.
+
+    Raises:
+        UserError: one of them is not whole.
+        OSError: one cannot be written; those before it stay.
+    """
+    for library in ("absl", "asyncio"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # what goes wrong is raised as well
     options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True)
-    with ocp.CheckpointManager(Path(folder).absolute(), options=options) as manager:
+    try:
+        with naming(folder):
+            manager = ocp.CheckpointManager(Path(folder).absolute(), options=options)
+    except OSError:
+        raise
+    except Exception as error:  # Orbax meets what is damaged with whatever fails first
+        raise UserError(
+            f"a checkpoint in {folder} cannot be read ({first_line(error)}): remove the last folder there, and "
+            "training goes on from the one before."
+        ) from error
+    try:
         yield manager
+    finally:
+        with system_errors(folder):
+            manager.close()
 
 
 def save(manager: ocp.CheckpointManager, epoch: int, arrays: Any, record: dict[str, Any]) -> None:
@@ -33,8 +56,38 @@ def save(manager: ocp.CheckpointManager, epoch: int, arrays: Any, record: dict[s
         record: what JSON can hold.
     """
     record = copy.deepcopy(record)  # training goes on with it while it is written
-    items = ocp.args.Composite(arrays=ocp.args.StandardSave(named(arrays)), record=ocp.args.JsonSave(record))
-    manager.save(epoch, args=items)
+    arrays = named(arrays)
+    items = ocp.args.Composite(arrays=ocp.args.StandardSave(arrays), record=ocp.args.JsonSave(record))
+    with system_errors(manager.directory):
+        manager.wait_until_finished()
+        reserve(Path(manager.directory), sum(array.nbytes for array in arrays.values()) + MARGIN)
+        manager.save(epoch, args=items)
+
+
+def reserve(folder: Path, size: int) -> None:
+    """Makes sure of some room on disk: Orbax, which writes in threads, fills pages about it where there is none.
+
+    Raises:
+        OSError: there is not so much.
+    """
+    path = folder.with_name(f"{folder.name}.room")
+    try:
+        with naming(folder), path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def system_errors(folder: os.PathLike) -> Iterator[None]:
+    """Turns what Orbax makes of an error of the system into that again, with the name of the folder."""
+    try:
+        with naming(folder):
+            yield
+    except ValueError as error:
+        if not (code := re.search(r"os_error_code='(\d+)'", str(error))):
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(folder)) from error
 
 
 def read_record(manager: ocp.CheckpointManager) -> dict[str, Any] | None:
@@ -45,7 +98,15 @@ def read_record(manager: ocp.CheckpointManager) -> dict[str, Any] | None:
     """
     if manager.latest_step() is None:
         return None
-    return restore(manager, ocp.args.Composite(record=ocp.args.JsonRestore())).record
+    record = restore(manager, ocp.args.Composite(record=ocp.args.JsonRestore())).record
+    try:
+        numbers = [number for row in record["history"] for number in (*row.values(), record.get("best_epoch", 0))]
+        settled = isinstance(record["settings"], dict)
+        if not (settled and all(isinstance(number, float | int) for number in numbers)):
+            raise TypeError("its record is not one of a training")
+    except (TypeError, KeyError, AttributeError) as error:
+        raise damaged(manager, error) from error
+    return record
 
 
 def read_arrays(manager: ocp.CheckpointManager, arrays: Any) -> Any:
@@ -61,14 +122,18 @@ def read_arrays(manager: ocp.CheckpointManager, arrays: Any) -> Any:
 
 def restore(manager: ocp.CheckpointManager, items: ocp.args.Composite) -> ocp.args.Composite:
     """Items of the last epoch."""
-    epoch = manager.latest_step()
     try:
-        return manager.restore(epoch, args=items)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"checkpoint {manager.directory / str(epoch)} cannot be read ({first_line(error)}): remove that folder, "
-            "and training goes on from the one before."
-        ) from error
+        return manager.restore(manager.latest_step(), args=items)
+    except Exception as error:  # Orbax meets what is damaged with whatever fails first
+        raise damaged(manager, error) from error
+
+
+def damaged(manager: ocp.CheckpointManager, error: Exception) -> UserError:
+    """What to say of the checkpoint of the last epoch that cannot be read."""
+    return UserError(
+        f"checkpoint {manager.directory / str(manager.latest_step())} cannot be read ({first_line(error)}): remove "
+        "that folder, and training goes on from the one before."
+    )
 
 
 def named(tree: Any) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import ml_collections
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
 
+from ..files import naming
 from ..results import replace
 from ..terminal import progress
 
@@ -39,8 +43,13 @@ class Monitor:
         write_config(self.folder, config)
         if history and len(history) < epochs:
             self.log.print(f"{self.title}: going on after epoch {len(history)} of {epochs}", highlight=False)
-        # Events after the last checkpoint are of epochs that are done again.
-        self.events = SummaryWriter(str(self.folder / "tensorboard"), purge_step=len(history) + 1)
+        # In this thread: tensorboardX's own writer waits for ever for one that a full disk has ended.
+        with naming(self.folder / "tensorboard"):
+            (self.folder / "tensorboard").mkdir(exist_ok=True)
+            self.events = EventsWriter(str(self.folder / "tensorboard" / "events"))
+            # Events after the last checkpoint are of epochs that are done again.
+            session = SessionLog(status=SessionLog.START)
+            self.events.write_event(Event(wall_time=time.time(), step=len(history) + 1, session_log=session))
         self.bar = progress(f"training {self.title}, step", self.log)
         self.task = self.bar.add_task("", total=steps)
         self.bar.start()
@@ -62,15 +71,19 @@ class Monitor:
             highlight=False,
             soft_wrap=True,
         )
-        for name, value in row.items():
-            self.events.add_scalar(name, value, row["epoch"])
+        with naming(self.folder / "tensorboard"):
+            for name, value in row.items():
+                summary = scalar(name, value)
+                self.events.write_event(Event(wall_time=time.time(), step=row["epoch"], summary=summary))
+            self.events.flush()
         write_history(self.folder / "history.csv", history)
 
     def close(self, history: Sequence[Row] = ()) -> None:
         """Ends the progress bar, and draws the curves of a history, if there is one."""
         if self.bar:
             self.bar.stop()
-            self.events.close()
+            with naming(self.folder / "tensorboard"):
+                self.events.close()
         if history and not self.quiet:
             write_history(self.folder / "history.csv", history)
             plot_curves(self.folder / "curves.png", {self.title: [history]})
@@ -118,4 +131,6 @@ def plot_curves(path: Path, runs: Mapping[str, Sequence[Sequence[Row]]]) -> None
         axes.grid(alpha=0.3)
         if column == "loss":
             axes.legend(fontsize=8)
-    figure.savefig(path, dpi=130)
+    file = io.BytesIO()
+    figure.savefig(file, dpi=130)
+    replace(path, file.getvalue())

@@ -4,7 +4,6 @@ Sources: MaxVQA (arXiv:2305.12726) for the network, FAST-VQA (arXiv:2207.02595, 
 them, no part was trained before or stays frozen.
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from ..datasets.stream import BEST, FRAMES, VERSIONS, WORST, Group, groups
 from ..datasets.synthetic import FIVE_POINTS, SEEN_AT_BEST, SEEN_LOSS
 from ..dimensions import DIMENSIONS, calibrate, default_prompts
 from ..errors import UserError, first_line
+from ..files import claim
 from ..models.clip_resnet import CLIPResNet, ConvNorm, ResNetConfig
 from ..models.maxvqa import HeadConfig, MaxVQA
 from ..models.network import Network
@@ -34,7 +34,7 @@ from ..models.swin3d import SwinConfig, VideoSwin
 from ..terminal import progress
 from ..video.sampling import SIDE, check_seed
 from . import checkpoint
-from .loop import agreement
+from .loop import agreement, check_same
 from .monitor import Monitor
 from .step import NO_TEXT, Batch, Recipe, TrainStep, first_copy, replicate, share, start
 
@@ -60,46 +60,48 @@ def run(config: ml_collections.ConfigDict) -> int:
     epochs = sum(c.cycles)
     rates = make_schedule(config)
     state = start(network, optimizer)
-    settings = fingerprint(config)
+    settings = comparable(config)
     history: list[dict[str, Any]] = []
     key = jax.random.key(config.seed)
     per_step = c.batch // VERSIONS
-    monitor = Monitor(folder, "mini")
-    try:
-        with checkpoint.open_checkpoints(folder / "checkpoints") as manager:
-            if record := checkpoint.read_record(manager):
-                if record["settings"] != settings:
-                    raise UserError(f"{folder} has checkpoints of other settings: choose another config.output.")
-                state, history = checkpoint.read_arrays(manager, state), record["history"]
-            weights.check_free(folder / "model")
-            validation = collect("validation", config)
-            done = len(history) * c.epoch_steps
-            monitor.resume(config, history, epochs, epochs * c.epoch_steps - done)
-            state = replicate(state)
-            numbers = range(done * per_step, epochs * c.epoch_steps * per_step)
-            stream = groups("train", config.seed, numbers, config.workers)
-            for epoch in range(len(history), epochs):
-                began, terms = time.perf_counter(), []
-                for number in range(epoch * c.epoch_steps, (epoch + 1) * c.epoch_steps):
-                    rate = float(rates(number))
-                    state, losses = step.update(state, NO_TEXT, batch(islice(stream, per_step)), rate, key)
-                    terms.append(losses)
-                    monitor.step()
-                means = {name: float(np.mean([losses[name] for losses in terms])) for name in terms[0]}
-                seconds = (time.perf_counter() - began) / len(terms)
-                copy = first_copy(state)
-                predictions = predict(step, copy.ema, validation)
-                if not np.isfinite([*means.values(), *predictions.flat]).all():
-                    raise UserError(f"epoch {epoch + 1} came to numbers that are not finite: lower the learning rate.")
-                targets = np.concatenate([group.targets for group in validation])
-                row = {"epoch": epoch + 1, "chunk": epoch + 1, "rate": rate, **means, "step_seconds": seconds}
-                history.append(row | agreement(predictions, targets, list(range(len(DIMENSIONS)))))
-                checkpoint.save(manager, epoch + 1, copy, {"settings": settings, "history": history})
-                monitor.epoch(history)
-            best = first_copy(state).ema
-    finally:
-        monitor.close(history)
-    export(config, step, network, best, folder / "model")
+    with claim(folder):
+        monitor = Monitor(folder, "mini")
+        try:
+            with checkpoint.open_checkpoints(folder / "checkpoints") as manager:
+                if record := checkpoint.read_record(manager):
+                    check_same(record["settings"], settings, str(folder))
+                    state, history = checkpoint.read_arrays(manager, state), record["history"]
+                weights.check_free(folder / "model")
+                validation = collect("validation", config)
+                done = len(history) * c.epoch_steps
+                monitor.resume(config, history, epochs, epochs * c.epoch_steps - done)
+                state = replicate(state)
+                numbers = range(done * per_step, epochs * c.epoch_steps * per_step)
+                stream = groups("train", config.seed, numbers, config.workers)
+                for epoch in range(len(history), epochs):
+                    began, terms = time.perf_counter(), []
+                    for number in range(epoch * c.epoch_steps, (epoch + 1) * c.epoch_steps):
+                        rate = float(rates(number))
+                        state, losses = step.update(state, NO_TEXT, batch(islice(stream, per_step)), rate, key)
+                        terms.append(losses)
+                        monitor.step()
+                    means = {name: float(np.mean([losses[name] for losses in terms])) for name in terms[0]}
+                    seconds = (time.perf_counter() - began) / len(terms)
+                    copy = first_copy(state)
+                    predictions = predict(step, copy.ema, validation)
+                    if not np.isfinite([*means.values(), *predictions.flat]).all():
+                        raise UserError(
+                            f"epoch {epoch + 1} came to numbers that are not finite: lower the learning rate."
+                        )
+                    targets = np.concatenate([group.targets for group in validation])
+                    row = {"epoch": epoch + 1, "chunk": epoch + 1, "rate": rate, **means, "step_seconds": seconds}
+                    history.append(row | agreement(predictions, targets, list(range(len(DIMENSIONS)))))
+                    checkpoint.save(manager, epoch + 1, copy, {"settings": settings, "history": history})
+                    monitor.epoch(history)
+                best = first_copy(state).ema
+        finally:
+            monitor.close(history)
+        export(config, step, network, best, folder / "model")
     return 0
 
 
@@ -125,10 +127,10 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
         )
 
 
-def fingerprint(config: ml_collections.ConfigDict) -> str:
-    """A short hash of all settings that numbers depend on."""
+def comparable(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """All settings that numbers depend on, as a record has them."""
     relevant = {name: value for name, value in config.to_dict().items() if name not in ("output", "workers")}
-    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:12]
+    return json.loads(json.dumps(relevant))
 
 
 def sound_network(config: ml_collections.ConfigDict) -> Network:

@@ -6,6 +6,7 @@ Source: MaxVQA (arXiv:2305.12726, section 5) and its follow-up for the five reci
 import json
 from pathlib import Path
 
+import jax
 import ml_collections
 import numpy as np
 from rich.table import Table
@@ -14,6 +15,7 @@ from rich.text import Text
 from .. import distributed, evaluate
 from ..datasets import split_folds
 from ..errors import UserError
+from ..files import claim
 from ..results import replace
 from ..terminal import table_console
 from .config import check_settings
@@ -44,35 +46,38 @@ def ablate(config: ml_collections.ConfigDict) -> int:
     if not config.data.train or not config.data.validation:
         raise UserError("nothing to train on: config.data.train and config.data.validation must name databases.")
     encoders, failures = load_encoders(config), {}
-    training, validation = (
-        prepare(config, names, encoders, failures) for names in (config.data.train, config.data.validation)
-    )
     folder = Path(config.output)
-    cells: Cells = {}
-    curves: dict[str, list] = {}
-    changed = ml_collections.ConfigDict(config.to_dict())
-    for name, changes in config.recipes:
-        changed.update(changes)
-        check_settings(changed)
-        for seed in range(config.seed, config.seed + config.seeds):
-            changed.seed = seed
-            title = f"{name}, seed {seed}"
-            run = folder / f"{name}-{seed}".replace(" ", "_")
-            _, trained = fit(changed, encoders, training, validation, run, title)
-            best = trained.history[trained.epoch - 1]
-            for column, value in (
-                ("PLCC", best["plcc_mean"]),
-                ("SRCC", best["srcc_mean"]),
-                ("PLCC at the end", trained.history[-1]["plcc_mean"]),
-            ):
-                cells.setdefault(name, {}).setdefault(column, []).append(value)
-            curves.setdefault(name, []).append(trained.history)
-    if distributed.is_first():
-        plot_curves(folder / "curves.png", curves)
-        title = f"Trained on {describe(training)}, tested on {describe(validation)}: mean of dimensions at the best "
-        title += f"epoch, and its deviation over {config.seeds} seeds."
-        write_table(folder / "ablation", cells, title)
-        write_config(folder, config)
+    with claim(folder, jax.process_index()):
+        training, validation = (
+            prepare(config, names, encoders, failures) for names in (config.data.train, config.data.validation)
+        )
+        cells: Cells = {}
+        curves: dict[str, list] = {}
+        changed = ml_collections.ConfigDict(config.to_dict())
+        for name, changes in config.recipes:
+            changed.update(changes)
+            check_settings(changed)
+            for seed in range(config.seed, config.seed + config.seeds):
+                changed.seed = seed
+                title = f"{name}, seed {seed}"
+                run = folder / f"{name}-{seed}".replace(" ", "_")
+                _, trained = fit(changed, encoders, training, validation, run, title)
+                best = trained.history[trained.epoch - 1]
+                for column, value in (
+                    ("PLCC", best["plcc_mean"]),
+                    ("SRCC", best["srcc_mean"]),
+                    ("PLCC at the end", trained.history[-1]["plcc_mean"]),
+                ):
+                    cells.setdefault(name, {}).setdefault(column, []).append(value)
+                curves.setdefault(name, []).append(trained.history)
+        if distributed.is_first():
+            plot_curves(folder / "curves.png", curves)
+            title = (
+                f"Trained on {describe(training)}, tested on {describe(validation)}: mean of dimensions at the best "
+            )
+            title += f"epoch, and its deviation over {config.seeds} seeds."
+            write_table(folder / "ablation", cells, title)
+            write_config(folder, config)
     tell_failures(failures)
     return 1 if failures and not config.data.allow_failures else 0
 
@@ -88,26 +93,29 @@ def cross(config: ml_collections.ConfigDict) -> int:
     if not config.data.train:
         raise UserError("nothing to train on: config.data.train must name databases.")
     encoders, failures = load_encoders(config), {}
-    training, tests = (prepare(config, names, encoders, failures) for names in (config.data.train, config.data.test))
     folder = Path(config.output)
-    cells: Cells = {}
-    for fold in range(config.folds):
-        splits = [split_folds(len(one.features), config.folds, fold, config.seed) for one in training]
-        kept, held_out = (
-            [one.select(split[part]) for one, split in zip(training, splits, strict=True)] for part in (0, 1)
+    with claim(folder, jax.process_index()):
+        training, tests = (
+            prepare(config, names, encoders, failures) for names in (config.data.train, config.data.test)
         )
-        title = f"fold {fold + 1} of {config.folds}"
-        trainer, trained = fit(config, encoders, kept, held_out, folder / f"fold-{fold}", title)
-        for one, label in [*((one, "held out") for one in held_out), *((one, "unseen") for one in tests)]:
-            labels = label_table(one, trainer.dimensions)
-            row = cells.setdefault(f"{one.spec} ({label})", {})
-            mean = evaluate.evaluate(predict(trainer, trained.head, one), labels, resamples=1)["mean"]
-            for metric, value in zip(evaluate.METRICS, mean.values, strict=True):
-                row.setdefault(metric.upper(), []).append(float(value))
-    if distributed.is_first():
-        title = f"Trained on {describe(training)}: mean of dimensions, and its deviation over {config.folds} folds."
-        write_table(folder / "cross", cells, title)
-        write_config(folder, config)
+        cells: Cells = {}
+        for fold in range(config.folds):
+            splits = [split_folds(len(one.features), config.folds, fold, config.seed) for one in training]
+            kept, held_out = (
+                [one.select(split[part]) for one, split in zip(training, splits, strict=True)] for part in (0, 1)
+            )
+            title = f"fold {fold + 1} of {config.folds}"
+            trainer, trained = fit(config, encoders, kept, held_out, folder / f"fold-{fold}", title)
+            for one, label in [*((one, "held out") for one in held_out), *((one, "unseen") for one in tests)]:
+                labels = label_table(one, trainer.dimensions)
+                row = cells.setdefault(f"{one.spec} ({label})", {})
+                mean = evaluate.evaluate(predict(trainer, trained.head, one), labels, resamples=1)["mean"]
+                for metric, value in zip(evaluate.METRICS, mean.values, strict=True):
+                    row.setdefault(metric.upper(), []).append(float(value))
+        if distributed.is_first():
+            title = f"Trained on {describe(training)}: mean of dimensions, and its deviation over {config.folds} folds."
+            write_table(folder / "cross", cells, title)
+            write_config(folder, config)
     tell_failures(failures)
     return 1 if failures and not config.data.allow_failures else 0
 

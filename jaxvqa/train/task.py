@@ -4,6 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
@@ -18,6 +19,7 @@ from ..datasets import Videos
 from ..dimensions import DIMENSIONS, calibrate
 from ..errors import UserError
 from ..features import Features, extract
+from ..files import claim
 from ..labels import ScoreTable, write_scores
 from ..models.maxvqa import HeadConfig, MaxVQA
 from ..prompts import tokenize
@@ -54,13 +56,14 @@ def run(config: ml_collections.ConfigDict) -> int:
     if not config.data.train or not config.data.validation:
         raise UserError("nothing to train on: config.data.train and config.data.validation must name databases.")
     encoders, failures = load_encoders(config), {}
-    training, validation, tests = (
-        prepare(config, names, encoders, failures)
-        for names in (config.data.train, config.data.validation, config.data.test)
-    )
     folder = Path(config.output)
-    trainer, trained = fit(config, encoders, training, validation, folder)
-    report(config, trainer, trained, training, validation + tests, folder)
+    with claim(folder, jax.process_index()):
+        training, validation, tests = (
+            prepare(config, names, encoders, failures)
+            for names in (config.data.train, config.data.validation, config.data.test)
+        )
+        trainer, trained = fit(config, encoders, training, validation, folder)
+        report(config, trainer, trained, training, validation + tests, folder)
     tell_failures(failures)
     return 1 if failures and not config.data.allow_failures else 0
 
@@ -223,9 +226,12 @@ def export(trainer: Trainer, trained: Trained, training: list[Prepared], directo
         name: values for part, module in parts.items() for name, values in weights.tensors_of(part, module).items()
     }
     configs = {part: module.config for part, module in parts.items()}
-    if directory.exists():  # of another training
-        shutil.rmtree(directory)
-    weights.save(directory, tensors, configs, trainer.encoders.prompts, [{"weights": trainer.encoders.id}], account)
+    # One of another training, or a damaged one, gives way when the new one is whole.
+    fresh = directory.with_name(f"{directory.name}-new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    weights.save(fresh, tensors, configs, trainer.encoders.prompts, [{"weights": trainer.encoders.id}], account)
+    shutil.rmtree(directory, ignore_errors=True)
+    fresh.rename(directory)
 
 
 def is_exported(directory: Path, head: MaxVQA) -> bool:
