@@ -3,8 +3,9 @@
     python -m jaxvqa.main --config configs/compare.py --config.first=A --config.second=B [--config.weights=DIR]
 
 Prints how much better or worse the second is, and writes OUTPUT/comparison.csv beside what configs/score.py writes.
-Videos of two folders go together by their names, whatever their suffixes. Files of the same name are looked at at the
-same frames and places; where names differ, take --config.repeats=5, which also tells what samplings differ by.
+Videos of two folders go together by their names, whatever their suffixes. Files of the same name, length and size are
+looked at at the same frames and places; where they differ, take --config.repeats=5, which also tells of two videos what
+samplings differ by.
 """
 
 import ml_collections
@@ -24,4 +25,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.report = False
     config.precision = "float32"
     config.workers = 0
+    config.decode_seconds = 3600.0
+    config.decode_gigabytes = 8.0
     return config

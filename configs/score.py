@@ -3,7 +3,7 @@
     python -m jaxvqa.main --config configs/score.py --config.videos=VIDEOS [--config.weights=DIR]
 
 Prints a table and writes OUTPUT/scores.csv, OUTPUT/scores.jsonl and OUTPUT/config.json. Videos already scored there
-with the same seed and weights, and unchanged since, are not scored again. With weights of full size, about 10 s for a
+with the same settings, and unchanged since, are not scored again. With weights of full size, about 10 s for a
 video, 20 s more for the first one, and 2 GB on two CPU cores; config.repeats and config.dense take that many times as
 long. Exit code 1 if a video could not be scored.
 """
@@ -24,4 +24,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.report = False  # whether to write OUTPUT/report.html: where, when and why each video scores as it does
     config.precision = "float32"  # or bfloat16: faster on most GPUs, raw scores move by about 0.01
     config.workers = 0  # processes that decode; 0, as many as cores
+    config.decode_seconds = 3600.0  # that decoding a video may take until it is given up
+    config.decode_gigabytes = 8.0  # of memory that each of those processes may take
     return config

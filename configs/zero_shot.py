@@ -19,4 +19,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.output = "zero_shot"  # folder of the results
     config.seed = 0  # decides, with each file's name, which frames are looked at
     config.workers = 0  # processes that decode; 0, as many as cores
+    config.decode_seconds = 3600.0  # that decoding a video may take until it is given up
+    config.decode_gigabytes = 8.0  # of memory that each of those processes may take
     return config

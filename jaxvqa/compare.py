@@ -15,8 +15,10 @@ from rich.text import Text
 
 from .dimensions import DIMENSIONS
 from .errors import UserError
+from .files import claim
+from .prompts import read_pairs
 from .results import DEVIATION, DISPLAY, RAW, Row, replace
-from .scoring import check_settings, find, score_videos
+from .scoring import check_settings, find, join, print_own, score_videos
 from .terminal import printable, table_console
 from .weights import notice, unvalidated
 
@@ -48,8 +50,10 @@ def run(config: ml_collections.ConfigDict) -> int:
     compared = [(p, by_path[p.first], by_path[p.second]) for p in pairs]
     whole = [each for each in compared if each[1]["status"] == each[2]["status"] == "ok"]
     path = Path(config.output) / "comparison.csv"
-    replace(path, table_of(whole))
+    with claim(config.output):
+        replace(path, table_of(whole, [join(words) for words in read_pairs(config.own)]))
     print_comparison(whole, unvalidated(training), notice(training))
+    print_own(rows, config.own)
     for name in alone:
         log.print(
             Text(printable(f"not compared: {name} has no partner of its name in the other folder")), soft_wrap=True
@@ -95,14 +99,19 @@ def find_one(source: str, log: Console) -> list[str]:
     return paths
 
 
-def table_of(compared: Sequence[tuple[Pair, Row, Row]]) -> str:
-    """A CSV with a line for each pair: both raw scores in every dimension, and the second's minus the first's."""
+def table_of(compared: Sequence[tuple[Pair, Row, Row]], own: Sequence[str]) -> str:
+    """A CSV with a line for each pair: both raw scores in every dimension, and the second's minus the first's.
+
+    Args:
+        own: a user's own words, which have columns as dimensions have.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    fields = [f"{name}_{what}" for name in RAW for what in ("first", "second", "difference")]
+    fields = [f"{name}_{what}" for name in [*RAW, *own] for what in ("first", "second", "difference")]
     writer.writerow(["name", "first", "second", *fields])
-    for p, first, second in compared:
-        values = [f"{x:.6f}" for name in RAW for x in (first[name], second[name], second[name] - first[name])]
+    for p, *both in compared:
+        scores = [[*(row[name] for name in RAW), *(row["own"][words] for words in own)] for row in both]
+        values = [f"{x:.6f}" for first, second in zip(*scores, strict=True) for x in (first, second, second - first)]
         writer.writerow([*p, *values])
     return file.getvalue()
 
@@ -123,10 +132,10 @@ def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], untested: Sequen
     out.print(table)
     names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
     out.print(Text(f"\n{names}.\nDifferences on a scale from 0 to 100: above 0, the second is better."))
-    p, first, second = compared[0]
-    if len(compared) == 1 and first["repeats"] > 1:
+    _, first, second = compared[0]
+    if len(compared) == 1 and first["repeats"] > 1 and not first["dense"]:
         out.print(Text(clear_differences(first, second)))
-    if Path(p.first).name != Path(p.second).name:
+    if first["repeats"] == 1 and any(Path(p.first).name != Path(p.second).name for p, *_ in compared):
         out.print(Text("Names differ, so other frames and patches are looked at: --config.repeats=5 shows its share."))
     if said:
         out.print(Text(said))

@@ -1,6 +1,7 @@
 """Agreement of predicted with human scores: SRCC, PLCC, KRCC and RMSE, with confidence intervals."""
 
 import csv
+import io
 import json
 import warnings
 from pathlib import Path
@@ -18,7 +19,9 @@ from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from .dimensions import DIMENSIONS
 from .errors import UserError
+from .files import claim
 from .labels import ScoreTable, read_scores, write_scores
+from .results import replace
 from .terminal import printable, table_console
 
 METRICS = ("srcc", "plcc", "krcc", "rmse")
@@ -58,7 +61,11 @@ def run(config: ml_collections.ConfigDict) -> int:
             "--config.database=NAME."
         )
     results = evaluate(predictions, labels, config.resamples, config.seed)
-    write(Path(config.output), results)
+    folder = Path(config.output)
+    with claim(folder):
+        if config.database:
+            write_scores(folder / "predictions.csv", predictions)
+        write(folder, results)
     print_table(results, len(labels.names), config.resamples, title)
     for error in errors.values():
         Console(stderr=True).print(Text(printable(f"left out: {error}")), soft_wrap=True)
@@ -85,7 +92,6 @@ def score_database(config: ml_collections.ConfigDict) -> tuple[ScoreTable, Score
         for what, x in (("predictions for", scores.astype(np.float64)), ("labels of", videos.labels))
     )
     note = " (synthetic: rendered clips, simulated raters)" if videos.synthetic else ""
-    write_scores(Path(config.output) / "predictions.csv", predictions)
     return predictions, labels, errors, f"{config.weights} on {config.database}{note}"
 
 
@@ -167,11 +173,12 @@ def write(folder: Path, results: dict[str, Agreement]) -> None:
         }
         for code, agreement in results.items()
     }
-    (folder / "evaluation.json").write_text(json.dumps(table, indent=1) + "\n")
-    with (folder / "evaluation.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["dimension", *next(iter(table.values()))], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({"dimension": code, **row} for code, row in table.items())
+    replace(folder / "evaluation.json", json.dumps(table, indent=1) + "\n")
+    file = io.StringIO()
+    writer = csv.DictWriter(file, ["dimension", *next(iter(table.values()))], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({"dimension": code, **row} for code, row in table.items())
+    replace(folder / "evaluation.csv", file.getvalue())
 
 
 def print_table(results: dict[str, Agreement], videos: int, resamples: int, title: str = "") -> None:

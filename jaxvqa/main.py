@@ -5,6 +5,7 @@ usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
     configs/score.py         score video files in 16 quality dimensions
     configs/zero_shot.py     score video files in words of your own, by CLIP alone
     configs/compare.py       compare two videos, or two folders of them
+    configs/demo.py          score and compare videos on a page in the browser
     configs/evaluate.py      compare scores, or a model's, with human ones
     configs/quickstart.py    train on synthetic videos, on any laptop, in minutes
     configs/maxwell.py       train on MaxWell
@@ -14,10 +15,14 @@ usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
     configs/synthetic.py     render a synthetic database
 
 Each config file says at its top what it does; its fields can be set from the command line.
-Exit code: 0, all done; 1, some of the work failed; 2, wrong usage or unusable input.
+Exit code: 0, all done; 1, some of the work failed; 2, wrong usage or unusable input; 130 and 143, stopped by Ctrl-C
+and by SIGTERM.
 """
 
+import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 import ml_collections
 from absl import flags
@@ -39,9 +44,14 @@ def main(argv: list[str]) -> int:
     except OSError as error:
         print(f"jaxvqa: {error.filename or 'output'}: {error.strerror}; what was finished is kept.", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("jaxvqa: stopped; the same command goes on from here.", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stopped:
+        print("jaxvqa: stopped; the same command goes on with what is left to do.", file=sys.stderr)
+        return 128 + (stopped.args[0] if stopped.args else signal.SIGINT)
+
+
+def stop(number: int, frame: FrameType | None) -> NoReturn:
+    """What is done on SIGTERM, by which schedulers and services end a run: the same as on Ctrl-C."""
+    raise KeyboardInterrupt(number)
 
 
 def read_config(argv: list[str]) -> ml_collections.ConfigDict:
@@ -84,6 +94,8 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .zero_shot import run as task
         case "compare":
             from .compare import run as task
+        case "demo":
+            from .demo import run as task
         case "evaluate":
             from .evaluate import run as task
         case "train":
@@ -98,8 +110,8 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .datasets.synthetic import run as task
         case other:
             raise UserError(
-                f"config.task is {other!r}, but must be score, zero_shot, compare, evaluate, train, ablate, cross, "
-                "pretrain or synthesize."
+                f"config.task is {other!r}, but must be score, zero_shot, compare, demo, evaluate, train, ablate, "
+                "cross, pretrain or synthesize."
             )
     return task(config)
 
@@ -107,4 +119,5 @@ def run(config: ml_collections.ConfigDict) -> int:
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a name that the terminal cannot show must not end the run
+    signal.signal(signal.SIGTERM, stop)
     sys.exit(main(sys.argv))

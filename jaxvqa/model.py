@@ -4,7 +4,9 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -12,15 +14,17 @@ from jaxtyping import Array, Float
 from . import weights
 from .compilation import jitted
 from .dimensions import DIMENSIONS, display, prompt
-from .errors import UserError
+from .errors import UserError, first_line
 from .explain.explanation import Explanation
 from .models.maxvqa import MaxVQA
 from .models.visual import PRECISIONS, encode_views, in_precision
 from .prompts import prompt_tree, tokenize
-from .video.decode import VideoError, open_video
-from .video.sampling import SamplingPlan, check_seed
+from .video.decode import DamagedError, VideoError, open_video
+from .video.sampling import CLIP_FRAMES, CLIPS, GRID, MOMENTS, SIDE, SamplingPlan, check_repeats, check_seed
 from .video.views import Views, video_dense_plans, video_plan, video_views
 from .video.workers import Decoded, decode_file
+
+VIEWS = [jax.ShapeDtypeStruct((n, SIDE, SIDE, 3), np.uint8) for n in (CLIPS * CLIP_FRAMES, MOMENTS)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +80,20 @@ class Model:
         positive = loaded.prompts[: len(DIMENSIONS)] + [prompt(good) for good, _ in own]
         negative = loaded.prompts[len(DIMENSIONS) :] + [prompt(bad) for _, bad in own]
         tree = prompt_tree(tokenize(positive + negative)) if text else None
-        embeddings = text and text.embedding(jnp.asarray(tree.tokens))
-        self.text_features = jitted(MaxVQA.text_features, head, text)(embeddings, tree)
         swin, clip_visual = (in_precision(loaded.parts[part], precision) for part in weights.ENCODERS)
         self.encode = jitted(encode_views, swin, clip_visual)
         self.localize = jitted(MaxVQA.__call__, head)
+        try:
+            embeddings = text and text.embedding(jnp.asarray(tree.tokens))
+            self.text_features = jitted(MaxVQA.text_features, head, text)(embeddings, tree)
+            shape = result_of(self.localize, result_of(self.encode, *VIEWS), self.text_features).shape
+            if shape != (MOMENTS, GRID**2, len(positive)):
+                raise ValueError(f"scores would be {list(shape)}")
+        except Exception as error:  # JAX meets sizes that make no sense with whatever fails first
+            raise weights.WeightsError(
+                f"the parts of weights {loaded.id} do not fit together ({first_line(error)}): copy or convert them "
+                "again."
+            ) from error
 
     def features(self, views: Views) -> Float[np.ndarray, "64 49 1792"]:
         """Float32 features of a video's views: CLIP's 1024 channels, then FAST-VQA's 768."""
@@ -89,6 +102,11 @@ class Model:
     def score_features(self, features: Float[np.ndarray, "64 49 1792"]) -> Scores:
         """Scores of a video whose features are at hand."""
         local = np.asarray(self.localize(features, self.text_features))
+        if not np.isfinite(local).all():
+            raise UserError(
+                f"weights {self.weights_id} give scores that are no numbers: they are damaged or made to harm; copy or "
+                "convert them again."
+            )
         raw = local.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
         local, raw, own = local[..., : len(DIMENSIONS)], raw[: len(DIMENSIONS)], raw[len(DIMENSIONS) :]
         return Scores(local, raw, self.display(raw), own=dict(zip(self.own, own.tolist(), strict=True)))
@@ -131,8 +149,10 @@ class Model:
 
         Raises:
             VideoError: the file cannot be decoded.
+            UserError: a negative seed, no repeats, or repeats of dense sampling.
         """
         check_seed(seed)
+        check_repeats(repeats, dense)
         path = os.fspath(path)
 
         def decode(number):
@@ -144,7 +164,7 @@ class Model:
         decoded = itertools.chain([first], map(decode, range(1, repeats)))
         looks, scores = self.look(encode_ahead(self.encode, decoded))
         if scores is None:
-            raise VideoError(looks[0].error)
+            raise (DamagedError if looks[0].damaged else VideoError)(looks[0].error)
         return self.explanation(looks, scores, seed, dense)
 
     def look(
@@ -199,6 +219,11 @@ def load(
     if precision not in PRECISIONS:
         raise UserError(f"precision is {precision!r}, but must be {' or '.join(PRECISIONS)}.")
     return Model(weights.load(directory, weights.SCORING_PARTS), precision, own)
+
+
+def result_of(compiled: Callable, *arrays: Any) -> jax.ShapeDtypeStruct:
+    """Shape and type of what a function of `jitted` gives, which costs no more than the first steps of compiling it."""
+    return compiled.func.eval_shape(*compiled.args, *arrays)
 
 
 def encode_ahead(

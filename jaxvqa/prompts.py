@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from .errors import UserError
+from .terminal import printable
 
 CONTEXT = 77
 
@@ -32,8 +33,10 @@ def read_pairs(text: str) -> list[tuple[str, str]]:
     """Pairs of opposite descriptions in words of a user: "cinematic / amateurish; lively / dull".
 
     Raises:
-        UserError: a pair is no pair, or is there twice.
+        UserError: a pair is no pair, or is there twice, or a character is none that can be printed.
     """
+    if not text.isprintable():
+        raise UserError(f"words must be plain text in one line, but are {printable(text)!r}.")
     pairs = []
     for part in filter(str.strip, text.split(";")):
         pair = tuple(description.strip() for description in part.split("/"))

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from .dimensions import DIMENSIONS
 from .errors import UserError
+from .files import claim, naming
 
 RAW = [dimension.column for dimension in DIMENSIONS]
 DISPLAY = [f"{name}_display" for name in RAW]
@@ -40,31 +39,29 @@ class Results:
         """
         self.folder, self.columns = Path(folder), columns
         self.csv_path, self.json_path = self.folder / "scores.csv", self.folder / "scores.jsonl"
-        self._lock = filelock.FileLock(self.folder / ".lock")
+        self._claim = claim(folder)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(blocking=False)
             self.rows: dict[Key, Row] = {key(row): row for row in read_rows(self.json_path, columns)}
             self._write_all()
             self._csv, self._json = self.csv_path.open("ab"), self.json_path.open("ab")
-        except filelock.Timeout:
-            raise UserError(f"another run is writing to {folder}: wait for it, or choose another output.") from None
         except OSError as error:
-            raise UserError(f"output folder {folder} cannot be written: {error.strerror}.") from error
+            raise UserError(f"folder {folder} cannot be written: {error.strerror}.") from error
 
     def add(self, row: Row) -> None:
         """Appends a row; one of the same path, seed and weights gives way to it."""
         self.rows[key(row)] = row
         for file, text in ((self._json, self._json_line(row)), (self._csv, self._csv_line(row))):
-            file.write(text.encode("utf-8", "surrogateescape"))
-            file.flush()
+            with naming(file.name):
+                file.write(text.encode("utf-8", "surrogateescape"))
+                file.flush()
 
     def close(self) -> None:
         """Puts the files in order."""
-        self._csv.close()
-        self._json.close()
-        self._write_all()
-        self._lock.release()
+        with self._claim:
+            for file in (self._json, self._csv):
+                with naming(file.name):
+                    file.close()
+            self._write_all()
 
     def _write_all(self) -> None:
         rows = [self.rows[k] for k in sorted(self.rows)]
@@ -96,14 +93,30 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
     for number, line in enumerate(lines[:-1], start=1):
         try:
             row = json.loads(line)
-            if row.keys() != set(columns) or [type(field) for field in key(row)] != [str, int, str]:
+            if row.keys() != set(columns) or not is_sound(row):
                 raise ValueError
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             raise UserError(
                 f"{path}, line {number}: not a row of scores; move the file away or choose another config.output."
             ) from None
         rows.append(row)
     return rows
+
+
+def is_sound(row: Row) -> bool:
+    """Whether the fields of a row that others go by are of their types, and all can be written again.
+
+    Raises:
+        ValueError, AttributeError, TypeError: they are not.
+    """
+    json.dumps(row, allow_nan=False)
+    csv_line(row.values()).encode("utf-8", "surrogateescape")
+    kinds = [type(field) for field in key(row)] + [type(row.get("repeats", 1))]
+    if row["status"] != "ok":
+        return kinds == [str, int, str, int]
+    others = {"path", "status", "error", "own", *FACTS, *(DEVIATION if row.get("repeats", 1) == 1 else ())}
+    scores = [value for column, value in row.items() if column not in others] + [*row.get("own", {}).values()]
+    return kinds == [str, int, str, int] and all(isinstance(score, float | int) for score in scores)
 
 
 def csv_line(values: Iterable[Any]) -> str:
@@ -116,8 +129,14 @@ def csv_line(values: Iterable[Any]) -> str:
     return file.getvalue()
 
 
-def replace(path: Path, text: str) -> None:
-    """Writes a file, whole or not at all."""
+def replace(path: Path, content: str | bytes | Iterable[str]) -> None:
+    """Writes a file, whole or not at all; a long text may come in parts, so that few are held at a time."""
     scratch = path.with_suffix(path.suffix + ".tmp")
-    scratch.write_bytes(text.encode("utf-8", "surrogateescape"))
+    try:
+        with naming(path), scratch.open("wb") as file:
+            for part in [content] if isinstance(content, str | bytes) else content:
+                file.write(part if isinstance(part, bytes) else part.encode("utf-8", "surrogateescape"))
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
     scratch.replace(path)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from .alarms import constant
 from .dimensions import DIMENSIONS
 from .errors import UserError
 from .explain.report import Entry, report, section
@@ -22,7 +23,7 @@ from .prompts import read_pairs
 from .results import DEVIATION, DISPLAY, RAW, Results, Row, replace
 from .terminal import printable, progress, table_console
 from .video.decode import VideoError, content_sha256
-from .video.sampling import check_seed
+from .video.sampling import check_repeats, check_seed
 from .video.views import video_dense_plans
 from .video.workers import Decoded, decode_files
 from .weights import HOW_TO_GET, RANDOM, notice, unvalidated
@@ -58,10 +59,7 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     if not config.weights:
         raise UserError(f"no weights given: add --config.weights=DIR; to get them, {HOW_TO_GET}.")
     check_seed(config.seed)
-    if config.repeats < 1:
-        raise UserError(f"config.repeats is {config.repeats}, but must be 1 or larger.")
-    if config.dense and config.repeats > 1:
-        raise UserError("config.dense decides how often a video is sampled: leave config.repeats at 1.")
+    check_repeats(config.repeats, config.dense)
     read_pairs(config.own)
 
 
@@ -90,7 +88,7 @@ def score_videos(
     model = load(config.weights, config.precision, own)
 
     results = Results(config.output)
-    (results.folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
+    replace(results.folder / "config.json", json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
     earlier = {path: results.rows.get((path, config.seed, model.weights_id)) for path in paths}
     kept = {
         path: row
@@ -117,9 +115,7 @@ def score_videos(
     finally:
         results.close()
 
-    failed = [row for row in rows if row["status"] != "ok"]
-    for row in failed:
-        log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
+    failed = tell_failures(rows, log)
     log.print(
         Text(
             f"{len(rows) - len(failed)} of {len(rows)} videos scored ({len(kept)} of them in an earlier run): "
@@ -127,20 +123,23 @@ def score_videos(
         ),
         soft_wrap=True,
     )
+    for sentence in constant(rows):
+        log.print(Text(sentence), soft_wrap=True)
     return rows, model.training
 
 
 def decode(paths: Sequence[str], config: ml_collections.ConfigDict) -> Iterator[Decoded]:
     """Decodes each video as often as it is to be sampled, in order."""
+    limits = decode_limits(config)
     if not config.dense:
-        yield from decode_files(paths, config.seed, config.workers, config.report, range(config.repeats))
+        yield from decode_files(paths, config.seed, config.workers, config.report, range(config.repeats), **limits)
         return
     for path in paths:
-        [first] = decode_files([path], config.seed, 1, config.report, dense=True)
+        [first] = decode_files([path], config.seed, 1, config.report, dense=True, **limits)
         yield first
         if first.views:
             rest = range(1, len(video_dense_plans(first.video)))
-            yield from decode_files([path], config.seed, config.workers, config.report, rest, dense=True)
+            yield from decode_files([path], config.seed, config.workers, config.report, rest, dense=True, **limits)
 
 
 def same_work(row: Row, config: ml_collections.ConfigDict, own: Sequence[tuple[str, str]]) -> bool:
@@ -157,7 +156,13 @@ def join(pair: tuple[str, str]) -> str:
 def score_row(model: Model, looks: Sequence[Decoded], scores: Scores | None, config: ml_collections.ConfigDict) -> Row:
     """The row of one video; what could not be decoded becomes a row with its error."""
     video = looks[0]
-    row: Row = {"path": video.path, "status": "error", "seed": config.seed, "weights": model.weights_id, **video.facts}
+    row: Row = {
+        "path": video.path,
+        "status": failure(video),
+        "seed": config.seed,
+        "weights": model.weights_id,
+        **video.facts,
+    }
     row |= {"repeats": len(looks), "dense": config.dense, "unvalidated": " ".join(unvalidated(model.training))}
     if scores is None:
         return {**row, "error": video.error}
@@ -170,6 +175,24 @@ def score_row(model: Model, looks: Sequence[Decoded], scores: Scores | None, con
     return row
 
 
+def decode_limits(config: ml_collections.ConfigDict) -> dict[str, float]:
+    """What `decode_files` lets a video take."""
+    return {"seconds": config.decode_seconds, "gigabytes": config.decode_gigabytes}
+
+
+def tell_failures(rows: Iterable[Row], log: Console) -> list[Row]:
+    """Says why videos could not be scored, and returns their rows."""
+    failed = [row for row in rows if row["status"] != "ok"]
+    for row in failed:
+        log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
+    return failed
+
+
+def failure(video: Decoded) -> str:
+    """The status of a file that could not be scored: of what is not whole, "damaged"."""
+    return "damaged" if video.damaged else "error"
+
+
 def section_path(results: Results, row: Row) -> Path:
     """Where a video's section of the report is kept."""
     facts = [row[fact] for fact in ("path", "sha256", "seed", "repeats", "dense", "own", "weights")]
@@ -180,7 +203,8 @@ def entry(results: Results, row: Row) -> Entry:
     """A row as an entry of the report."""
     if row["status"] != "ok":
         return Entry(row["path"], error=row["error"])
-    return Entry(row["path"], [row[name] for name in DISPLAY], section_path(results, row).read_text())
+    path = section_path(results, row)
+    return Entry(row["path"], [row[name] for name in DISPLAY], lambda: path.read_text(encoding="utf-8"))
 
 
 def content(path: str) -> str | None:

@@ -22,7 +22,7 @@ from .models.clip_resnet import CLIPResNet
 from .models.clip_text import CLIPText
 from .prompts import prompt_tree, read_pairs, tokenize
 from .results import Results, Row
-from .scoring import content, find, join
+from .scoring import content, decode_limits, failure, find, join, tell_failures
 from .terminal import printable, progress, table_console
 from .video.sampling import check_seed
 from .video.workers import Decoded, decode_files
@@ -54,6 +54,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     check_seed(config.seed)
     log = Console(stderr=True)
     paths = find(config.videos, log)
+    if config.weights in weights.RANDOM:
+        log.print("weights are random, as asked: these scores mean nothing")
     loaded = weights.load(config.weights, ("clip_visual", "clip_text"))
     if "clip_text" not in loaded.parts:
         raise UserError(f"weights {loaded.id} hold no text transformer: take CLIP's, by `scripts/convert.py --clip`.")
@@ -71,17 +73,18 @@ def run(config: ml_collections.ConfigDict) -> int:
     todo = [path for path in paths if path not in kept]
     scored = {}
     try:
-        with progress("scoring", log) as bar, closing(decode_files(todo, config.seed, config.workers)) as decoded:
+        ahead = decode_files(todo, config.seed, config.workers, **decode_limits(config))
+        with progress("scoring", log) as bar, closing(ahead) as decoded:
             for video in bar.track(decoded, total=len(todo)):
                 scores = None if video.views is None else np.asarray(affinity(video.views.aesthetic, features))
+                if scores is not None and not np.isfinite(scores).all():
+                    raise UserError(f"weights {loaded.id} give scores that are no numbers: copy or convert them again.")
                 scored[video.path] = score_row(video, names, scores, config.seed, loaded.id)
                 results.add(scored[video.path])
     finally:
         results.close()
     rows = [kept.get(path) or scored[path] for path in paths]
-    failed = [row for row in rows if row["status"] != "ok"]
-    for row in failed:
-        log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
+    failed = tell_failures(rows, log)
     log.print(
         Text(f"{len(rows) - len(failed)} of {len(rows)} videos scored: {results.csv_path}, {results.json_path}"),
         soft_wrap=True,
@@ -116,7 +119,7 @@ def score_row(
     video: Decoded, names: Sequence[str], scores: Float[np.ndarray, " pairs"] | None, seed: int, weights_id: str
 ) -> Row:
     """The row of one video; what could not be decoded becomes a row with its error."""
-    row: Row = {"path": video.path, "status": "error", "seed": seed, "weights": weights_id, **video.facts}
+    row: Row = {"path": video.path, "status": failure(video), "seed": seed, "weights": weights_id, **video.facts}
     if scores is None:
         return {**row, "error": video.error}
     row |= {name: round(float(score), 6) for name, score in zip(names, scores, strict=True)}

@@ -1,5 +1,6 @@
 import importlib.util
 import os
+import subprocess
 from pathlib import Path
 
 import jax
@@ -96,6 +97,22 @@ def save_random(directory, configs, prompts=None, training=None):
             tensors[name] = (1 + 0.1 * abs(values) if name.endswith(("scale", "var")) else values).astype(np.float32)
     weights.save(directory, tensors, configs, prompts or default_prompts(), [], training)
     return directory
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function that mounts a disk of some bytes, or gives it another size."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(size, *options):
+        command = ["mount", "-t", "tmpfs", "-o", ",".join([*options, f"size={size}"]), "tmpfs", folder]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("a small disk takes the rights to mount one")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", "-l", folder], capture_output=True)
 
 
 @pytest.fixture(scope="session")

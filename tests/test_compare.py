@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import jaxvqa
-from jaxvqa.compare import clear_differences
+from jaxvqa.compare import Pair, clear_differences, print_comparison
+from jaxvqa.files import claim
 from jaxvqa.main import main
-from jaxvqa.results import DEVIATION, RAW
+from jaxvqa.results import DEVIATION, DISPLAY, RAW
 
 ROOT = Path(__file__).parents[1]
 
@@ -69,9 +70,30 @@ def test_the_same_video_twice_does_not_differ(clips, small_weights, tmp_path, ca
     assert {float(row[f"{d.column}_difference"]) for d in jaxvqa.DIMENSIONS} == {0.0}
     out, _ = capfd.readouterr()
     assert "Names differ" not in out
-    options = ["--config.repeats=2"]
+    options = ["--config.repeats=2", "--config.own=calm / hectic"]
     assert compare(clips / "a.mp4", tmp_path / "copy" / "a.mp4", small_weights, tmp_path / "out", *options) == 0
-    assert "More than samplings differ by (two standard errors): none." in capfd.readouterr().out
+    out, _ = capfd.readouterr()
+    assert "More than samplings differ by (two standard errors): none." in out
+    [row] = rows(tmp_path / "out")
+    one = jaxvqa.load(small_weights, own=[("calm", "hectic")]).explain(clips / "a.mp4", repeats=2).scores
+    assert float(row["calm / hectic_first"]) == pytest.approx(one.own["calm", "hectic"], abs=2e-6)
+    assert float(row["calm / hectic_difference"]) == 0
+    assert f"{one.own['calm', 'hectic']:.3f}" in out
+
+
+def test_what_is_said_of_samplings(capfd):
+    row = {"repeats": 1, "dense": False} | dict.fromkeys([*RAW, *DISPLAY, *DEVIATION], 0.5)
+    pairs = [Pair("a", "x/a.mp4", "y/a.mp4"), Pair("b", "x/b.mp4", "y/b.mkv")]
+    for changes, of, said in (
+        ({}, pairs, "Names differ"),
+        ({}, pairs[:1], ""),
+        ({"repeats": 5}, pairs[1:], "More than samplings differ"),
+        ({"repeats": 5, "dense": True}, pairs[1:], ""),
+    ):
+        print_comparison([(p, row | changes, row | changes) for p in of], (), "")
+        out, _ = capfd.readouterr()
+        assert said in out
+        assert said or not ("Names differ" in out or "More than" in out)
 
 
 def test_clear_differences_are_named():
@@ -111,3 +133,10 @@ def test_wrong_usage(folders, small_weights, tmp_path, capfd):
     ):
         assert compare(one, other, small_weights, tmp_path / "out") == 2
         assert message in capfd.readouterr().err
+
+
+def test_two_runs_at_once(clips, small_weights, tmp_path, capfd):
+    with claim(tmp_path):
+        assert compare(clips / "a.mp4", clips / "b.mp4", small_weights, tmp_path) == 2
+    assert f"another run is writing to {tmp_path}" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [".lock-0"]

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import json
 import re
@@ -10,6 +11,7 @@ import jaxvqa
 from jaxvqa import DIMENSIONS, UserError
 from jaxvqa.datasets.synthetic import render
 from jaxvqa.evaluate import evaluate, fitted
+from jaxvqa.files import claim
 from jaxvqa.labels import read_scores
 from jaxvqa.main import main
 
@@ -174,3 +176,21 @@ def test_model_on_a_database(tmp_path, capfd):
     np.testing.assert_allclose(ours, scores.raw, atol=1e-3)  # features on disk are float16
     assert main(["jaxvqa", *arguments, "--config.predictions=x.csv"]) == 2
     assert "nothing to evaluate" in capfd.readouterr().err
+
+
+def test_two_runs_at_once_and_a_full_disk(pair, small_disk, capfd):
+    predictions, labels = pair
+    output = small_disk("64k") / "out"
+    arguments = ["jaxvqa", f"--config={CONFIG}", f"--config.predictions={predictions}", f"--config.labels={labels}"]
+    arguments += [f"--config.output={output}", "--config.resamples=20"]
+    assert main(arguments) == 0
+    earlier = {path.name: path.read_bytes() for path in output.iterdir()}
+    with claim(output):
+        assert main(arguments) == 2
+    assert f"another run is writing to {output}" in capfd.readouterr().err
+    with contextlib.suppress(OSError):
+        (output.parent / "filler").write_bytes(bytes(1 << 17))
+    assert main([*arguments, "--config.resamples=21"]) == 1
+    sentence = f"jaxvqa: {output}/evaluation.json: No space left on device; what was finished is kept.\n"
+    assert capfd.readouterr() == ("", sentence)
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == earlier

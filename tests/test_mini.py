@@ -1,6 +1,9 @@
 """jaxvqa-mini, the model that comes with the package, as users get it."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from jaxvqa.datasets.degradations import AESTHETIC, TECHNICAL, degrade
 from jaxvqa.datasets.scenes import Camera, film, load, photographs
 from jaxvqa.datasets.synthetic import encode
 from jaxvqa.main import main
+from jaxvqa.results import RAW
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,6 +48,35 @@ def test_scores_without_weights_given(clips, tmp_path, capfd):
         [row] = csv.DictReader(file)
     assert row["weights"].startswith("jaxvqa-mini-")
     assert row["unvalidated"].split()[0] == "O"
+
+
+@pytest.mark.slow
+def test_scores_depend_on_neither_cores_nor_workers_nor_company(clips, tmp_path):
+    cores = sorted(os.sched_getaffinity(0))
+    tables = []
+    for name, videos, workers, used in (
+        ("all", clips, 2, cores),
+        ("one core", clips, 1, cores[:1]),
+        ("alone", clips / "b.mp4", 1, cores[:1]),
+    ):
+        output = tmp_path / name
+        settings = [f"--config.videos={videos}", f"--config.output={output}", f"--config.workers={workers}"]
+        subprocess.run(
+            [sys.executable, "-m", "jaxvqa.main", "--config", "configs/score.py", *settings],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            preexec_fn=lambda used=used: os.sched_setaffinity(0, used),
+        )
+        with (output / "scores.csv").open(newline="") as file:
+            rows = {row["path"]: [float(row[name]) for name in RAW] for row in csv.DictReader(file)}
+        tables.append(rows)
+    everything, one_core, alone = tables
+    assert len(everything) == 3
+    for path, scores in everything.items():
+        np.testing.assert_allclose(one_core[path], scores, rtol=0, atol=1e-5)
+    for path, scores in alone.items():
+        np.testing.assert_allclose(scores, everything[path], rtol=0, atol=1e-5)
 
 
 def test_validated_scores_follow_flaws_of_a_scene_never_trained_on(mini, tmp_path):

@@ -4,12 +4,13 @@ import json
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.results import COLUMNS, RAW, Results
+from jaxvqa.results import COLUMNS, DISPLAY, RAW, Results, replace
 
 
 def row(path, status="ok", seed=0, weights="abc", **fields):
-    scores = dict.fromkeys(RAW, 0.25) if status == "ok" else {"error": 'it is broken, see "log"\nline 2'}
-    return {"path": path, "status": status, "seed": seed, "weights": weights, **scores, **fields}
+    scores = {**dict.fromkeys([*RAW, *DISPLAY], 0.25), "own": {}}
+    found = scores if status == "ok" else {"error": 'it is broken, see "log"\nline 2'}
+    return {"path": path, "status": status, "seed": seed, "weights": weights, "repeats": 1, **found, **fields}
 
 
 def write(folder, *rows):
@@ -85,10 +86,12 @@ def test_two_runs_at_once_are_refused(tmp_path):
 
 
 def test_rows_of_another_kind_are_refused(tmp_path):
-    write(tmp_path, row("a.mp4"))
+    write(tmp_path, row("a.mp4", **dict.fromkeys(DISPLAY, 0.5), own={}))
     line = json.loads((tmp_path / "scores.jsonl").read_text())
-    for change in ({"seed": "0"}, {"path": ["a"]}, {"extra": 1}):
-        (tmp_path / "scores.jsonl").write_text(json.dumps({**line, **change}) + "\n")
+    wrong = [{"seed": "0"}, {"path": ["a"]}, {"extra": 1}, {"overall": None}, {"overall": "1"}, {"noise": float("nan")}]
+    wrong += [{"own": ["a"]}, {"own": {"a / b": "c"}}, {"repeats": "2"}, {"repeats": 2}, {"path": "\ud800"}]
+    for text in (*(json.dumps({**line, **change}) for change in wrong), "[" * 10**5):
+        (tmp_path / "scores.jsonl").write_text(text + "\n")
         with pytest.raises(UserError, match="line 1: not a row of scores"):
             Results(tmp_path)
 
@@ -99,3 +102,35 @@ def test_names_that_are_no_text(tmp_path):
     assert b"caf\xe9 \xf0\x9f\x8e\xac.mp4,ok" in content
     assert json.loads(lines)["path"] == name
     assert [key[0] for key in Results(tmp_path).rows] == [name]
+
+
+def test_full_disk_costs_the_last_row(small_disk):
+    folder = small_disk("64k")
+    results = Results(folder)
+    number = 0
+
+    def write_more():
+        nonlocal number
+        for number in range(1000):
+            results.add(row(f"{number}.mp4"))
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_more()
+    assert caught.value.filename.startswith(f"{folder}/scores.")
+    with pytest.raises(OSError, match="No space left on device"):
+        results.close()
+    small_disk("1m", "remount")
+    results = Results(folder)
+    assert [key[0] for key in results.rows] == [f"{i}.mp4" for i in range(len(results.rows))]
+    assert len(results.rows) in (number, number + 1)
+    results.close()
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(small_disk):
+    path = small_disk("64k") / "report.html"
+    replace(path, ["earlier ", "results"])
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        replace(path, (1000 * "later" for _ in range(100)))
+    assert caught.value.filename == str(path)
+    assert path.read_text() == "earlier results"
+    assert [path.name for path in path.parent.iterdir()] == ["report.html"]

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import dataclasses
 import json
@@ -114,21 +115,29 @@ def test_resumed_run_scores_the_rest_only(clips, small_weights, scored, tmp_path
     lines = (output / "scores.jsonl").read_bytes().splitlines(keepends=True)
     (output / "scores.jsonl").write_bytes(lines[0] + lines[1][:50])
     opened = []
-    monkeypatch.setattr(scoring, "decode_files", lambda paths, *_: opened.extend(paths) or decode_files(paths, *_))
+    monkeypatch.setattr(
+        scoring, "decode_files", lambda paths, *_, **limits: opened.extend(paths) or decode_files(paths, *_, **limits)
+    )
     assert score(clips, small_weights, output) == 0
     assert [os.path.basename(path) for path in opened] == ["b.mp4", "c.mkv"]
     assert files(output) == files(scored)
 
 
-@pytest.mark.parametrize("signal", [signal.SIGKILL, signal.SIGINT])
-def test_stopped_run_goes_on_to_the_same_files(clips, small_weights, scored, tmp_path, signal):
+@pytest.mark.parametrize(("signal", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_run_goes_on_to_the_same_files(clips, small_weights, scored, tmp_path, signal, code):
     fields = {"videos": clips, "weights": small_weights, "output": tmp_path}
     command = [sys.executable, "-m", "jaxvqa.main", "--config=configs/score.py"]
-    with subprocess.Popen([*command, *(f"--config.{k}={v}" for k, v in fields.items())], cwd=ROOT) as process:
+    command += [f"--config.{k}={v}" for k, v in fields.items()]
+    pipes = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
         written = tmp_path / "scores.jsonl"
         while process.poll() is None and not (written.exists() and written.stat().st_size):
             time.sleep(0.01)
-        process.send_signal(signal)
+        os.killpg(process.pid, signal)  # as terminals and schedulers do, decoders included
+        _, err = process.communicate()
+    assert process.returncode == code
+    assert err == ("jaxvqa: stopped; the same command goes on with what is left to do.\n" if code > 0 else "")
+    assert [row["status"] for row in rows(tmp_path)] in (["ok"], ["ok", "ok"])
     assert score(clips, small_weights, tmp_path) == 0
     assert files(tmp_path) == files(scored)
 
@@ -162,7 +171,7 @@ def test_failures_are_rows_and_exit_code_1(clips, small_weights, tmp_path, capfd
     out, err = capfd.readouterr()
     table = {os.path.basename(row["path"]): row for row in rows(tmp_path / "out")}
     assert {name: row["status"] for name, row in table.items()} == {
-        "good.mp4": "ok", "empty.mp4": "error", "text.mp4": "error", "cut.mp4": "error", "pipe.mp4": "error",
+        "good.mp4": "ok", "empty.mp4": "error", "text.mp4": "error", "cut.mp4": "damaged", "pipe.mp4": "error",
     }  # fmt: skip
     for name, message in (("empty", "is an empty file"), ("text", "opened"), ("cut", "cut short"), ("pipe", "regular")):
         row = table[f"{name}.mp4"]
@@ -244,7 +253,7 @@ def test_one_frame_video(small_weights, tmp_path):
         (["--config.videos=missing.mp4", "--config.weights=W"], "no such file or folder: missing.mp4"),
         (["--config.videos=*.nothing", "--config.weights=W"], r"no video file matches \*.nothing"),
         (["--config.videos=V", "--config.weights=W", "--config.seed=-1"], "seed is -1"),
-        (["--config.videos=V", "--config.weights=W", "--config.repeats=0"], "config.repeats is 0, but must be 1"),
+        (["--config.videos=V", "--config.weights=W", "--config.repeats=0"], "repeats is 0, but must be 1"),
         (["--config.videos=V", "--config.weights=W", "--config.workers=-1"], "-1 workers are none: choose 1 or more"),
         (["--config.videos=V", "--config.weights=W", "--config.precision=half"], "precision is 'half', but must be"),
         (["--config.videos=V", "--config.weights=W", "--config.seed=x"], "--config.seed=x: invalid literal"),
@@ -278,7 +287,7 @@ def test_unwritable_output_is_one_sentence(clips, small_weights, tmp_path, capfd
     (tmp_path / "file").touch()
     assert score(clips / "a.mp4", small_weights, tmp_path / "file" / "out") == 2
     err = capfd.readouterr().err
-    assert err.startswith(f"jaxvqa: output folder {tmp_path / 'file'}")
+    assert err.startswith(f"jaxvqa: folder {tmp_path / 'file'}")
     assert "Traceback" not in err
 
 
@@ -327,6 +336,9 @@ def test_report_of_a_run_and_of_the_one_that_goes_on(clips, small_weights, tmp_p
     assert "3 of 4 videos scored (2 of them in an earlier run)" in capfd.readouterr().err
     assert (output / "report.html").read_text() == page
 
+    assert score(videos / "<broken>.mp4", small_weights, output, "--config.report=True") == 1
+    assert "&lt;broken&gt;.mp4 cannot be opened as a video" in (output / "report.html").read_text()
+
 
 def test_repeats_give_means_and_deviations(clips, small_weights, tmp_path, capfd):
     video = clips / "a.mp4"
@@ -352,8 +364,8 @@ def test_repeats_give_means_and_deviations(clips, small_weights, tmp_path, capfd
 
 
 def test_what_fails_in_one_of_several_samplings_has_failed(clips, small_weights, tmp_path, monkeypatch, capfd):
-    def decode(paths, seed, workers, stills, looks):
-        first, second = decode_files(paths, seed, workers, stills, looks)
+    def decode(paths, seed, workers, stills, looks, **limits):
+        first, second = decode_files(paths, seed, workers, stills, looks, **limits)
         yield first
         yield dataclasses.replace(second, views=None, error="it broke.")
 
@@ -380,7 +392,7 @@ def test_dense_scores_are_means_over_plans_that_cover_the_video(clips, small_wei
     assert score(video, small_weights, tmp_path) == 0  # other samplings are other scores
     assert "(0 of them in an earlier run)" in capfd.readouterr().err
     assert score(video, small_weights, tmp_path, "--config.dense=True", "--config.repeats=2") == 2
-    assert "leave config.repeats at 1" in capfd.readouterr().err
+    assert "leave repeats at 1" in capfd.readouterr().err
 
 
 def test_a_broken_file_is_one_row_in_dense_mode_too(clips, small_weights, tmp_path, capfd):
@@ -414,12 +426,43 @@ def test_words_of_ones_own_are_scored_beside_the_sixteen(clips, small_weights, t
     assert "(0 of them in an earlier run)" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("words", ["cinematic", "a / b / c", "good / ", "good / bad; good / bad"])
+@pytest.mark.parametrize(
+    "words", ["cinematic", "a / b / c", "good / ", "good / bad; good / bad", "good\n / bad", "caf\udce9 / pair"]
+)
 def test_words_that_are_no_pairs_are_refused(words, clips, small_weights, tmp_path, capfd):
     assert score(clips / "a.mp4", small_weights, tmp_path, f"--config.own={words}") == 2
-    assert "pair" in capfd.readouterr().err
+    assert re.search("pair|plain text", capfd.readouterr().err)
 
 
 def test_words_need_a_text_transformer(clips, released_weights, tmp_path, capfd):
     assert score(clips / "a.mp4", released_weights, tmp_path, "--config.own=good / bad") == 2
     assert "hold no text transformer" in capfd.readouterr().err
+
+
+def test_full_and_read_only_disks_are_one_sentence_and_cost_nothing_earlier(
+    clips, small_weights, scored, small_disk, capfd
+):
+    output = small_disk("1m") / "out"
+    assert score(clips / "a.mp4", small_weights, output) == 0
+    earlier = {path.name: path.read_bytes() for path in output.iterdir()}
+    filler = output.parent / "filler"
+    capfd.readouterr()
+    for disk, reason in (("full", "No space left on device"), ("ro", "Read-only file system")):
+        if disk == "ro":
+            filler.unlink()
+            small_disk("1m", "remount", "ro")
+        else:
+            with contextlib.suppress(OSError):
+                filler.write_bytes(bytes(1 << 21))
+        assert score(clips, small_weights, output) == 2
+        assert capfd.readouterr() == ("", f"jaxvqa: folder {output} cannot be written: {reason}.\n")
+        assert {path.name: path.read_bytes() for path in output.iterdir()} == earlier
+    small_disk("16k", "remount", "rw")  # full after another row or two
+    assert score(clips, small_weights, output) == 1
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert re.fullmatch(rf"jaxvqa: {output}/.*: No space left on device; what was finished is kept\.\n", err)
+    assert rows(output)[0]["path"] == str(clips / "a.mp4")
+    small_disk("1m", "remount")
+    assert score(clips, small_weights, output) == 0
+    assert files(output) == files(scored)

@@ -9,6 +9,7 @@ from conftest import SMALL, save_random
 
 from jaxvqa import weights
 from jaxvqa.compilation import jitted
+from jaxvqa.files import claim
 from jaxvqa.main import main
 from jaxvqa.models.clip_resnet import CLIPResNet
 from jaxvqa.prompts import prompt_tree, tokenize
@@ -60,6 +61,11 @@ def test_scores_are_those_of_the_definition(clips, clip_weights, tmp_path, capfd
     assert f"{scores[0]:.3f}" in out
 
 
+def test_random_weights_are_called_random(clips, tmp_path, capfd):
+    assert zero_shot(clips / "a.mp4", "random-small", tmp_path) == 0
+    assert "weights are random" in capfd.readouterr().err
+
+
 def test_files_that_fail_are_rows_and_others_are_kept(clips, clip_weights, tmp_path, capfd):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -85,3 +91,10 @@ def test_what_cannot_work_is_said(clips, clip_weights, released_weights, tmp_pat
         videos, directory, *more = arguments
         assert zero_shot(videos, directory, tmp_path, *more) == 2
         assert said in capfd.readouterr().err
+
+
+def test_two_runs_at_once(clips, clip_weights, tmp_path, capfd):
+    with claim(tmp_path):
+        assert zero_shot(clips / "a.mp4", clip_weights, tmp_path) == 2
+    assert f"another run is writing to {tmp_path}" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [".lock-0"]
