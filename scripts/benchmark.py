@@ -10,6 +10,8 @@ Rows, by default the first five:
     overlap    scoring several videos: decoding alone, encoding alone, and both at once
     compile    functions that are compiled for the first video, and for more of other sizes
     growth     scoring 1, 10 and 100 videos, of 5 s to 10 min and 240p to 2160p, with small encoders
+    long       1,000 scorings of short clips in one process, half of them as the command line decodes, every tenth of a
+               damaged file: growth of memory per scoring after the first 200 of each half, open files, processes
     chunk      an epoch on a training chunk of 912 videos that is on disk (10 GB in the current folder)
 
 Each row is measured in a process of its own; its memory is the peak of that process, by the operating system's
@@ -18,11 +20,12 @@ formulation runs beside in the same process (on a GPU, ours is the plain one): t
 once, without the parts that stay in a CPU's cache. The published PyTorch implementation is no part of this program: its
 figures were measured on two cores that multiply matrices at 390 GFLOP/s, so compare the share of the machine's own
 rate, which is measured as well. Weights are random if none are given: they cost the same. The default rows take ten
-minutes on two cores, growth and chunk as long each.
+minutes on two cores, growth, long and chunk as long each.
 """
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -60,6 +63,7 @@ ROOT = Path(__file__).parents[1]
 DEFAULT = ("features", "step", "first", "overlap", "compile")
 PUBLISHED = {"features": (29.0, 6.6), "clip": (5.5, None), "frame": (0.053, None), "step": (6.3, 5.1)}  # seconds, GB
 SHARD = 64
+LONG, WARM = 1000, 200  # scorings of a long run, and how many of each half are not looked at
 
 Record = dict[str, Any]
 
@@ -356,6 +360,57 @@ def row_growth(args: argparse.Namespace) -> list[Record]:
             clip = write_clip(Path(folder) / "clip.mp4", seconds, height, width)
             spent, memory = score(clip, folder, args, "random-small")
             records.append({"what": f"one of {seconds} s, {height}p", "seconds": [spent], "peak_GB": memory})
+    return records
+
+
+def row_long(args: argparse.Namespace) -> list[Record]:
+    model, process, records = jaxvqa.load("mini"), psutil.Process(), []
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = ((1, 120, 160), (2, 96, 96), (0.5, 240, 320), (3, 64, 128), (1, 180, 100))
+        clips = [write_clip(Path(folder) / f"{i}.mp4", *size) for i, size in enumerate(sizes * 2)]
+        clips[3].write_bytes(clips[3].read_bytes()[:-1000])
+        paths = [str(clips[i % len(clips)]) for i in range(LONG // 2)]
+
+        def by_library():
+            for path in paths:
+                with contextlib.suppress(jaxvqa.VideoError):
+                    model.score(path)
+                yield
+
+        def as_command():
+            for _, features in encode_ahead(model.encode, decode_files(paths, 0, workers=1)):
+                if features is not None:
+                    model.score_features(features)
+                yield
+
+        for name, scorings in (("by the library", by_library()), ("as the command line does", as_command())):
+            began, taken, decoders, counts = time.perf_counter(), [], [], []
+            for done, _ in enumerate(scorings):
+                if done == WARM:
+                    gc.collect()
+                    objects = len(gc.get_objects())
+                children = process.children(recursive=True)
+                taken.append(process.memory_info().rss / 1e3)
+                decoders.append(sum(child.memory_info().rss for child in children) / 1e3)
+                counts.append((process.num_fds(), len(children)))
+            seconds = [(time.perf_counter() - began) / len(taken)]
+            gc.collect()
+            (files, processes), settled = counts[WARM], range(WARM, len(taken))
+            records.append(
+                {
+                    "what": f"one of {len(taken)} scorings {name}",
+                    "seconds": seconds,
+                    "growth_kB": np.polyfit(settled, taken[WARM:], 1)[0],
+                    "decoders'_kB": np.polyfit(settled, decoders[WARM:], 1)[0],
+                    "first_MB": statistics.median(taken[WARM : WARM + 100]) / 1e3,
+                    "last_MB": statistics.median(taken[-100:]) / 1e3,
+                    "open_files": files,
+                    "at_most": max(count[0] for count in counts[WARM:]),
+                    "processes": processes,
+                    "most_processes": max(count[1] for count in counts[WARM:]),
+                    "new_objects": len(gc.get_objects()) - objects,
+                }
+            )
     return records
 
 
