@@ -27,7 +27,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.optimizer.schedule.period = 5
     config.train.ema = 0.95
     config.seeds = 3  # trainings of each recipe
-    config.recipes = [  # name, and what it changes beside the changes of those before
+    config.recipes = [  # name of each recipe, and what it changes beside the changes of those before
         (
             "baseline",
             {

@@ -18,5 +18,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.train = "konvid_1k"
     config.data.validation = ""  # the part held out
     config.data.test = "live_vqc,youtube_ugc"
-    config.folds = 5
+    config.folds = 5  # parts that are held out in turn
     return config

@@ -19,20 +19,20 @@ def get_config() -> ml_collections.ConfigDict:
     config.validation = 24  # scenes to validate on
     config.workers = 0  # processes that render; 0, as many as cores
 
-    config.swin = ml_collections.ConfigDict()  # sizes of the technical encoder
-    config.swin.patch = (2, 8, 8)
-    config.swin.width = 64
-    config.swin.depths = (1, 1, 1)
-    config.swin.heads = (2, 4, 8)
-    config.swin.gated = (True, True, False)
-    config.clip_visual = ml_collections.ConfigDict()  # and of the aesthetic one
-    config.clip_visual.width = 8
-    config.clip_visual.depths = (1, 1, 1, 1)
-    config.clip_visual.heads = 8
-    config.clip_visual.output_width = 128
+    config.swin = ml_collections.ConfigDict()
+    config.swin.patch = (2, 8, 8)  # frames and pixels of a token of the technical encoder
+    config.swin.width = 64  # channels of its first stage; each later one has twice those before
+    config.swin.depths = (1, 1, 1)  # blocks of each stage
+    config.swin.heads = (2, 4, 8)  # attention heads of each stage
+    config.swin.gated = (True, True, False)  # whether a stage has gated position biases
+    config.clip_visual = ml_collections.ConfigDict()
+    config.clip_visual.width = 8  # channels of the first stage of the aesthetic encoder
+    config.clip_visual.depths = (1, 1, 1, 1)  # blocks of each stage
+    config.clip_visual.heads = 8  # attention heads of its pooling
+    config.clip_visual.output_width = 128  # channels of its features
     config.head = ml_collections.ConfigDict()
-    config.head.hidden = 64
-    config.head.depth = 2
+    config.head.hidden = 64  # width of the fusion MLP
+    config.head.depth = 2  # linear layers of the fusion MLP
 
     config.train = ml_collections.ConfigDict()
     config.train.batch = 16  # clips of a step: four scenes in four versions
@@ -40,13 +40,13 @@ def get_config() -> ml_collections.ConfigDict:
     config.train.cycles = (12, 20)  # epochs between restarts of the learning rate
     config.train.ema = 0.99  # decay of the moving average of parameters, a step
 
-    config.loss = ml_collections.ConfigDict()  # weights of the losses
-    config.loss.plcc = 1.0
-    config.loss.huber = 4.0
-    config.loss.rank = 1.0
+    config.loss = ml_collections.ConfigDict()
+    config.loss.plcc = 1.0  # weight of the correlation loss
+    config.loss.huber = 4.0  # weight of the Huber loss
+    config.loss.rank = 1.0  # weight of the ranking loss of versions of a scene
 
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.peak = 1e-3  # learning rate
     config.optimizer.warmup = 40  # steps
-    config.optimizer.weight_decay = 0.05
+    config.optimizer.weight_decay = 0.05  # of AdamW
     return config

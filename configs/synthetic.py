@@ -14,7 +14,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.task = "synthesize"
     config.output = "data/synthetic_maxwell"  # a folder that does not exist yet
-    config.clips = 240
+    config.clips = 240  # to render; every fifth is for validation
     config.seed = 0
     config.workers = 0  # processes; 0, as many as cores
     return config

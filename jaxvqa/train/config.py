@@ -29,45 +29,43 @@ def training_config() -> ml_collections.ConfigDict:
     config.output = "runs/maxwell"  # folder of checkpoints, curves, tables and the trained model
     config.seed = 0  # of the head's first parameters, the order of videos, dropout and bootstrap samples
 
-    # What to train on. Databases are named like `maxwell:train`, or several with commas between them.
     config.data = ml_collections.ConfigDict()
     config.data.root = "data"  # folder with a folder for each database
-    config.data.train = "maxwell:train"
+    config.data.train = "maxwell:train"  # databases to train on, with commas between them
     config.data.validation = "maxwell:validation"  # decides which epoch is the best
     config.data.test = ""  # evaluated at the end, besides validation
     config.data.allow_missing = False  # whether videos that have labels, but no file, may be left out
     config.data.allow_failures = False  # whether videos that cannot be decoded may be left out without exit code 1
     config.data.seed = 0  # decides, with each file's name, which frames and patches are looked at
 
-    # What to start from: a weights directory, or "random" or "random-small" for untrained encoders.
-    config.weights = ""
+    config.weights = ""  # to start from: a directory, "mini", or "random" or "random-small" for untrained encoders
     config.warm_start = False  # whether to go on from the head in the weights, or start with a new one
     config.features = "features"  # folder of extracted features: 11 MB a video at full size
     config.workers = 0  # processes that decode videos; 0, as many as cores
 
-    config.model = ml_collections.ConfigDict()  # of a new head
-    config.model.hidden = 64
-    config.model.depth = 4  # linear layers of the fusion MLP: 2, shallow; 4, deep
+    config.model = ml_collections.ConfigDict()
+    config.model.hidden = 64  # width of the fusion MLP of a new head
+    config.model.depth = 4  # linear layers of its fusion MLP: 2, shallow; 4, deep
 
     config.train = ml_collections.ConfigDict()
     config.train.batch = 16  # videos of a step, over all devices
     config.train.chunk = 912  # videos of a chunk: 10 GB at full size
     config.train.chunks = 0  # chunks to train on; 0, all
-    config.train.epochs_per_chunk = 20
+    config.train.epochs_per_chunk = 20  # epochs on a chunk before the next one comes
     config.train.passes = 1  # over all chunks
     config.train.shuffle = True  # whether chunks are drawn at random, or cut from the list as it is
-    config.train.dropout = True
+    config.train.dropout = True  # whether the fusion MLP is trained with dropout
     config.train.ema = 0.999  # decay of the moving average of parameters, a step
 
-    config.loss = ml_collections.ConfigDict()  # weights of the losses
-    config.loss.plcc = 1.0
-    config.loss.huber = 1.0
-    config.loss.huber_delta = 1.0
-    config.loss.rank = 0.0
-    config.loss.decorrelation = 0.0
+    config.loss = ml_collections.ConfigDict()
+    config.loss.plcc = 1.0  # weight of the correlation loss
+    config.loss.huber = 1.0  # weight of the Huber loss
+    config.loss.huber_delta = 1.0  # error, in ranges of labels, from which that grows linearly
+    config.loss.rank = 0.0  # weight of the ranking loss
+    config.loss.decorrelation = 0.0  # weight of the loss for dimensions that are alike
 
     config.optimizer = ml_collections.ConfigDict()
-    config.optimizer.weight_decay = 0.01
+    config.optimizer.weight_decay = 0.01  # of AdamW
     config.optimizer.schedule = ml_collections.ConfigDict()
     config.optimizer.schedule.kind = "cosine"  # with warm restarts; or "constant"
     config.optimizer.schedule.peak = 1e-3  # learning rate
@@ -77,10 +75,9 @@ def training_config() -> ml_collections.ConfigDict:
 
     config.resamples = 1000  # bootstrap samples of the confidence intervals
 
-    # Several processes: "slurm", or HOST:PORT of the first one with their number and which one this is.
-    config.cluster = ""
-    config.processes = 1
-    config.process = 0
+    config.cluster = ""  # several processes: "slurm", or HOST:PORT of the first one
+    config.processes = 1  # their number, unless under SLURM
+    config.process = 0  # which of them this is, unless under SLURM
     return config
 
 

@@ -1,0 +1,65 @@
+"""The config files: where they are, and what their fields mean."""
+
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ml_collections
+
+from .errors import UserError
+
+PACKAGE = Path(__file__).parent
+FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")  # of an installed package, of a checkout
+TRAINING = PACKAGE / "train" / "config.py"  # what trainings start from
+COMMENTED = re.compile(r"^ *config\.([\w.]+) = .*  # (.*)$", re.MULTILINE)
+
+
+class Field(NamedTuple):
+    """A setting.
+
+    Attributes:
+        name: with dots, such as "train.batch".
+        default: its value where nothing else is asked for.
+        comment: what it does.
+    """
+
+    name: str
+    default: Any
+    comment: str
+
+
+def config_path(name: str) -> Path:
+    """The file of a config that comes with jaxvqa, such as "score".
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    paths = config_paths()
+    if name not in paths:
+        raise UserError(f"there is no config {name!r}, but {', '.join(paths)}.")
+    return paths[name]
+
+
+def config_paths() -> dict[str, Path]:
+    """The files of all configs that come with jaxvqa, by name."""
+    return {path.stem: path for folder in FOLDERS for path in sorted(folder.glob("*.py"))}
+
+
+def describe(path: Path) -> tuple[str, list[Field]]:
+    """What a config file says at its top, and its fields but for `task`, in order, with the comments beside them."""
+    module = runpy.run_path(str(path))
+    own, base = (dict(COMMENTED.findall(file.read_text(encoding="utf-8"))) for file in (path, TRAINING))
+    values = dict(leaves(module["get_config"]()))
+    names = dict.fromkeys([*(name for name in (*own, *base) if name in values), *values])
+    return module["__doc__"], [Field(n, values[n], own.get(n) or base.get(n, "")) for n in names if n != "task"]
+
+
+def leaves(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields of a config and of those within it, by their names with dots."""
+    for name, value in config.items():
+        if isinstance(value, ml_collections.ConfigDict):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
