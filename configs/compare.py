@@ -18,13 +18,14 @@ def get_config() -> ml_collections.ConfigDict:
     config.second = ""  # the video, or folder, to compare it with
     config.weights = "mini"  # the small model of the package; or a directory made by scripts/convert.py or a training
     config.output = "comparison"  # folder of the results
+    config.format = "table"  # what is printed: a table, csv or jsonl
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at
     config.repeats = 1  # samplings of each video; several give the mean, and how far they differ
     config.dense = False  # whether to look at every frame and the whole grid instead, in as many samplings as it takes
     config.own = ""  # pairs of words to score as well, such as "cinematic / amateurish; lively / dull"
     config.report = False  # whether to write OUTPUT/report.html: where, when and why each video scores as it does
-    config.precision = "float32"  # or bfloat16: faster on most GPUs, raw scores move by about 0.01
+    config.precision = "float32"  # or bfloat16: faster on most GPUs, but raw scores move by about 0.01
     config.workers = 0  # processes that decode; 0, as many as cores
-    config.decode_seconds = 3600.0  # that decoding a video may take until it is given up
-    config.decode_gigabytes = 8.0  # of memory that each of those processes may take
+    config.decode_seconds = 3600.0  # seconds that decoding a video may take until it is given up
+    config.decode_gigabytes = 8.0  # gigabytes of memory that a process that decodes may take
     return config

@@ -26,6 +26,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.features = "features"  # folder of extracted features
 
     config.output = "evaluation"  # folder of the results
+    config.format = "table"  # what is printed: a table, csv or jsonl
     config.resamples = 1000  # bootstrap samples
     config.seed = 0  # of these; and decides, with each file's name, which frames and patches are looked at
     return config

@@ -48,5 +48,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.peak = 1e-3  # learning rate
     config.optimizer.warmup = 40  # steps
-    config.optimizer.weight_decay = 0.05  # of AdamW
+    config.optimizer.weight_decay = 0.05  # weight decay of AdamW
     return config

@@ -24,5 +24,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.train.epochs_per_chunk = 2
     config.train.passes = 5
     config.train.ema = 0.95
-    config.optimizer.schedule.peak = 1e-4  # the head is trained already
+    config.optimizer.schedule.peak = 1e-4  # learning rate: low, for the head is trained already
     return config

@@ -17,8 +17,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.weights = ""  # directory made by scripts/convert.py
     config.own = "high quality / low quality; good / bad"  # the words; these are those of SAQI, which is their mean
     config.output = "zero_shot"  # folder of the results
+    config.format = "table"  # what is printed: a table, csv or jsonl
     config.seed = 0  # decides, with each file's name, which frames are looked at
     config.workers = 0  # processes that decode; 0, as many as cores
-    config.decode_seconds = 3600.0  # that decoding a video may take until it is given up
-    config.decode_gigabytes = 8.0  # of memory that each of those processes may take
+    config.decode_seconds = 3600.0  # seconds that decoding a video may take until it is given up
+    config.decode_gigabytes = 8.0  # gigabytes of memory that a process that decodes may take
     return config

@@ -1,8 +1,7 @@
 """The comparing task: two videos, or two folders of videos, dimension by dimension."""
 
-import csv
-import io
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +16,7 @@ from .dimensions import DIMENSIONS
 from .errors import UserError
 from .files import claim
 from .prompts import read_pairs
-from .results import DEVIATION, DISPLAY, RAW, Row, replace
+from .results import DEVIATION, DISPLAY, RAW, Row, replace, text_of
 from .scoring import check_settings, find, join, print_own, score_videos
 from .terminal import printable, table_console
 from .weights import notice, unvalidated
@@ -51,9 +50,13 @@ def run(config: ml_collections.ConfigDict) -> int:
     whole = [each for each in compared if each[1]["status"] == each[2]["status"] == "ok"]
     path = Path(config.output) / "comparison.csv"
     with claim(config.output):
-        replace(path, table_of(whole, [join(words) for words in read_pairs(config.own)]))
-    print_comparison(whole, unvalidated(training), notice(training))
-    print_own(rows, config.own)
+        columns, lines = differences(whole, [join(words) for words in read_pairs(config.own)])
+        replace(path, text_of(lines, columns, "csv"))
+    if config.format == "table":
+        print_comparison(whole, unvalidated(training), notice(training))
+        print_own(rows, config.own)
+    else:
+        sys.stdout.write(text_of(lines, columns, config.format))
     for name in alone:
         log.print(
             Text(printable(f"not compared: {name} has no partner of its name in the other folder")), soft_wrap=True
@@ -99,21 +102,20 @@ def find_one(source: str, log: Console) -> list[str]:
     return paths
 
 
-def table_of(compared: Sequence[tuple[Pair, Row, Row]], own: Sequence[str]) -> str:
-    """A CSV with a line for each pair: both raw scores in every dimension, and the second's minus the first's.
+def differences(compared: Sequence[tuple[Pair, Row, Row]], own: Sequence[str]) -> tuple[list[str], list[Row]]:
+    """Columns, and a row for each pair: both raw scores in every dimension, and the second's minus the first's.
 
     Args:
         own: a user's own words, which have columns as dimensions have.
     """
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    fields = [f"{name}_{what}" for name in [*RAW, *own] for what in ("first", "second", "difference")]
-    writer.writerow(["name", "first", "second", *fields])
+    sides = ("first", "second", "difference")
+    columns = ["name", "first", "second", *(f"{name}_{side}" for name in [*RAW, *own] for side in sides)]
+    rows = []
     for p, *both in compared:
         scores = [[*(row[name] for name in RAW), *(row["own"][words] for words in own)] for row in both]
-        values = [f"{x:.6f}" for first, second in zip(*scores, strict=True) for x in (first, second, second - first)]
-        writer.writerow([*p, *values])
-    return file.getvalue()
+        values = [round(x, 6) for first, second in zip(*scores, strict=True) for x in (first, second, second - first)]
+        rows.append(dict(zip(columns, [*p, *values], strict=True)))
+    return columns, rows
 
 
 def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], untested: Sequence[str], said: str) -> None:
@@ -124,11 +126,11 @@ def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], untested: Sequen
     table = Table("second minus first", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for dimension in DIMENSIONS:
         table.add_column(dimension.code + "*" * (dimension.code in untested), justify="right", no_wrap=True)
-    differences = np.array([[100 * (second[name] - first[name]) for name in DISPLAY] for _, first, second in compared])
-    for (p, *_), row in zip(compared, differences, strict=True):
+    changes = np.array([[100 * (second[name] - first[name]) for name in DISPLAY] for _, first, second in compared])
+    for (p, *_), row in zip(compared, changes, strict=True):
         table.add_row(Text(printable(p.name)), *(f"{x:+.0f}" for x in row))
     if len(compared) > 1:
-        table.add_row("mean", *(f"{x:+.1f}" for x in differences.mean(axis=0)))
+        table.add_row("mean", *(f"{x:+.1f}" for x in changes.mean(axis=0)))
     out.print(table)
     names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
     out.print(Text(f"\n{names}.\nDifferences on a scale from 0 to 100: above 0, the second is better."))

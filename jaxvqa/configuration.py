@@ -48,12 +48,19 @@ def config_paths() -> dict[str, Path]:
 
 
 def describe(path: Path) -> tuple[str, list[Field]]:
-    """What a config file says at its top, and its fields but for `task`, in order, with the comments beside them."""
-    module = runpy.run_path(str(path))
+    """What a config file says at its top, and its fields but for `task`, in order, with the comments beside them.
+
+    Raises:
+        UserError: the file cannot be read, or has no `get_config`.
+    """
+    try:
+        module = runpy.run_path(str(path))
+        values = dict(leaves(module["get_config"]()))
+    except Exception as error:  # a config is a program of its own, with whatever errors it may have
+        raise UserError(f"config {path} cannot be read: {' '.join(str(error).split())}.") from error
     own, base = (dict(COMMENTED.findall(file.read_text(encoding="utf-8"))) for file in (path, TRAINING))
-    values = dict(leaves(module["get_config"]()))
     names = dict.fromkeys([*(name for name in (*own, *base) if name in values), *values])
-    return module["__doc__"], [Field(n, values[n], own.get(n) or base.get(n, "")) for n in names if n != "task"]
+    return module["__doc__"] or "", [Field(n, values[n], own.get(n) or base.get(n, "")) for n in names if n != "task"]
 
 
 def leaves(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,8 +1,7 @@
 """Agreement of predicted with human scores: SRCC, PLCC, KRCC and RMSE, with confidence intervals."""
 
-import csv
-import io
 import json
+import sys
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from .dimensions import DIMENSIONS
 from .errors import UserError
 from .files import claim
 from .labels import ScoreTable, read_scores, write_scores
-from .results import replace
+from .results import Row, check_format, replace, text_of
 from .terminal import printable, table_console
 
 METRICS = ("srcc", "plcc", "krcc", "rmse")
@@ -49,6 +48,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     errors: dict[str, str] = {}
     title = ""
+    check_format(config.format)
     if config.resamples < 1:
         raise UserError(f"config.resamples is {config.resamples}, but intervals take 1 bootstrap sample or more.")
     if config.predictions and config.labels and not config.database:
@@ -66,7 +66,11 @@ def run(config: ml_collections.ConfigDict) -> int:
         if config.database:
             write_scores(folder / "predictions.csv", predictions)
         write(folder, results)
-    print_table(results, len(labels.names), config.resamples, title)
+    if config.format == "table":
+        print_table(results, len(labels.names), config.resamples, title)
+    else:
+        rows = rows_of(results)
+        sys.stdout.write(text_of(rows, [*rows[0]], config.format))
     for error in errors.values():
         Console(stderr=True).print(Text(printable(f"left out: {error}")), soft_wrap=True)
     return 1 if errors else 0
@@ -165,20 +169,21 @@ def fitted(predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"]
 def write(folder: Path, results: dict[str, Agreement]) -> None:
     """Writes `evaluation.csv` and `evaluation.json`: every metric with the ends of its interval."""
     folder.mkdir(parents=True, exist_ok=True)
-    table = {
-        code: {
-            key: float(value)
-            for metric, value, (low, high) in zip(METRICS, agreement.values, agreement.intervals, strict=True)
-            for key, value in ((metric, value), (f"{metric}_low", low), (f"{metric}_high", high))
-        }
-        for code, agreement in results.items()
-    }
+    rows = rows_of(results)
+    table = {row["dimension"]: {key: value for key, value in row.items() if key != "dimension"} for row in rows}
     replace(folder / "evaluation.json", json.dumps(table, indent=1) + "\n")
-    file = io.StringIO()
-    writer = csv.DictWriter(file, ["dimension", *next(iter(table.values()))], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({"dimension": code, **row} for code, row in table.items())
-    replace(folder / "evaluation.csv", file.getvalue())
+    replace(folder / "evaluation.csv", text_of(rows, [*rows[0]], "csv"))
+
+
+def rows_of(results: dict[str, Agreement]) -> list[Row]:
+    """A row for each dimension: every metric with the ends of its interval."""
+    rows = []
+    for code, agreement in results.items():
+        row: Row = {"dimension": code}
+        for metric, value, (low, high) in zip(METRICS, agreement.values, agreement.intervals, strict=True):
+            row |= {metric: float(value), f"{metric}_low": float(low), f"{metric}_high": float(high)}
+        rows.append(row)
+    return rows
 
 
 def print_table(results: dict[str, Agreement], videos: int, resamples: int, title: str = "") -> None:

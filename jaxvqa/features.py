@@ -15,20 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jax
+import ml_collections
 import numpy as np
 from jaxtyping import Float16, Int
 from rich.console import Console
 from rich.text import Text
 
-from . import weights
+from . import datasets, weights
 from .alarms import same
 from .compilation import jitted
 from .errors import UserError, first_line
 from .files import claim, naming
 from .model import encode_ahead
 from .models.visual import encode_views
-from .terminal import progress
+from .terminal import printable, progress
 from .video.decode import VideoError, content_sha256
+from .video.sampling import check_seed
 from .video.workers import decode_files
 
 VERSION = 1  # of what is sampled from a video, and how it is stored
@@ -70,6 +72,31 @@ def aligned(shape: tuple[int, ...]) -> Float16[np.ndarray, "*shape"]:
     memory = np.empty(size + 64, np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + size].view(np.float16).reshape(shape)
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Extracts the features of the databases that `config` names.
+
+    Returns:
+        Exit code: 0, or 1 if a video could not be decoded.
+
+    Raises:
+        UserError: the config names no databases or no usable weights, or a database is not whole.
+    """
+    if not config.databases:
+        raise UserError("no databases given: add --config.databases=NAME, such as maxwell:train.")
+    if not config.weights:
+        raise UserError(f"no weights given: add --config.weights=DIR; to get them, {weights.HOW_TO_GET}.")
+    check_seed(config.seed)
+    encoders, log, failed = weights.load(config.weights, weights.ENCODERS), Console(stderr=True), {}
+    for spec in config.databases.split(","):
+        videos = datasets.load(spec, config.data, config.allow_missing)
+        features, errors = extract(videos.paths, encoders, config.features, config.seed, config.workers)
+        log.print(Text(f"{spec}: {len(features)} of {len(videos.paths)} videos have features in {config.features}"))
+        failed |= errors
+    for error in failed.values():
+        log.print(Text(printable(f"failed: {error}")), soft_wrap=True)
+    return 1 if failed else 0
 
 
 def extract(

@@ -14,13 +14,17 @@ usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
     configs/mini.py          train the small model that comes with the package
     configs/synthetic.py     render a synthetic database
 
-Each config file says at its top what it does; its fields can be set from the command line.
-Exit code: 0, all done; 1, some of the work failed; 2, wrong usage or unusable input; 130 and 143, stopped by Ctrl-C
-and by SIGTERM.
+    configs/extract.py       extract the features that trainings start from
+    configs/convert.py       convert published checkpoints
+
+Each config file says at its top what it does; its fields can be set from the command line. The command `jaxvqa` runs
+the same tasks.
 """
 
+import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
@@ -30,23 +34,49 @@ from ml_collections import config_flags
 
 from .errors import UserError
 
+EXIT_CODES = (
+    "Exit code: 0, all done; 1, some of the work failed; 2, wrong usage or unusable input; 130 and 143, stopped by "
+    "Ctrl-C and by SIGTERM."
+)
+
 
 def main(argv: list[str]) -> int:
     """Runs the task of a config file with command line arguments, program name first, and returns the exit code."""
     if "--help" in argv or "-h" in argv:
-        print(__doc__.strip())
+        print(f"{__doc__.strip()}\n{EXIT_CODES}")
         return 0
+    return guard(lambda: run(read_config(argv)))
+
+
+def guard(task: Callable[[], int], say: Callable[[str], str] = str) -> int:
+    """Runs a task, and returns its exit code, or what stands for the error that it ended with, and says that.
+
+    Args:
+        say: words the sentence of a `UserError`.
+    """
     try:
-        return run(read_config(argv))
+        code = task()
+        sys.stdout.flush()
+        return code
     except UserError as error:
-        print(f"jaxvqa: {error}", file=sys.stderr)
+        print(f"jaxvqa: {say(str(error))}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who reads stdout has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except OSError as error:
         print(f"jaxvqa: {error.filename or 'output'}: {error.strerror}; what was finished is kept.", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stopped:
         print("jaxvqa: stopped; the same command goes on with what is left to do.", file=sys.stderr)
         return 128 + (stopped.args[0] if stopped.args else signal.SIGINT)
+
+
+def start() -> None:
+    """Prepares this process for being a command."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a name that the terminal cannot show must not end the run
+    signal.signal(signal.SIGTERM, stop)
 
 
 def stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -108,16 +138,18 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .train.pretrain import run as task
         case "synthesize":
             from .datasets.synthetic import run as task
+        case "extract":
+            from .features import run as task
+        case "convert":
+            from .convert.checkpoints import run as task
         case other:
             raise UserError(
                 f"config.task is {other!r}, but must be score, zero_shot, compare, demo, evaluate, train, ablate, "
-                "cross, pretrain or synthesize."
+                "cross, pretrain, synthesize, extract or convert."
             )
     return task(config)
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a name that the terminal cannot show must not end the run
-    signal.signal(signal.SIGTERM, stop)
+    start()
     sys.exit(main(sys.argv))

@@ -16,6 +16,7 @@ RAW = [dimension.column for dimension in DIMENSIONS]
 DISPLAY = [f"{name}_display" for name in RAW]
 DEVIATION = [f"{name}_deviation" for name in RAW]
 FACTS = ["frames", "height", "width", "fps", "seed", "repeats", "dense", "weights", "unvalidated", "sha256"]
+FORMATS = ("table", "csv", "jsonl")
 COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "own", *FACTS]
 
 Row = dict[str, Any]
@@ -50,7 +51,7 @@ class Results:
     def add(self, row: Row) -> None:
         """Appends a row; one of the same path, seed and weights gives way to it."""
         self.rows[key(row)] = row
-        for file, text in ((self._json, self._json_line(row)), (self._csv, self._csv_line(row))):
+        for file, text in ((self._json, json_line(row, self.columns)), (self._csv, csv_row(row, self.columns))):
             with naming(file.name):
                 file.write(text.encode("utf-8", "surrogateescape"))
                 file.flush()
@@ -65,14 +66,8 @@ class Results:
 
     def _write_all(self) -> None:
         rows = [self.rows[k] for k in sorted(self.rows)]
-        replace(self.json_path, "".join(map(self._json_line, rows)))
-        replace(self.csv_path, csv_line(self.columns) + "".join(map(self._csv_line, rows)))
-
-    def _json_line(self, row: Row) -> str:
-        return json.dumps({column: row.get(column) for column in self.columns}, allow_nan=False) + "\n"
-
-    def _csv_line(self, row: Row) -> str:
-        return csv_line([row.get(column) for column in self.columns])
+        replace(self.json_path, text_of(rows, self.columns, "jsonl"))
+        replace(self.csv_path, text_of(rows, self.columns, "csv"))
 
 
 def key(row: Row) -> Key:
@@ -117,6 +112,29 @@ def is_sound(row: Row) -> bool:
     others = {"path", "status", "error", "own", *FACTS, *(DEVIATION if row.get("repeats", 1) == 1 else ())}
     scores = [value for column, value in row.items() if column not in others] + [*row.get("own", {}).values()]
     return kinds == [str, int, str, int] and all(isinstance(score, float | int) for score in scores)
+
+
+def check_format(form: str) -> None:
+    """Raises a UserError for what results cannot be printed as."""
+    if form not in FORMATS:
+        raise UserError(f"config.format is {form!r}, but must be table, csv or jsonl.")
+
+
+def text_of(rows: Iterable[Row], columns: Sequence[str], form: str) -> str:
+    """Rows as CSV with a header, or as JSON lines ("csv" or "jsonl"); what a row lacks is empty, or null."""
+    if form == "csv":
+        return csv_line(columns) + "".join(csv_row(row, columns) for row in rows)
+    return "".join(json_line(row, columns) for row in rows)
+
+
+def json_line(row: Row, columns: Sequence[str]) -> str:
+    """A row as a line of JSON."""
+    return json.dumps({column: row.get(column) for column in columns}, allow_nan=False) + "\n"
+
+
+def csv_row(row: Row, columns: Sequence[str]) -> str:
+    """A row as a line of CSV."""
+    return csv_line(row.get(column) for column in columns)
 
 
 def csv_line(values: Iterable[Any]) -> str:

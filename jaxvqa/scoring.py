@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +21,7 @@ from .explain.report import Entry, report, section
 from .files import find_videos
 from .model import Model, Scores, encode_ahead, load
 from .prompts import read_pairs
-from .results import DEVIATION, DISPLAY, RAW, Results, Row, replace
+from .results import COLUMNS, DEVIATION, DISPLAY, RAW, Results, Row, check_format, replace, text_of
 from .terminal import printable, progress, table_console
 from .video.decode import VideoError, content_sha256
 from .video.sampling import check_repeats, check_seed
@@ -48,9 +49,12 @@ def run(config: ml_collections.ConfigDict) -> int:
     check_settings(config)
     log = Console(stderr=True)
     rows, training = score_videos(config, find(config.videos, log), log)
-    print_table(rows, training)
-    print_deviations(rows)
-    print_own(rows, config.own)
+    if config.format == "table":
+        print_table(rows, training)
+        print_deviations(rows)
+        print_own(rows, config.own)
+    else:
+        sys.stdout.write(text_of(rows, COLUMNS, config.format))
     return 1 if any(row["status"] != "ok" for row in rows) else 0
 
 
@@ -58,14 +62,20 @@ def check_settings(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError for settings that cannot work."""
     if not config.weights:
         raise UserError(f"no weights given: add --config.weights=DIR; to get them, {HOW_TO_GET}.")
+    check_format(config.format)
     check_seed(config.seed)
     check_repeats(config.repeats, config.dense)
     read_pairs(config.own)
 
 
-def find(source: str, log: Console) -> list[str]:
-    """The videos that a user means; says how many files are left out."""
-    paths, left_out = find_videos(source)
+def find(sources: str | Sequence[str], log: Console) -> list[str]:
+    """The videos that a user means, in one way or in several; says how many files are left out."""
+    paths, left_out = [], []
+    for source in [sources] if isinstance(sources, str) else sources:
+        found, others = find_videos(source)
+        paths += found
+        left_out += others
+    paths = list(dict.fromkeys(paths))
     if left_out:
         log.print(
             Text(printable(f"left out {len(left_out)} that are no videos by their suffix, such as {left_out[0]}")),

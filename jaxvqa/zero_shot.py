@@ -3,6 +3,7 @@
 Source: the semantic affinity quality index, SAQI, of BUONA-VISTA (arXiv:2302.13269).
 """
 
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -21,7 +22,7 @@ from .errors import UserError
 from .models.clip_resnet import CLIPResNet
 from .models.clip_text import CLIPText
 from .prompts import prompt_tree, read_pairs, tokenize
-from .results import Results, Row
+from .results import Results, Row, check_format, text_of
 from .scoring import content, decode_limits, failure, find, join, tell_failures
 from .terminal import printable, progress, table_console
 from .video.sampling import check_seed
@@ -51,6 +52,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     pairs = read_pairs(config.own)
     if not pairs:
         raise UserError("no words given: add --config.own='good / bad'.")
+    check_format(config.format)
     check_seed(config.seed)
     log = Console(stderr=True)
     paths = find(config.videos, log)
@@ -63,7 +65,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     affinity = jitted(affinities, loaded.parts["clip_visual"])
 
     names = [join(pair) for pair in pairs]
-    results = Results(config.output, ["path", "status", "error", *names, "mean", *FACTS])
+    columns = ["path", "status", "error", *names, "mean", *FACTS]
+    results = Results(config.output, columns)
     kept = {
         path: row
         for path in paths
@@ -89,7 +92,10 @@ def run(config: ml_collections.ConfigDict) -> int:
         Text(f"{len(rows) - len(failed)} of {len(rows)} videos scored: {results.csv_path}, {results.json_path}"),
         soft_wrap=True,
     )
-    print_table(rows, [*names, "mean"])
+    if config.format == "table":
+        print_table(rows, [*names, "mean"])
+    else:
+        sys.stdout.write(text_of(rows, columns, config.format))
     return 1 if failed else 0
 
 

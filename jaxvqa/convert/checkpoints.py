@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import ml_collections
 import numpy as np
 
 from ..dimensions import default_prompts
@@ -22,6 +23,13 @@ FASTVQA_PREFIXES = (
     ("fragments_backbone", "vqa_head"),
     ("backbone", "vqa_head"),
 )
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Converts the checkpoints that `config` names, and says what came out."""
+    weights_id = convert_checkpoints(config.output, config.fastvqa, config.clip, config.maxvqa)
+    print(f"{config.output}: weights {weights_id}")
+    return 0
 
 
 def convert_checkpoints(

@@ -32,8 +32,8 @@ def training_config() -> ml_collections.ConfigDict:
     config.data = ml_collections.ConfigDict()
     config.data.root = "data"  # folder with a folder for each database
     config.data.train = "maxwell:train"  # databases to train on, with commas between them
-    config.data.validation = "maxwell:validation"  # decides which epoch is the best
-    config.data.test = ""  # evaluated at the end, besides validation
+    config.data.validation = "maxwell:validation"  # database that decides which epoch is the best
+    config.data.test = ""  # databases to evaluate on at the end, besides validation
     config.data.allow_missing = False  # whether videos that have labels, but no file, may be left out
     config.data.allow_failures = False  # whether videos that cannot be decoded may be left out without exit code 1
     config.data.seed = 0  # decides, with each file's name, which frames and patches are looked at
@@ -52,7 +52,7 @@ def training_config() -> ml_collections.ConfigDict:
     config.train.chunk = 912  # videos of a chunk: 10 GB at full size
     config.train.chunks = 0  # chunks to train on; 0, all
     config.train.epochs_per_chunk = 20  # epochs on a chunk before the next one comes
-    config.train.passes = 1  # over all chunks
+    config.train.passes = 1  # passes over all chunks
     config.train.shuffle = True  # whether chunks are drawn at random, or cut from the list as it is
     config.train.dropout = True  # whether the fusion MLP is trained with dropout
     config.train.ema = 0.999  # decay of the moving average of parameters, a step
@@ -65,13 +65,13 @@ def training_config() -> ml_collections.ConfigDict:
     config.loss.decorrelation = 0.0  # weight of the loss for dimensions that are alike
 
     config.optimizer = ml_collections.ConfigDict()
-    config.optimizer.weight_decay = 0.01  # of AdamW
+    config.optimizer.weight_decay = 0.01  # weight decay of AdamW
     config.optimizer.schedule = ml_collections.ConfigDict()
-    config.optimizer.schedule.kind = "cosine"  # with warm restarts; or "constant"
+    config.optimizer.schedule.kind = "cosine"  # cosine, with warm restarts, or constant
     config.optimizer.schedule.peak = 1e-3  # learning rate
-    config.optimizer.schedule.low = 1e-5  # at the end of a cycle
+    config.optimizer.schedule.low = 1e-5  # learning rate at the end of a cycle
     config.optimizer.schedule.period = 10  # epochs of the first cycle
-    config.optimizer.schedule.growth = 1  # of a cycle over the one before
+    config.optimizer.schedule.growth = 1  # how many times as long each cycle is as the one before
 
     config.resamples = 1000  # bootstrap samples of the confidence intervals
 

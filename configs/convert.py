@@ -1,0 +1,20 @@
+"""Converts published checkpoints into a weights directory.
+
+    python -m jaxvqa.main --config configs/convert.py --config.fastvqa=DOVER.pth --config.clip=RN50.pt \\
+        --config.maxvqa=maxvqa_maxwell.pt --config.output=weights
+
+Needs PyTorch (`pip install 'jaxvqa[convert]'`), ten seconds and 1.5 GB of memory. Nothing stored in a checkpoint is
+run. If one does not fit, nothing is written. Scoring needs all three; training on its own needs the first two.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = ml_collections.ConfigDict()
+    config.task = "convert"
+    config.fastvqa = ""  # DOVER.pth or FAST_VQA_B_1_4.pth: the technical encoder
+    config.clip = ""  # CLIP's RN50.pt: the aesthetic encoder and the text transformer
+    config.maxvqa = ""  # maxvqa_maxwell.pt: context vector and fusion MLP
+    config.output = "weights"  # weights directory to make
+    return config

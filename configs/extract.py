@@ -1,0 +1,23 @@
+"""Extracts the features of databases, which trainings and evaluations of models start from.
+
+    python -m jaxvqa.main --config configs/extract.py --config.databases=maxwell:train,maxwell:validation \\
+        --config.weights=DIR
+
+Trainings extract by themselves what is not there yet; this is for doing it before, on another machine. Stopped at any
+moment and started again, it goes on. Exit code 1 if a video could not be decoded.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = ml_collections.ConfigDict()
+    config.task = "extract"
+    config.databases = ""  # such as maxwell:train, or several with commas between them
+    config.weights = ""  # a directory made by conversion or training, or "mini"
+    config.data = "data"  # folder with a folder for each database
+    config.features = "features"  # folder of extracted features: 11 MB a video at full size
+    config.allow_missing = False  # whether videos that have labels, but no file, may be left out
+    config.seed = 0  # decides, with each file's name, which frames and patches are looked at
+    config.workers = 0  # processes that decode; 0, as many as cores
+    return config

@@ -1,0 +1,194 @@
+import csv
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import moving_clip
+
+from jaxvqa import configuration
+from jaxvqa.cli import COMMANDS, TRAININGS, main
+from jaxvqa.results import COLUMNS, RAW
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+COMMAND = [sys.executable, "-c", "from jaxvqa.cli import entry; entry()"]
+
+
+def test_score_several_files_as_csv_jsonl_and_table(clips, small_weights, tmp_path, capfd):
+    videos = [str(clips / name) for name in ("b.mp4", "a.mp4", "b.mp4")]
+    options = ["--weights", str(small_weights), "--output", str(tmp_path)]
+    assert main(["score", *videos, *options, "--format", "csv", "--repeats", "2"]) == 0
+    out, err = capfd.readouterr()
+    table = list(csv.DictReader(io.StringIO(out)))
+    assert [row["path"] for row in table] == videos[:2]
+    assert list(table[0]) == COLUMNS
+    assert all(float(row["overall"]) > 0 for row in table)
+    assert "2 of 2 videos scored" in err
+    assert main(["score", *videos, *options, "--format=jsonl", "--repeats=2"]) == 0
+    out, err = capfd.readouterr()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["path"] for line in lines] == videos[:2]
+    for line, row in zip(lines, table, strict=True):
+        assert [line[name] for name in RAW] == pytest.approx([float(row[name]) for name in RAW], abs=1e-6)
+    assert "(2 of them in an earlier run)" in err
+    assert main(["score", *videos, *options, "--repeats=2"]) == 0
+    assert capfd.readouterr().out.startswith("video ")
+    assert json.loads((tmp_path / "config.json").read_text())["videos"] == videos
+
+
+def test_report_writes_the_page(clips, small_weights, tmp_path):
+    command = ["report", str(clips / "a.mp4"), f"--weights={small_weights}", f"--output={tmp_path}"]
+    assert main(command) == 0
+    assert "a.mp4" in (tmp_path / "report.html").read_text()
+
+
+def test_failures_are_rows_of_every_format(small_weights, tmp_path, capfd):
+    (tmp_path / "odd,\n.mp4").write_text("text")
+    command = ["score", str(tmp_path / "odd,\n.mp4"), f"--weights={small_weights}", f"--output={tmp_path / 'out'}"]
+    assert main([*command, "--format=csv"]) == 1
+    [row] = csv.DictReader(io.StringIO(capfd.readouterr().out))
+    assert (row["status"], row["path"]) == ("error", str(tmp_path / "odd,\n.mp4"))
+    assert main([*command, "--format=jsonl"]) == 1
+    assert json.loads(capfd.readouterr().out)["status"] == "error"
+
+
+def test_compare(clips, small_weights, tmp_path, capfd):
+    videos = [str(clips / "a.mp4"), str(clips / "b.mp4")]
+    assert main(["compare", *videos, f"--weights={small_weights}", f"--output={tmp_path}", "--format=jsonl"]) == 0
+    row = json.loads(capfd.readouterr().out)
+    assert (row["first"], row["second"]) == tuple(videos)
+    assert row["overall_difference"] == pytest.approx(row["overall_second"] - row["overall_first"], abs=2e-6)
+    with (tmp_path / "comparison.csv").open(newline="") as file:
+        [written] = csv.DictReader(file)
+    assert {name: str(value) for name, value in row.items()}.keys() == written.keys()
+
+
+def test_zero_shot_words(clips, full_weights, tmp_path, capfd):
+    command = ["zero-shot", str(clips / "a.mp4"), "--own", "calm / busy", f"--weights={full_weights}"]
+    assert main([*command, f"--output={tmp_path}", "--format=csv"]) == 0
+    [row] = csv.DictReader(io.StringIO(capfd.readouterr().out))
+    assert 0 < float(row["calm / busy"]) < 1
+
+
+def test_evaluate(tmp_path, capfd):
+    generator = np.random.default_rng(0)
+    for name, noise in (("labels", 0), ("predictions", 0.3)):
+        rows = [f"{i}.mp4,{i / 20 + noise * generator.random():.4f}" for i in range(20)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["filename,O", *rows]))
+    files = [f"--{name}={tmp_path / name}.csv" for name in ("labels", "predictions")]
+    assert main(["evaluate", *files, f"--output={tmp_path / 'out'}", "--format=csv", "--resamples=20"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capfd.readouterr().out)))
+    assert [row["dimension"] for row in rows] == ["O", "mean"]
+    assert float(rows[0]["srcc_low"]) <= float(rows[0]["srcc"]) <= 1
+
+
+@pytest.mark.slow
+def test_extract_then_evaluate_uses_the_features(tmp_path, capfd):
+    data, features = tmp_path / "data", tmp_path / "features"
+    assert main(["synthetic", f"--output={data / 'synthetic_maxwell'}", "--clips=15"]) == 0
+    bad = data / "synthetic_maxwell" / "videos" / "0004.mp4"
+    sound = bad.read_bytes()
+    bad.write_bytes(sound[:1000])
+    options = [f"--data={data}", f"--features={features}", "--weights=random-small"]
+    assert main(["extract", "synthetic_maxwell:validation", *options]) == 1
+    err = capfd.readouterr().err
+    assert "synthetic_maxwell:validation: 2 of 3 videos have features" in err
+    assert "0004.mp4" in err
+    bad.write_bytes(sound)
+    assert main(["extract", "synthetic_maxwell:validation,synthetic_maxwell:train", *options]) == 0
+    written = {path: path.stat().st_mtime_ns for path in features.rglob("*.npy")}
+    evaluate = ["--database=synthetic_maxwell:validation", "--resamples=5", f"--output={tmp_path / 'out'}"]
+    assert main(["evaluate", *evaluate, *options]) == 0
+    assert {path: path.stat().st_mtime_ns for path in features.rglob("*.npy")} == written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "the following arguments are required: COMMAND; see jaxvqa --help"),
+        (["sore"], "invalid choice: 'sore'"),
+        (["score"], "the following arguments are required: VIDEOS; see jaxvqa score --help"),
+        (["score", "nowhere.mp4"], "no such file or folder: nowhere.mp4."),
+        (["score", "x", "--sead=1"], "unrecognized arguments: --sead=1; see jaxvqa score --help"),
+        (["score", "x", "--seed=one"], "--seed=one"),
+        (["score", "x", "--seed=-1"], "seed is -1, but must be 0 or larger."),
+        (["score", "x", "--format=xml"], "--format is 'xml', but must be table, csv or jsonl."),
+        (["report", "x", "--no-report"], "unrecognized arguments: --no-report"),
+        (["compare", "one"], "the following arguments are required: SECOND"),
+        (["train"], "the following arguments are required: CONFIG"),
+        (["train", "maxvell"], "there is no training 'maxvell', but quickstart, maxwell"),
+        (["train", "nowhere.py"], "nowhere.py"),
+        (["train", "maxwell"], "no weights given: add --weights=DIR"),
+        (["train", "quickstart", "--optimizer.schedule.kind=flat"], "--optimizer.schedule.kind is 'flat'"),
+        (["extract", "maxwell:train"], "no weights given: add --weights=DIR"),
+        (["convert"], "nothing to convert: give at least one checkpoint"),
+        (["evaluate"], "nothing to evaluate: add --predictions=CSV and --labels=CSV, or --weights=DIR and"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(tmp_path, monkeypatch, capfd, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("jaxvqa: ")
+    assert err.count("\n") == 1
+    assert sentence in err
+    assert "config." not in err
+
+
+def test_train_takes_a_config_of_ones_own(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text((CONFIGS / "quickstart.py").read_text().replace('"mini"', '"nowhere"'))
+    assert main(["train", "mine.py"]) == 2
+    assert "weights directory nowhere does not exist" in capfd.readouterr().err
+    (tmp_path / "broken.py").write_text("get_config = 1 / 0")
+    assert main(["train", "broken.py"]) == 2
+    assert "division by zero" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *(f"train {name}" for name in TRAININGS)])
+def test_help_tells_every_option(capfd, name):
+    with pytest.raises(SystemExit, match="0"):
+        main([*name.split(), "--help"])
+    out = capfd.readouterr().out
+    assert f"usage: jaxvqa {name}" in out
+    assert "--config" not in out
+    if name != "train":
+        path = configuration.config_path(COMMANDS[name].config if name in COMMANDS else name.split()[1])
+        for field in configuration.describe(path)[1]:
+            fixed = name in COMMANDS and field.name in dict(COMMANDS[name].fixed)
+            shown = field.name.upper() if name in COMMANDS and field.name in COMMANDS[name].positional else field.name
+            told = re.search(rf"^ +(--)?{re.escape(shown).replace('_', '[-_]')}\b", out, re.MULTILINE)
+            assert bool(told) != (fixed or isinstance(field.default, list)), field.name
+
+
+@pytest.mark.parametrize("name", configuration.config_paths())
+def test_every_field_of_a_config_is_explained(name):
+    said, fields = configuration.describe(configuration.config_path(name))
+    assert said.splitlines()[0].endswith(".")
+    assert [field.name for field in fields if not field.comment] == []
+
+
+def test_who_reads_may_stop_reading(clips, small_weights, tmp_path):
+    """As in `jaxvqa score ... | head -1`."""
+    command = [*COMMAND, "score", str(clips), f"--weights={small_weights}", f"--output={tmp_path}", "--format=csv"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        err = process.stderr.read()
+    assert process.returncode == 128 + signal.SIGPIPE
+    assert "Traceback" not in err
+    assert "3 of 3 videos scored" in err
+
+
+def test_names_that_look_like_options_or_patterns(small_weights, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    for name in ("-odd.mp4", "[1].mp4"):
+        moving_clip(tmp_path / name)
+    command = ["score", f"--weights={small_weights}", "--format=jsonl", "--", "-odd.mp4", "[1].mp4"]
+    assert main(command) == 0
+    assert [json.loads(line)["path"] for line in capfd.readouterr().out.splitlines()] == ["-odd.mp4", "[1].mp4"]
