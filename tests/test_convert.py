@@ -303,5 +303,5 @@ def test_script(checkpoints, tmp_path):
     again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 2
     assert again.stderr == (
-        f"convert: {tmp_path / 'weights'} already exists: remove it or choose another output directory.\n"
+        f"jaxvqa: {tmp_path / 'weights'} already exists: remove it or choose another output directory.\n"
     )

@@ -94,7 +94,7 @@ def test_command(pair, tmp_path, capfd):
     table = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     with (tmp_path / "out" / "evaluation.csv").open(newline="") as file:
         rows = {row.pop("dimension"): {k: float(v) for k, v in row.items()} for row in csv.DictReader(file)}
-    assert rows == table
+    assert rows == {code: pytest.approx(row, abs=1e-6) for code, row in table.items()}
     assert set(table["T-3"]) == {f"{m}{end}" for m in ("srcc", "plcc", "krcc", "rmse") for end in ("", "_low", "_high")}
 
 
