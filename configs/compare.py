@@ -16,7 +16,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.task = "compare"
     config.first = ""  # a video, or a folder
     config.second = ""  # the video, or folder, to compare it with
-    config.weights = "mini"  # the small model of the package; or a directory made by scripts/convert.py or a training
+    config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory, of a training for example
     config.output = "comparison"  # folder of the results
     config.format = "table"  # what is printed: a table, csv or jsonl
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at

@@ -13,7 +13,7 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.task = "demo"
-    config.weights = "mini"  # the small model of the package; or a directory made by scripts/convert.py or a training
+    config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory, of a training for example
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at
     config.precision = "float32"  # or bfloat16: faster on most GPUs, but raw scores move by about 0.01
     config.host = "127.0.0.1"  # this machine alone; 0.0.0.0 lets in whoever can reach it, without a password

@@ -14,7 +14,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.task = "extract"
     config.databases = ""  # such as maxwell:train, or several with commas between them
-    config.weights = ""  # a directory made by conversion or training, or "mini"
+    config.weights = ""  # a directory made by conversion or training, "maxvqa" or "mini"
     config.data = "data"  # folder with a folder for each database
     config.features = "features"  # folder of extracted features: 11 MB a video at full size
     config.allow_missing = False  # whether videos that have labels, but no file, may be left out

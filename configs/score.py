@@ -15,7 +15,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.task = "score"
     config.videos = ""  # a file, a folder (and all folders in it), a glob, or a .txt with a path a line
-    config.weights = "mini"  # the small model of the package; or a directory made by scripts/convert.py or a training
+    config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory, of a training for example
     config.output = "scores"  # folder of the results
     config.format = "table"  # what is printed: a table, csv or jsonl
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at

@@ -1,8 +1,9 @@
 """Scores video files by CLIP alone, in pairs of words: how much better the first fit than the second.
 
-    python -m jaxvqa.main --config configs/zero_shot.py --config.videos=VIDEOS --config.weights=DIR
+    python -m jaxvqa.main --config configs/zero_shot.py --config.videos=VIDEOS [--config.weights=DIR]
 
-Zero-shot: nothing was trained on scores of quality. DIR holds CLIP at least, made by scripts/convert.py --clip RN50.pt.
+Zero-shot: nothing was trained on scores of quality. Takes the published weights, or a DIR
+with CLIP at least, made by scripts/convert.py --clip RN50.pt.
 Prints a table and writes OUTPUT/scores.csv and OUTPUT/scores.jsonl, as configs/score.py does. Exit code 1 if a video
 could not be scored.
 """
@@ -14,7 +15,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.task = "zero_shot"
     config.videos = ""  # a file, a folder (and all folders in it), a glob, or a .txt with a path a line
-    config.weights = ""  # directory made by scripts/convert.py
+    config.weights = ""  # by default what `jaxvqa download` made; or a directory made by conversion
     config.own = "high quality / low quality; good / bad"  # the words; these are those of SAQI, which is their mean
     config.output = "zero_shot"  # folder of the results
     config.format = "table"  # what is printed: a table, csv or jsonl

@@ -19,16 +19,18 @@ from typing import Any, NoReturn
 
 import ml_collections
 import numpy as np
+from rich.console import Console
 
 from .dimensions import DIMENSIONS
 from .errors import UserError
 from .explain.report import Entry, report, section, template
 from .model import Model, load
 from .results import replace
+from .scoring import choose_weights
 from .terminal import printable
 from .video.sampling import check_seed
 from .video.workers import decode_files
-from .weights import RANDOM, notice, unvalidated
+from .weights import notice, unvalidated
 
 try:
     import fastapi
@@ -75,9 +77,7 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
         listen(config.host, config.port) as listener,
         tempfile.TemporaryDirectory(prefix="jaxvqa-", ignore_cleanup_errors=True) as folder,
     ):
-        if config.weights in RANDOM:
-            print("weights are random, as asked: these scores mean nothing", file=sys.stderr)
-        model = load(config.weights, config.precision)
+        model = load(choose_weights(config.weights, Console(stderr=True)), config.precision)
         os.environ["GRADIO_TEMP_DIR"] = folder  # where uploads go; what is left there goes with this process
         blocks = page(model, config, Path(folder))
         inputs = {number: len(function.inputs) for number, function in blocks.fns.items()}

@@ -14,6 +14,7 @@ usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
     configs/mini.py          train the small model that comes with the package
     configs/synthetic.py     render a synthetic database
 
+    configs/download.py      fetch the published weights, and convert them
     configs/extract.py       extract the features that trainings start from
     configs/convert.py       convert published checkpoints
     configs/doctor.py        tell what works on this machine
@@ -143,12 +144,14 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .features import run as task
         case "convert":
             from .convert.checkpoints import run as task
+        case "download":
+            from .download import run as task
         case "doctor":
             from .doctor import run as task
         case other:
             raise UserError(
                 f"config.task is {other!r}, but must be score, zero_shot, compare, demo, evaluate, train, ablate, "
-                "cross, pretrain, synthesize, extract, convert or doctor."
+                "cross, pretrain, synthesize, extract, convert, download or doctor."
             )
     return task(config)
 

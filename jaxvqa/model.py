@@ -198,12 +198,11 @@ class Model:
         )
 
 
-def load(
-    directory: str | os.PathLike = "mini", precision: str = "float32", own: Sequence[tuple[str, str]] = ()
-) -> Model:
-    """Loads the model of a weights directory, made by `scripts/convert.py`.
+def load(directory: str | os.PathLike = "", precision: str = "float32", own: Sequence[tuple[str, str]] = ()) -> Model:
+    """Loads the model of a weights directory; by default the published one, where `jaxvqa download` made it, or "mini".
 
-    The name "mini" stands for the small model that comes with the package, trained on synthetic flaws; "random" for
+    The name "mini" stands for the small model that comes with the package, trained on synthetic flaws; "maxvqa" for the
+    published one, an error where it was not downloaded; "random" for
     untrained full-size weights, "random-small" for untrained small ones, whose scores mean nothing.
 
     Args:
@@ -218,7 +217,7 @@ def load(
     """
     if precision not in PRECISIONS:
         raise UserError(f"precision is {precision!r}, but must be {' or '.join(PRECISIONS)}.")
-    return Model(weights.load(directory, weights.SCORING_PARTS), precision, own)
+    return Model(weights.load(directory or weights.default(), weights.SCORING_PARTS), precision, own)
 
 
 def result_of(compiled: Callable, *arrays: Any) -> jax.ShapeDtypeStruct:

@@ -27,7 +27,7 @@ from .video.decode import VideoError, content_sha256
 from .video.sampling import check_repeats, check_seed
 from .video.views import video_dense_plans
 from .video.workers import Decoded, decode_files
-from .weights import HOW_TO_GET, RANDOM, notice, unvalidated
+from .weights import RANDOM, default, downloaded, notice, unvalidated
 
 SCALE = (
     "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is {centre}. "
@@ -60,8 +60,6 @@ def run(config: ml_collections.ConfigDict) -> int:
 
 def check_settings(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError for settings that cannot work."""
-    if not config.weights:
-        raise UserError(f"no weights given: add --config.weights=DIR; to get them, {HOW_TO_GET}.")
     check_format(config.format)
     check_seed(config.seed)
     check_repeats(config.repeats, config.dense)
@@ -92,10 +90,8 @@ def score_videos(
     Returns:
         A row for each path, and the account of the weights' training.
     """
-    if config.weights in RANDOM:
-        log.print("weights are random, as asked: these scores mean nothing")
     own = read_pairs(config.own)
-    model = load(config.weights, config.precision, own)
+    model = load(choose_weights(config.weights, log), config.precision, own)
 
     results = Results(config.output)
     replace(results.folder / "config.json", json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
@@ -136,6 +132,20 @@ def score_videos(
     for sentence in constant(rows):
         log.print(Text(sentence), soft_wrap=True)
     return rows, model.training
+
+
+def choose_weights(given: str, log: Console) -> str:
+    """The weights that a user gives, or the default ones; says what these are, and that random ones are random."""
+    if given in RANDOM:
+        log.print("weights are random, as asked: these scores mean nothing")
+    if given:
+        return given
+    if default() == "mini":
+        said = "weights: jaxvqa-mini, for no others are given; `jaxvqa download` fetches the published ones"
+    else:
+        said = f"weights: the published ones, in {downloaded()}"
+    log.print(Text(said), soft_wrap=True)
+    return default()
 
 
 def decode(paths: Sequence[str], config: ml_collections.ConfigDict) -> Iterator[Decoded]:

@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import platformdirs
 from flax import nnx
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -58,8 +59,7 @@ RANDOM = {
 PACKAGED = {"mini": Path(__file__).with_name("mini")}
 
 HOW_TO_GET = (
-    "convert the published checkpoints with "
-    "`python scripts/convert.py --fastvqa DOVER.pth --clip RN50.pt --maxvqa maxvqa_maxwell.pt --output weights` "
+    "run `jaxvqa download`, which makes the published ones, named maxvqa, or convert checkpoints by hand "
     "(README.md, Weights)"
 )
 
@@ -166,16 +166,28 @@ def check_free(directory: str | os.PathLike) -> None:
 
 
 def find(directory: str | os.PathLike) -> Path:
-    """Where weights are: in the directory of that path, or in the package if they go by a name ("mini")."""
+    """Where weights are: in the directory of that path, or, if they go by a name, where "mini" and "maxvqa" are."""
+    if str(directory) == "maxvqa":
+        return downloaded()
     return PACKAGED.get(str(directory)) or Path(directory)
+
+
+def downloaded() -> Path:
+    """Where the published weights are, or would be, once `jaxvqa download` made them."""
+    return platformdirs.user_data_path("jaxvqa") / "maxvqa"
+
+
+def default() -> str:
+    """The name of the weights that score where none are given: the downloaded ones if there are any, else mini's."""
+    return "maxvqa" if downloaded().exists() else "mini"
 
 
 def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> Weights:
     """Reads and verifies a weights directory; what is compiled from here on is kept for the next process.
 
     Args:
-        directory: as written by `save`; "mini" for the small model that comes with the package; "random" or
-            "random-small" for untrained weights.
+        directory: as written by `save`; "mini" for the small model that comes with the package; "maxvqa" for the
+            published weights that `jaxvqa download` made; "random" or "random-small" for untrained weights.
         parts: names of the parts to build; by default all that it holds. Where the head holds the features of its
             prompts, there is no `clip_text`, whoever asks for it.
 

@@ -23,7 +23,7 @@ from .models.clip_resnet import CLIPResNet
 from .models.clip_text import CLIPText
 from .prompts import prompt_tree, read_pairs, tokenize
 from .results import Results, Row, check_format, text_of
-from .scoring import content, decode_limits, failure, find, join, tell_failures
+from .scoring import choose_weights, content, decode_limits, failure, find, join, tell_failures
 from .terminal import printable, progress, table_console
 from .video.sampling import check_seed
 from .video.workers import Decoded, decode_files
@@ -47,8 +47,11 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     if not config.videos:
         raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
-    if not config.weights:
-        raise UserError("no weights given: add --config.weights=DIR, made by `scripts/convert.py --clip RN50.pt`.")
+    if not config.weights and weights.default() == "mini":  # which has no CLIP
+        raise UserError(
+            "no weights given: run `jaxvqa download`, or add --config.weights=DIR, made by "
+            "`jaxvqa convert --clip RN50.pt`."
+        )
     pairs = read_pairs(config.own)
     if not pairs:
         raise UserError("no words given: add --config.own='good / bad'.")
@@ -56,9 +59,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     check_seed(config.seed)
     log = Console(stderr=True)
     paths = find(config.videos, log)
-    if config.weights in weights.RANDOM:
-        log.print("weights are random, as asked: these scores mean nothing")
-    loaded = weights.load(config.weights, ("clip_visual", "clip_text"))
+    loaded = weights.load(choose_weights(config.weights, log), ("clip_visual", "clip_text"))
     if "clip_text" not in loaded.parts:
         raise UserError(f"weights {loaded.id} hold no text transformer: take CLIP's, by `scripts/convert.py --clip`.")
     features = text_features(loaded.parts["clip_text"], pairs)
