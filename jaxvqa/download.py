@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import NamedTuple
 from urllib.error import HTTPError
@@ -106,7 +106,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     check_torch()
     for file in PUBLISHED:
         say(log, f"{file.name}: {file.holds}; licence: {file.licence}")
-    if config.source and "://" not in config.source:
+    if config.source and not config.source.startswith(("http://", "https://")):
         weights_id = make(folder, by_hand(Path(config.source)))
     else:
         kept = folder.with_name(f".{folder.name}-fetched")
@@ -224,8 +224,8 @@ def transfer(address: str, path: Path, log: Console, timeout: float) -> None:
         UserError: the server does not have the file.
     """
     size = path.stat().st_size if path.exists() else 0
-    request = Request(address, headers={"Range": f"bytes={size}-"} if size else {})
     with connection():
+        request = Request(address, headers={"Range": f"bytes={size}-"} if size else {})
         response = open_address(request, timeout, path)
     with response, progress(f"{address.rpartition('/')[2]}, MB", log) as bar:
         start = 0  # of servers that ignore the Range
@@ -246,7 +246,7 @@ def transfer(address: str, path: Path, log: Console, timeout: float) -> None:
         raise BrokenError(f"the connection ended after {size} of {total} bytes")
 
 
-def open_address(request: Request, timeout: float, path: Path):
+def open_address(request: Request, timeout: float, path: Path) -> HTTPResponse:
     """A server's answer, if it is the file or a part of it; where `path` is as long as the file or longer, removes it.
 
     Raises:
@@ -264,7 +264,7 @@ def open_address(request: Request, timeout: float, path: Path):
         raise BrokenError(said) from error
 
 
-def read(response) -> bytes:
+def read(response: HTTPResponse) -> bytes:
     """The next bytes of an answer, as soon as there are some; none at its end."""
     with connection():
         return response.read1(BLOCK)

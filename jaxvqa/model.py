@@ -202,8 +202,8 @@ def load(directory: str | os.PathLike = "", precision: str = "float32", own: Seq
     """Loads the model of a weights directory; by default the published one, where `jaxvqa download` made it, or "mini".
 
     The name "mini" stands for the small model that comes with the package, trained on synthetic flaws; "maxvqa" for the
-    published one, an error where it was not downloaded; "random" for
-    untrained full-size weights, "random-small" for untrained small ones, whose scores mean nothing.
+    published one; "random" for untrained full-size weights, "random-small" for untrained small ones, whose scores mean
+    nothing.
 
     Args:
         precision: "float32", or "bfloat16" for encoders that compute in it: faster on devices made for it, and raw

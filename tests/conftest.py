@@ -127,6 +127,12 @@ def clips(tmp_path_factory):
 
 
 @pytest.fixture(scope="session", autouse=True)
+def nothing_downloaded(tmp_path_factory):
+    """Hides the weights that a user downloaded, from this process and those it starts."""
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session", autouse=True)
 def compiled_once(tmp_path_factory):
     """Keeps what is compiled, in this process and those it starts, for the next to compile the same."""
     settings = {

@@ -244,10 +244,6 @@ def test_one_frame_video(small_weights, tmp_path):
     ("arguments", "message"),
     [
         (["--config.videos=", "--config.weights=W"], "no videos given"),
-        (
-            ["--config.videos=V", "--config.weights="],
-            "no weights given: add --config.weights=DIR; to get them, convert",
-        ),
         (["--config.videos=V", "--config.weights=missing"], "weights directory missing does not exist"),
         (["--config.videos=V", "--config.weights=V"], "has no jaxvqa.json, so it is no jaxvqa weights directory"),
         (["--config.videos=missing.mp4", "--config.weights=W"], "no such file or folder: missing.mp4"),
