@@ -159,7 +159,7 @@ def test_next_run_goes_on(server, tmp_path):
 
 def test_gives_up_after_some_tries(server, tmp_path):
     server.ways = [says_nothing] * 3
-    with pytest.raises(UserError, match="could not be fetched .*timed out"):
+    with pytest.raises(UserError, match=r"could not be fetched .*timed out"):
         fetched(server, tmp_path / "file", pauses=(0.0, 0.0))
     assert len(server.requests) == 3
 
@@ -180,14 +180,12 @@ def test_pauses_before_further_tries(server, tmp_path, monkeypatch):
 
 
 def test_what_a_server_does_not_have_is_asked_for_once(server, tmp_path):
-    with pytest.raises(
-        UserError, match="nothing cannot be fetched, the server answered 404 Not Found: fetch the files"
-    ):
+    with pytest.raises(UserError, match="the server answered 404 Not Found: fetch the files by hand"):
         download.fetch(f"{server.address}/nothing", tmp_path / "file", QUIET, STALL)
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:1/file", "http://[/file", "http://nowhere.invalid/file"])
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/file", "http://[/file"])
 def test_no_server_there(tmp_path, address):
     with pytest.raises(UserError, match=f"{re.escape(address)} could not be fetched"):
         download.fetch(address, tmp_path / "file", QUIET, STALL, pauses=())
@@ -300,10 +298,8 @@ def test_two_runs_at_once(server, tmp_path, capfd):
 def test_what_is_there_must_be_sound(server, small_weights, tmp_path, monkeypatch, capfd):
     command = ["download", f"--source={server.address}", "--output"]
     assert main([*command, str(small_weights)]) == 0
-    assert (
-        capfd.readouterr().out
-        == f"{small_weights}: weights {weights.load(small_weights).id}, already there and sound\n"
-    )
+    wanted = weights.load(small_weights, ()).id
+    assert capfd.readouterr().out == f"{small_weights}: weights {wanted}, already there and sound\n"
     (tmp_path / "other").mkdir()
     assert main([*command, str(tmp_path / "other")]) == 2
     assert "other is there, but of no use" in capfd.readouterr().err
@@ -325,11 +321,6 @@ def test_weights_without_all_parts_are_of_no_use(released_weights, capfd):
 
 def test_weights_that_score_by_default(small_weights, clips, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    command = ["score", str(clips / "a.mp4"), "--format=jsonl", f"--output={tmp_path / 'scores'}"]
-    assert main(command) == 0
-    out, err = capfd.readouterr()
-    assert json.loads(out)["weights"].startswith("jaxvqa-mini-")
-    assert "weights: jaxvqa-mini, for no others are given; `jaxvqa download` fetches the published ones\n" in err
     with pytest.raises(UserError, match="maxvqa does not exist: run `jaxvqa download`"):
         jaxvqa.load("maxvqa")
 
@@ -337,14 +328,13 @@ def test_weights_that_score_by_default(small_weights, clips, tmp_path, monkeypat
     (tmp_path / "jaxvqa" / "maxvqa").symlink_to(small_weights)
     wanted = weights.load(small_weights, ()).id
     assert jaxvqa.load().weights_id == jaxvqa.load("maxvqa").weights_id == wanted
+    command = ["score", str(clips / "a.mp4"), "--format=jsonl", f"--output={tmp_path / 'scores'}"]
     assert main(command) == 0
     out, err = capfd.readouterr()
     assert json.loads(out)["weights"] == wanted
     assert f"weights: the published ones, in {tmp_path / 'jaxvqa' / 'maxvqa'}\n" in err
-    assert main([*command, "--weights=mini"]) == 0
-    out, err = capfd.readouterr()
-    assert json.loads(out)["weights"].startswith("jaxvqa-mini-")
-    assert "weights:" not in err
+    assert main([*command, f"--weights={small_weights}"]) == 0
+    assert "weights:" not in capfd.readouterr().err
 
 
 @pytest.mark.slow

@@ -41,8 +41,9 @@ def test_it_is_small_and_says_what_it_is(mini):
 def test_scores_without_weights_given(clips, tmp_path, capfd):
     arguments = [f"--config.videos={clips / 'a.mp4'}", f"--config.output={tmp_path}", "--config.workers=1"]
     assert main(["jaxvqa", f"--config={ROOT / 'configs' / 'score.py'}", *arguments]) == 0
-    out, _ = capfd.readouterr()
+    out, err = capfd.readouterr()
     assert "jaxvqa-mini: trained on synthetic degradations" in out
+    assert "weights: jaxvqa-mini, for no others are given; `jaxvqa download` fetches the published ones\n" in err
     assert "O*" in out.splitlines()[0].split()
     with (tmp_path / "scores.csv").open(newline="") as file:
         [row] = csv.DictReader(file)

@@ -50,9 +50,7 @@ def test_id_changes_with_a_prompt(copy):
 
 
 def test_missing_directory_says_how_to_get_one(tmp_path):
-    with pytest.raises(
-        WeightsError, match=r"none does not exist: convert the published checkpoints with `python scripts"
-    ):
+    with pytest.raises(WeightsError, match="none does not exist: run `jaxvqa download`"):
         weights.load(tmp_path / "none")
 
 
