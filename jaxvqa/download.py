@@ -35,7 +35,7 @@ class Published(NamedTuple):
         address: where its authors publish it.
         sha256: as they publish it; empty where they publish none.
         holds: what is in it.
-        licence: what its authors allow.
+        terms: what its authors allow.
     """
 
     part: str
@@ -43,7 +43,7 @@ class Published(NamedTuple):
     address: str
     sha256: str
     holds: str
-    licence: str
+    terms: str
 
 
 # The smallest first: what is wrong with the network or the source shows at once.
@@ -105,7 +105,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         return 0
     check_torch()
     for file in PUBLISHED:
-        say(log, f"{file.name}: {file.holds}; licence: {file.licence}")
+        say(log, f"{file.name}: {file.holds}; license: {file.terms}")
     if config.source and not config.source.startswith(("http://", "https://")):
         weights_id = make(folder, by_hand(Path(config.source)))
     else:
@@ -276,7 +276,8 @@ def connection() -> Iterator[None]:
     try:
         yield
     except (OSError, HTTPException, ValueError) as error:
-        raise BrokenError(printable(first_line(getattr(error, "reason", None) or error))) from error
+        reason = getattr(error, "reason", error)  # of what failed before the server answered
+        raise BrokenError(printable(getattr(reason, "strerror", None) or first_line(error))) from error
 
 
 def make(folder: Path, checkpoints: dict[str, Path]) -> str:

@@ -215,14 +215,14 @@ def kept(folder):
     return sorted(path.name for path in folder.glob(".weights-fetched/[!.]*"))
 
 
-def test_licences_come_first_and_a_page_is_no_checkpoint(server, tmp_path, capfd):
+def test_licenses_come_first_and_a_page_is_no_checkpoint(server, tmp_path, capfd):
     server.files["/maxvqa_maxwell.pt"] = b"<!doctype html><p>Please log in."
     assert main(["download", f"--source={server.address}/", f"--output={tmp_path / 'weights'}"]) == 2
     out, err = capfd.readouterr()
     assert out == ""
     lines = err.splitlines()
     assert [line.split(":")[0] for line in lines] == [*NAMES, "jaxvqa"]
-    assert [line.rpartition("licence: ")[2] for line in lines[:3]] == ["non-commercial use only"] * 2 + ["MIT"]
+    assert [line.rpartition("license: ")[2] for line in lines[:3]] == ["non-commercial use only"] * 2 + ["MIT"]
     assert "/maxvqa_maxwell.pt gave no checkpoint, and what it gave was thrown away (checkpoint" in lines[3]
     assert "--source=FOLDER" in lines[3]
     assert kept(tmp_path) == []

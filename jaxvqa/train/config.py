@@ -38,9 +38,7 @@ def training_config() -> ml_collections.ConfigDict:
     config.data.allow_failures = False  # whether videos that cannot be decoded may be left out without exit code 1
     config.data.seed = 0  # decides, with each file's name, which frames and patches are looked at
 
-    config.weights = (
-        ""  # to start from: a directory, "maxvqa", "mini", or "random" or "random-small" for untrained encoders
-    )
+    config.weights = ""  # to start from: a directory, "maxvqa", "mini"; "random", "random-small": untrained encoders
     config.warm_start = False  # whether to go on from the head in the weights, or start with a new one
     config.features = "features"  # folder of extracted features: 11 MB a video at full size
     config.workers = 0  # processes that decode videos; 0, as many as cores
