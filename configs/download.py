@@ -2,9 +2,9 @@
 
     python -m jaxvqa.main --config configs/download.py
 
-MaxVQA's and DOVER's authors allow non-commercial use only; CLIP is under the MIT license. Fetches 0.5 GB, goes on where
-an earlier run broke off, and verifies what it gets. Needs PyTorch (`pip install 'jaxvqa[convert]'`), for conversion
-alone, and 2 GB of disk meanwhile. Where the weights are there already, it only makes sure that they are sound.
+MaxVQA's and DOVER's authors allow non-commercial use only; CLIP is under the MIT license. Fetches three files, some
+hundred megabytes, goes on where an earlier run broke off, and verifies what it gets. Needs PyTorch (`pip install 'jaxvqa[convert]'`), for conversion alone,
+and for a while twice the disk. Where the weights are there already, it only makes sure that they are sound.
 """
 
 import ml_collections

@@ -122,7 +122,7 @@ def run(config: ml_collections.ConfigDict) -> int:
                     if not file.sha256:  # nothing but this conversion could tell that they are not what they should be
                         (kept / file.name).unlink()
                 raise
-            # The directory holds all that is used of them, and their SHA-256: kept, they would be 0.5 GB for nothing.
+            # The directory holds all that is used of them, and their SHA-256: kept, they would only take as much disk again.
             shutil.rmtree(kept, ignore_errors=True)
     print(f"{folder}: weights {weights_id}")
     if not config.output:
