@@ -122,7 +122,7 @@ def run(config: ml_collections.ConfigDict) -> int:
                     if not file.sha256:  # nothing but this conversion could tell that they are not what they should be
                         (kept / file.name).unlink()
                 raise
-            # The directory holds all that is used of them, and their SHA-256: kept, they would only take as much disk again.
+            # The directory holds all that is used of them, and their SHA-256: kept, they would only take up disk.
             shutil.rmtree(kept, ignore_errors=True)
     print(f"{folder}: weights {weights_id}")
     if not config.output:
@@ -281,11 +281,19 @@ def connection() -> Iterator[None]:
 
 
 def make(folder: Path, checkpoints: dict[str, Path]) -> str:
-    """Converts checkpoints to a weights directory, which is there once it has been tried, and returns its id."""
+    """Converts checkpoints to a weights directory, which is there once it has been tried, and returns its id.
+
+    Raises:
+        CheckpointError: they do not fit, or what they make gives no scores.
+        UserError: the directory cannot be written.
+    """
     with new_folder(folder) as scratch:
         scratch.rmdir()  # conversion makes it
         convert_checkpoints(scratch, **checkpoints)
-        return check(scratch)
+        try:
+            return check(scratch)
+        except UserError as error:
+            raise CheckpointError(f"the checkpoints were converted, but cannot be used: {error}") from error
 
 
 def check(folder: Path) -> str:

@@ -343,9 +343,18 @@ def test_downloaded_weights_score(server, checkpoints, full_weights, clips, tmp_
     for name, standin in zip(NAMES, ("maxvqa", "dover", "clip_rn50"), strict=True):
         server.files[f"/{name}"] = checkpoints[standin].read_bytes()
     published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
-    monkeypatch.setattr(download, "PAUSES", (0.0,))
-    server.ways = [answer, breaks_off]
     command = ["download", f"--source={server.address}"]
+    sound, absurd = server.files["/maxvqa_maxwell.pt"], torch.load(checkpoints["maxvqa"])
+    absurd["implicit_mlp.out_ln.weight"] *= 1e37  # which are numbers, but give none
+    torch.save(absurd, file := io.BytesIO())
+    server.files["/maxvqa_maxwell.pt"] = file.getvalue()
+    assert main(command) == 2
+    assert re.search("cannot be used: weights .* give scores that are no numbers", capfd.readouterr().err)
+    assert [path.name for path in tmp_path.glob("jaxvqa/.maxvqa-fetched/[!.]*")] == ["RN50.pt"]
+
+    server.files["/maxvqa_maxwell.pt"] = sound
+    server.requests, server.ways = [], [answer, breaks_off]
+    (tmp_path / "jaxvqa" / ".maxvqa-fetched" / "RN50.pt").unlink()
     assert main(command) == 0
     folder, wanted = tmp_path / "jaxvqa" / "maxvqa", weights.load(full_weights, ()).id
     assert capfd.readouterr().out == f"{folder}: weights {wanted}\n"
