@@ -25,7 +25,7 @@ from . import datasets, weights
 from .alarms import same
 from .compilation import jitted
 from .errors import UserError, first_line
-from .files import claim, naming
+from .files import allocate, claim, naming
 from .model import encode_ahead
 from .models.visual import encode_views
 from .terminal import printable, progress
@@ -223,7 +223,7 @@ def create(path: Path, shape: tuple[int, ...]) -> None:
             np.lib.format.write_array_header_1_0(file, header)
             size = file.tell() + 2 * int(np.prod(shape))
             file.flush()
-            os.posix_fallocate(file.fileno(), 0, size)
+            allocate(file, size)
         scratch.rename(path)
     except OSError as error:
         scratch.unlink(missing_ok=True)

@@ -1,12 +1,14 @@
 """Files on disk: which videos a user means, what tells one content from another, and writing that a kill spares."""
 
 import contextlib
+import errno
 import glob
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import filelock
 
@@ -101,6 +103,20 @@ def file_sha256(path: str | os.PathLike, each: Callable[[], None] = lambda: None
             digest.update(block)
             each()
     return digest.hexdigest()
+
+
+def allocate(file: BinaryIO, size: int) -> None:
+    """Gives a file so many bytes of disk, so that writing to them fails now or never.
+
+    Raises:
+        OSError: there are not so many.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:  # macOS
+        if shutil.disk_usage(os.path.dirname(os.path.abspath(file.name))).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+        file.truncate(size)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
 
     configs/extract.py       extract the features that trainings start from
     configs/convert.py       convert published checkpoints
+    configs/doctor.py        tell what works on this machine
 
 Each config file says at its top what it does; its fields can be set from the command line. The command `jaxvqa` runs
 the same tasks.
@@ -142,10 +143,12 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .features import run as task
         case "convert":
             from .convert.checkpoints import run as task
+        case "doctor":
+            from .doctor import run as task
         case other:
             raise UserError(
                 f"config.task is {other!r}, but must be score, zero_shot, compare, demo, evaluate, train, ablate, "
-                "cross, pretrain, synthesize, extract or convert."
+                "cross, pretrain, synthesize, extract, convert or doctor."
             )
     return task(config)
 

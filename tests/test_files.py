@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.files import claim, find_videos, new_folder
+from jaxvqa.files import allocate, claim, find_videos, new_folder
 
 
 @pytest.fixture
@@ -150,3 +150,15 @@ def test_new_folders_are_whole_or_not_there(tmp_path):
             pass
     assert [path.name for path in folder.iterdir()] == ["whole"]
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_room_where_the_system_cannot_reserve_it(small_disk, monkeypatch):
+    """As on macOS."""
+    monkeypatch.delattr(os, "posix_fallocate")
+    folder = small_disk(1 << 20)
+    with (folder / "file").open("wb") as file:
+        allocate(file, 1 << 19)
+        assert (folder / "file").stat().st_size == 1 << 19
+        with pytest.raises(OSError, match="No space left") as caught:
+            allocate(file, 1 << 21)
+    assert caught.value.filename == str(folder / "file")

@@ -7,7 +7,6 @@ follows from a seed and its number alone. No one rated it: labels are computed (
 import importlib.util
 import io
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,7 +23,7 @@ from ..errors import UserError
 from ..video.decode import open_video, read_frames
 from ..video.sampling import GRID, INTERVAL, PATCH, SamplingPlan, upsampled_size
 from ..video.views import make_views
-from ..video.workers import follow_parent
+from ..video.workers import cores, follow_parent
 from .degradations import AESTHETIC, TECHNICAL, compression_crf, degrade, perceived
 from .scenes import MARGIN, PHOTOGRAPHS, RENDERED, Camera, film, load, photographs, render
 from .synthetic import draw_strengths
@@ -57,7 +56,7 @@ class Group(NamedTuple):
 
 def groups(split: str, seed: int, numbers: Iterable[int], workers: int = 0) -> Iterator[Group]:
     """Renders groups in processes of their own, ahead of whoever needs them, and gives them in order."""
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or cores()
     waiting: deque = deque()
     todo = iter(numbers)
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), follow_parent) as pool:

@@ -22,7 +22,7 @@ from ..errors import UserError
 from ..files import new_folder
 from ..terminal import progress
 from ..video.sampling import check_seed
-from ..video.workers import follow_parent
+from ..video.workers import cores, follow_parent
 from . import MARK
 from .degradations import AESTHETIC, TECHNICAL, compression_crf, degrade, perceived
 from .scenes import PHOTOGRAPHS, RENDERED, Camera, film, photographs, picture
@@ -68,7 +68,7 @@ def render(folder: str | os.PathLike, clips: int = CLIPS, seed: int = 0, workers
         raise UserError(f"{folder} already exists: remove it, or choose another folder for synthetic clips.")
     with new_folder(folder) as scratch:
         (scratch / "videos").mkdir()
-        workers = min(workers or len(os.sched_getaffinity(0)), clips)
+        workers = min(workers or cores(), clips)
         with (
             ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), follow_parent) as pool,
             progress("rendering", Console(stderr=True)) as bar,

@@ -14,7 +14,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from ..errors import UserError, first_line
-from ..files import naming
+from ..files import allocate, naming
 
 MARGIN = 1 << 20  # bytes of a checkpoint beside its arrays
 
@@ -73,7 +73,7 @@ def reserve(folder: Path, size: int) -> None:
     path = folder.with_name(f"{folder.name}.room")
     try:
         with naming(folder), path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+            allocate(file, size)
     finally:
         path.unlink(missing_ok=True)
 

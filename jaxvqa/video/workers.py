@@ -91,7 +91,7 @@ def decode_files(
     if workers < 0:
         raise UserError(f"{workers} workers are none: choose 1 or more, or 0 for as many as there are cores.")
     jobs = [(path, seed if dense else seed + n, stills, n if dense else None, longest) for path in paths for n in looks]
-    count = min(workers or len(os.sched_getaffinity(0)), len(jobs))
+    count = min(workers or cores(), len(jobs))
     idle: SimpleQueue[Worker] = SimpleQueue()
     started = [Worker(gigabytes) for _ in range(count)]
     for worker in started:
@@ -196,6 +196,13 @@ def serve(connection: Connection, gigabytes: float) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
         while True:
             connection.send(decode_file(*connection.recv(), alive=alive))
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    from joblib import cpu_count  # it takes a tenth of a second, which a process that decodes need not wait for
+
+    return cpu_count()
 
 
 def limit_memory(gigabytes: float) -> None:

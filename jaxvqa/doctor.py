@@ -1,0 +1,194 @@
+"""The doctor task: what of jaxvqa works on this machine, and what to do about the rest."""
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import jax
+import ml_collections
+import numpy as np
+import platformdirs
+import psutil
+from rich.table import Table
+from rich.text import Text
+
+from .compilation import keep_compiled
+from .errors import UserError, first_line
+from .model import Model, load
+from .terminal import printable, table_console
+from .video.workers import Decoded, cores, decode_files
+
+CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "prores", "mjpeg", "theora")
+EXTRAS = {"convert": ("torch", "convert checkpoints"), "demo": ("gradio", "show scores in the browser")}
+GB = 1e9
+MEMORY = (0.6, 2.0)  # GB that scoring with mini takes, and with weights of full size (README.md, Speed)
+DISK = 1.0  # GB below which there is little room
+
+
+class Finding(NamedTuple):
+    """What a check came to.
+
+    Attributes:
+        state: "ok"; "limited", where something cannot be done that scoring does not need; "fails".
+        said: what was found, and what to do.
+    """
+
+    state: str
+    said: str
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Checks what scoring needs, by scoring, and prints a table.
+
+    Returns:
+        Exit code: 0, or 1 if videos cannot be scored here.
+    """
+    findings = list(examine())
+    out = table_console()
+    table = Table("", "", "", box=None, show_header=False, pad_edge=False)
+    for name, finding in findings:
+        style = {"ok": "green", "limited": "yellow", "fails": "red"}[finding.state]
+        table.add_row(name, Text(finding.state, style), Text(printable(finding.said)))
+    out.print(table)
+    fails = [name for name, finding in findings if finding.state == "fails"]
+    out.print(f"\nVideos cannot be scored here: see {', '.join(fails)}." if fails else "\nVideos can be scored here.")
+    return 1 if fails else 0
+
+
+def examine() -> Iterator[tuple[str, Finding]]:
+    """All checks, by name, in the order in which each needs those before it."""
+    yield "versions", Finding("ok", versions())
+    yield "devices", devices()
+    yield "cores", Finding("ok", f"{cores()} for this process")
+    yield "memory", memory(available())
+    for name, folder in (("disk here", Path.cwd()), ("disk for caches", cache_folder())):
+        yield name, disk(folder)
+    yield "compiled", compiled()
+    yield "codecs", codecs()
+    for extra, (module, what) in EXTRAS.items():
+        yield extra, installed(extra, module, what)
+    with tempfile.TemporaryDirectory() as folder:
+        decoded, finding = guarded(lambda: decode(Path(folder) / "clip.mp4"))
+        yield "decoder", finding
+        model, finding = guarded(lambda: weigh("mini"))
+        yield "jaxvqa-mini", finding
+        if decoded and model:
+            yield "score", guarded(lambda: score(model, decoded))[1]
+
+
+def guarded(check: Callable[[], tuple]) -> tuple:
+    """A check's result and finding; None, and what it failed with."""
+    try:
+        return check()
+    except Exception as error:  # whatever it is that does not work here is what is asked for
+        said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
+        return None, Finding("fails", said)
+
+
+def versions() -> str:
+    """Those of Python and of the packages that numbers and decoding depend on."""
+    names = ("jaxvqa", "jax", "flax", "numpy", "av")
+    found = [f"{name} {importlib.metadata.version(name)}" for name in names]
+    return ", ".join([*found, f"Python {platform.python_version()}", f"{platform.system()} {platform.machine()}"])
+
+
+def devices() -> Finding:
+    """What JAX computes on."""
+    found = ", ".join(f"{device.platform.upper()} {device.device_kind}" for device in jax.devices())
+    nvidia = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists()
+    if nvidia and jax.default_backend() == "cpu":
+        return Finding("limited", f"{found}; there is an NVIDIA GPU that JAX does not use: pip install 'jaxvqa[cuda]'")
+    return Finding("ok", "CPU" if jax.default_backend() == "cpu" else found)
+
+
+def available() -> float:
+    """Bytes of memory that are free, within the limit of a container."""
+    free = psutil.virtual_memory().available
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
+        group = Path("/sys/fs/cgroup")
+        limit, used = (int((group / f"memory.{what}").read_text()) for what in ("max", "current"))
+        free = min(free, limit - used)
+    return free
+
+
+def memory(free: float) -> Finding:
+    """Whether so many bytes are enough to score."""
+    said, (mini, full) = f"{free / GB:.1f} GB free", MEMORY
+    if free < mini * GB:
+        return Finding("fails", f"{said}; jaxvqa-mini takes {mini} GB, weights of full size {full:.0f} GB")
+    return Finding("ok", said) if free >= full * GB else Finding("limited", f"{said}; full size takes {full:.0f} GB")
+
+
+def cache_folder() -> Path:
+    """Where caches are, or the nearest folder above that is there."""
+    folder = platformdirs.user_cache_path("jaxvqa")
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def disk(folder: Path) -> Finding:
+    """Whether there is room."""
+    free = shutil.disk_usage(folder).free
+    return Finding("ok" if free >= DISK * GB else "limited", f"{free / GB:.1f} GB free in {folder}")
+
+
+def compiled() -> Finding:
+    """Whether what is compiled can be kept for the next process."""
+    keep_compiled()
+    folder = jax.config.jax_compilation_cache_dir
+    if folder and os.access(folder, os.W_OK):
+        return Finding("ok", f"kept in {folder}")
+    folder = folder or platformdirs.user_cache_path("jaxvqa")
+    return Finding("limited", f"{folder} cannot be written: every start compiles anew, which takes seconds")
+
+
+def codecs() -> Finding:
+    """Which codecs can be decoded."""
+    lacking = [codec for codec in CODECS if codec not in av.codecs_available]
+    said = ", ".join(codec for codec in CODECS if codec not in lacking)
+    return Finding("limited", f"{said}; not {', '.join(lacking)}") if lacking else Finding("ok", said)
+
+
+def installed(extra: str, module: str, what: str) -> Finding:
+    """Whether an optional package is there."""
+    if importlib.util.find_spec(module):
+        return Finding("ok", f"can {what}")
+    return Finding("limited", f"to {what}: pip install 'jaxvqa[{extra}]'")
+
+
+def decode(path: Path) -> tuple[Decoded, Finding]:
+    """Encodes a clip, and decodes it as scoring does, in a process of its own."""
+    ramp = np.add.outer(np.arange(240), np.arange(320))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for shift in range(0, 96, 3):
+            pixels = np.repeat(((ramp + shift) % 256).astype(np.uint8)[..., None], 3, axis=2)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    began = time.monotonic()
+    [decoded] = decode_files([str(path)], seed=0, workers=1, silence=60)
+    if decoded.error:
+        return None, Finding("fails", decoded.error)
+    return decoded, Finding("ok", f"a clip of 32 frames in a process of its own, {time.monotonic() - began:.1f} s")
+
+
+def weigh(name: str) -> tuple[Model, Finding]:
+    """Loads weights, which verifies them."""
+    model = load(name)
+    return model, Finding("ok", f"{model.weights_id}, whole")
+
+
+def score(model: Model, decoded: Decoded) -> tuple[None, Finding]:
+    """Scores the clip."""
+    began = time.monotonic()
+    model.score_features(model.features(decoded.views))
+    return None, Finding("ok", f"the clip has 16 scores, after {time.monotonic() - began:.1f} s")
