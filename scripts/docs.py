@@ -1,8 +1,10 @@
 """What mkdocs.yml builds the pages with: tables made from the code, equations, and links that GitHub shares."""
 
+import ast
 import re
-from pathlib import Path
+from html import unescape
 
+import griffe
 from latex2mathml.converter import convert
 
 from jaxvqa.configuration import config_paths, describe
@@ -21,14 +23,34 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 def on_page_content(html: str, **_: object) -> str:
     r"""Equations, which arithmatex leaves as \(...\) and \[...\], as MathML, which browsers draw by themselves."""
-    for display, open_, close in (("inline", r"\\\(", r"\\\)"), ("block", r"\\\[", r"\\\]")):
-        html = re.sub(f"{open_}(.*?){close}", lambda found, d=display: convert(plain(found[1]), d), html, flags=re.S)
-    return html
+    html = re.sub(r"\\\((.*?)\\\)", lambda found: convert(unescape(found[1])), html, flags=re.S)
+    return re.sub(r"\\\[(.*?)\\\]", lambda found: convert(unescape(found[1]), display="block"), html, flags=re.S)
 
 
-def plain(html: str) -> str:
-    """Text without the marks that HTML needs."""
-    return html.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+class Annotations(griffe.Extension):
+    """Annotations as they are written, for griffe takes jaxtyping's shapes for code; layers of modules are left out."""
+
+    def on_function_instance(self, *, node: ast.AST | griffe.ObjectNode, func: griffe.Function, **_: object) -> None:
+        given = node.args
+        for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs):
+            if argument.annotation:
+                func.parameters[argument.arg].annotation = written(argument.annotation)
+        if node.returns:
+            func.returns = written(node.returns)
+
+    def on_attribute_instance(self, *, node: ast.AST | griffe.ObjectNode, attr: griffe.Attribute, **_: object) -> None:
+        if annotation := getattr(node, "annotation", None) or getattr(node, "returns", None):
+            attr.annotation = written(annotation)
+
+    def on_class(self, *, cls: griffe.Class, **_: object) -> None:
+        for name, member in [*cls.members.items()]:
+            if member.is_attribute and member.labels == {"instance-attribute"} and not member.docstring:
+                cls.del_member(name)
+
+
+def written(annotation: ast.expr) -> griffe.Expr:
+    """An annotation in the quotes that the code has."""
+    return griffe.ExprName(ast.unparse(annotation).replace("'", '"'))
 
 
 def dimensions() -> str:
@@ -44,17 +66,33 @@ def configs() -> str:
     parts = []
     for name, path in sorted(config_paths().items()):
         said, fields = describe(path)
-        rows = [f"| `{field.name}` | {cell(field.default)} | {escape(field.comment)} |" for field in fields]
-        table = "\n".join(["| field | default | what it does |", "|---|---|---|", *rows])
-        parts.append(f"## {name}\n\n{said.strip()}\n\n{table}")
+        rows = [f"| {code(field.name)} | {cell(field.default)} | {escape(field.comment)} |" for field in fields]
+        table = (
+            "\n".join(["| field | default | what it does |", "|---|---|---|", *rows]) if rows else "It has no fields."
+        )
+        parts.append(f"## {name}\n\n{options_as_code(said.strip())}\n\n{table if rows else 'It has no fields.'}")
     return "\n\n".join(parts)
+
+
+def options_as_code(text: str) -> str:
+    """Text in whose paragraphs options, and names with an underscore, stand as code, if they do not yet."""
+    word = re.compile(r"`[^`]*`|--\w[^\s`]*\w|\w+_\w+(?::\w+)?|\b(?:configs|data|jaxvqa|runs)/[\w/.]*\w")
+    parts = text.split("\n\n")
+    marked = [part if part.startswith("    ") else word.sub(lambda f: f"`{f[0].strip('`')}`", part) for part in parts]
+    return "\n\n".join(marked)
 
 
 def cell(value: object) -> str:
     """A default in a table; of a list, its length, for it would not fit."""
     if isinstance(value, list | tuple) and len(str(value)) > 40:
         return f"{len(value)} entries, see the file"
-    return "empty" if value == "" else f"`{value}`"
+    return "empty" if value == "" else code(str(value))
+
+
+def code(text: str) -> str:
+    """Code that may be broken where words end, so that tables fit on a phone."""
+    breakable = re.sub(r"([._:/,])", r"<wbr>\1", text).replace("_", "&#95;")
+    return f"<code>{breakable}</code>"
 
 
 def escape(text: str) -> str:
