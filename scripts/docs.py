@@ -28,29 +28,26 @@ def on_page_content(html: str, **_: object) -> str:
 
 
 class Annotations(griffe.Extension):
-    """Annotations as they are written, for griffe takes jaxtyping's shapes for code; layers of modules are left out."""
+    """Shapes in annotations stay texts, which griffe takes for code; what modules hold without telling is left out."""
 
     def on_function_instance(self, *, node: ast.AST | griffe.ObjectNode, func: griffe.Function, **_: object) -> None:
         given = node.args
         for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs):
-            if argument.annotation:
-                func.parameters[argument.arg].annotation = written(argument.annotation)
-        if node.returns:
-            func.returns = written(node.returns)
+            func.parameters[argument.arg].annotation = annotation(argument.annotation, func.parent)
+        func.returns = annotation(node.returns, func.parent)
 
     def on_attribute_instance(self, *, node: ast.AST | griffe.ObjectNode, attr: griffe.Attribute, **_: object) -> None:
-        if annotation := getattr(node, "annotation", None) or getattr(node, "returns", None):
-            attr.annotation = written(annotation)
+        attr.annotation = annotation(getattr(node, "annotation", None) or getattr(node, "returns", None), attr.parent)
 
     def on_class(self, *, cls: griffe.Class, **_: object) -> None:
         for name, member in [*cls.members.items()]:
-            if member.is_attribute and member.labels == {"instance-attribute"} and not member.docstring:
+            if member.is_attribute and not (member.annotation or member.docstring):
                 cls.del_member(name)
 
 
-def written(annotation: ast.expr) -> griffe.Expr:
-    """An annotation in the quotes that the code has."""
-    return griffe.ExprName(ast.unparse(annotation).replace("'", '"'))
+def annotation(node: ast.expr | None, parent: griffe.Module | griffe.Class) -> griffe.Expr | str | None:
+    """An annotation, whose texts stay texts."""
+    return None if node is None else griffe.get_expression(node, parent, parse_strings=False)
 
 
 def dimensions() -> str:
