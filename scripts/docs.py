@@ -53,7 +53,8 @@ def annotation(node: ast.expr | None, parent: griffe.Module | griffe.Class) -> g
 def dimensions() -> str:
     """The 16 dimensions, their names as columns, and their prompts."""
     rows = [
-        f"| `{d.code}` | {d.name} | `{d.column}` | {prompt(d.positive)} | {prompt(d.negative)} |" for d in DIMENSIONS
+        f"| `{d.code}` | {d.name} | {code(d.column)} | {prompt(d.positive)} | {prompt(d.negative)} |"
+        for d in DIMENSIONS
     ]
     return "\n".join(["| code | name | column | good prompt | bad prompt |", "|---|---|---|---|---|", *rows])
 
