@@ -65,10 +65,8 @@ def configs() -> str:
     for name, path in sorted(config_paths().items()):
         said, fields = describe(path)
         rows = [f"| {code(field.name)} | {cell(field.default)} | {escape(field.comment)} |" for field in fields]
-        table = (
-            "\n".join(["| field | default | what it does |", "|---|---|---|", *rows]) if rows else "It has no fields."
-        )
-        parts.append(f"## {name}\n\n{options_as_code(said.strip())}\n\n{table if rows else 'It has no fields.'}")
+        table = ["| field | default | what it does |", "|---|---|---|", *rows] if rows else ["It has no fields."]
+        parts.append(f"## {name}\n\n{options_as_code(said.strip())}\n\n" + "\n".join(table))
     return "\n\n".join(parts)
 
 
