@@ -1,5 +1,7 @@
 import importlib.util
 import os
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -142,3 +144,35 @@ def compiled_once(tmp_path_factory):
     for name, value in settings.items():
         jax.config.update(name, value)
         os.environ[name.upper()] = str(value)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no Chromium is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"]
+        )  # which root has to do without
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A new page on which nothing may go wrong: no error, no dialog, no request to elsewhere than where it is from."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(60_000)
+    wrong, asked = [], []
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+    yield page
+    page.close()
+    origin = re.match(r"\w+://[^/]*/", asked[0])[0]
+    assert wrong == []
+    assert [url for url in asked if not url.startswith((origin, "data:", "blob:"))] == []
