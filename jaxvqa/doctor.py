@@ -26,6 +26,7 @@ from .errors import UserError, first_line
 from .model import Model, load
 from .terminal import printable, table_console
 from .video.workers import Decoded, cores, decode_files
+from .weights import downloaded
 
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "prores", "mjpeg", "theora")
 EXTRAS = {"convert": ("torch", "convert checkpoints"), "demo": ("gradio", "show scores in the browser")}
@@ -81,6 +82,7 @@ def examine() -> Iterator[tuple[str, Finding]]:
         yield "decoder", finding
         model, finding = guarded(lambda: weigh("mini"))
         yield "jaxvqa-mini", finding
+        yield "MaxVQA", guarded(published)[1]
         if decoded and model:
             yield "score", guarded(lambda: score(model, decoded))[1]
 
@@ -185,6 +187,13 @@ def weigh(name: str) -> tuple[Model, Finding]:
     """Loads weights, which verifies them."""
     model = load(name)
     return model, Finding("ok", f"{model.weights_id}, whole")
+
+
+def published() -> tuple[None, Finding]:
+    """Loads the published weights, if they were downloaded."""
+    if not downloaded().exists():
+        return None, Finding("limited", "the published weights are not here: jaxvqa download")
+    return None, weigh("maxvqa")[1]
 
 
 def score(model: Model, decoded: Decoded) -> tuple[None, Finding]:

@@ -8,9 +8,10 @@ import pytest
 
 import jaxvqa
 from jaxvqa import doctor
+from jaxvqa.configuration import config_path
 
 COMMAND = [sys.executable, "-c", "from jaxvqa.cli import entry; entry()", "doctor"]
-WHAT = "versions devices cores memory disk disk compiled codecs convert demo decoder jaxvqa-mini score".split()
+WHAT = "versions devices cores memory disk disk compiled codecs convert demo decoder jaxvqa-mini MaxVQA score".split()
 
 
 def examine(folder=None, **environment):
@@ -25,6 +26,8 @@ def test_a_machine_that_works():
     assert [*lines] == [*dict.fromkeys(WHAT), "Videos"]
     assert "h264, hevc" in lines["codecs"]
     assert " ok " in lines["decoder"]
+    assert " limited " in lines["MaxVQA"]
+    assert "jaxvqa download" in lines["MaxVQA"]
     assert " ok " in lines["score"]
     assert lines["Videos"] == "Videos can be scored here."
 
@@ -33,7 +36,7 @@ def test_a_machine_that_works():
 def spoilt(tmp_path):
     """A copy of the package, to harm."""
     shutil.copytree(Path(jaxvqa.__file__).parent, tmp_path / "jaxvqa")
-    shutil.copytree(Path(jaxvqa.__file__).parents[1] / "configs", tmp_path / "configs")
+    shutil.copytree(config_path("doctor").parent, tmp_path / "configs", dirs_exist_ok=True)
     return tmp_path
 
 
@@ -47,6 +50,19 @@ def test_harmed_weights_are_told(spoilt):
     assert " fails " in lines["jaxvqa-mini"]
     assert "score" not in lines
     assert lines["Videos"] == "Videos cannot be scored here: see jaxvqa-mini."
+
+
+def test_harmed_published_weights_are_told(small_weights, tmp_path):
+    """They are what scores, where they are."""
+    folder = tmp_path / "jaxvqa" / "maxvqa"
+    shutil.copytree(small_weights, folder)
+    code, lines = examine(XDG_DATA_HOME=str(tmp_path))
+    assert code == 0
+    assert " ok " in lines["MaxVQA"]
+    (folder / "tensors.safetensors").write_bytes(b"")
+    code, lines = examine(XDG_DATA_HOME=str(tmp_path))
+    assert code == 1
+    assert lines["Videos"] == "Videos cannot be scored here: see MaxVQA."
 
 
 def test_cache_that_cannot_be_made(tmp_path):
