@@ -138,7 +138,9 @@ def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], untested: Sequen
     if len(compared) == 1 and first["repeats"] > 1 and not first["dense"]:
         out.print(Text(clear_differences(first, second)))
     if first["repeats"] == 1 and any(Path(p.first).name != Path(p.second).name for p, *_ in compared):
-        out.print(Text("Names differ, so other frames and patches are looked at: --config.repeats=5 shows its share."))
+        out.print(
+            Text("Names differ, so other frames and patches are looked at: five samplings (repeats) show its share.")
+        )
     if said:
         out.print(Text(said))
 

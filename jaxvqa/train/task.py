@@ -193,8 +193,7 @@ def report(
     Console(stderr=True).print(
         Text(
             f"history, curves and predictions are in {folder}; to score videos with this model:\n"
-            f"python -m jaxvqa.main --config configs/score.py --config.weights={folder / 'model'} "
-            "--config.videos=VIDEOS"
+            f"jaxvqa score VIDEOS --weights {folder / 'model'}"
         ),
         soft_wrap=True,
     )
