@@ -3,12 +3,11 @@
 import contextlib
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +17,13 @@ import ml_collections
 import numpy as np
 import platformdirs
 import psutil
+from packaging.requirements import Requirement
 from rich.table import Table
 from rich.text import Text
 
+from . import __version__
 from .compilation import keep_compiled
+from .download import check
 from .errors import UserError, first_line
 from .model import Model, load
 from .terminal import printable, table_console
@@ -29,6 +31,7 @@ from .video.workers import Decoded, cores, decode_files
 from .weights import downloaded
 
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "prores", "mjpeg", "theora")
+DECODERS = {"av1": ("libdav1d", "libaom-av1")}  # where not named as the codec: FFmpeg's own "av1" takes hardware
 EXTRAS = {"convert": ("torch", "convert checkpoints"), "demo": ("gradio", "show scores in the browser")}
 GB = 1e9
 MEMORY = (0.6, 2.0)  # GB that scoring with mini takes, and with weights of full size (README.md, Speed)
@@ -58,7 +61,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     table = Table("", "", "", box=None, show_header=False, pad_edge=False)
     for name, finding in findings:
         style = {"ok": "green", "limited": "yellow", "fails": "red"}[finding.state]
-        table.add_row(name, Text(finding.state, style), Text(printable(finding.said)))
+        table.add_row(name, Text(finding.state, style), Text(printable(finding.said), overflow="fold"))
     out.print(table)
     fails = [name for name, finding in findings if finding.state == "fails"]
     out.print(f"\nVideos cannot be scored here: see {', '.join(fails)}." if fails else "\nVideos can be scored here.")
@@ -67,24 +70,30 @@ def run(config: ml_collections.ConfigDict) -> int:
 
 def examine() -> Iterator[tuple[str, Finding]]:
     """All checks, by name, in the order in which each needs those before it."""
-    yield "versions", Finding("ok", versions())
-    yield "devices", devices()
+    yield "versions", finding(versions)
+    yield "devices", finding(devices)
     yield "cores", Finding("ok", f"{cores()} for this process")
     yield "memory", memory(available())
-    for name, folder in (("disk here", Path.cwd()), ("disk for caches", cache_folder())):
-        yield name, disk(folder)
-    yield "compiled", compiled()
-    yield "codecs", codecs()
+    places = {"here": Path.cwd(), "for caches": platformdirs.user_cache_path("jaxvqa"), "for weights": downloaded()}
+    for name, folder in places.items():
+        yield f"disk {name}", finding(lambda folder=folder: disk(folder))
+    yield "compiled", finding(compiled)
+    yield "codecs", finding(codecs)
     for extra, (module, what) in EXTRAS.items():
         yield extra, installed(extra, module, what)
     with tempfile.TemporaryDirectory() as folder:
-        decoded, finding = guarded(lambda: decode(Path(folder) / "clip.mp4"))
-        yield "decoder", finding
-        model, finding = guarded(lambda: weigh("mini"))
-        yield "jaxvqa-mini", finding
-        yield "MaxVQA", guarded(published)[1]
+        decoded, said = guarded(lambda: decode(Path(folder) / "clip.mp4"))
+        yield "decoder", said
+        model, said = guarded(lambda: weigh("mini"))
+        yield "jaxvqa-mini", said
+        yield "MaxVQA", finding(published)
         if decoded and model:
-            yield "score", guarded(lambda: score(model, decoded))[1]
+            yield "score", finding(lambda: score(model, decoded))
+
+
+def finding(check: Callable[[], Finding]) -> Finding:
+    """A check's finding, or what it failed with."""
+    return guarded(lambda: (None, check()))[1]
 
 
 def guarded(check: Callable[[], tuple]) -> tuple:
@@ -92,20 +101,44 @@ def guarded(check: Callable[[], tuple]) -> tuple:
     try:
         return check()
     except Exception as error:  # whatever it is that does not work here is what is asked for
-        said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
-        return None, Finding("fails", said)
+        return None, Finding("fails", str(error) if isinstance(error, UserError) else f"{error!r}")
 
 
-def versions() -> str:
-    """Those of Python and of the packages that numbers and decoding depend on."""
-    names = ("jaxvqa", "jax", "flax", "numpy", "av")
-    found = [f"{name} {importlib.metadata.version(name)}" for name in names]
-    return ", ".join([*found, f"Python {platform.python_version()}", f"{platform.system()} {platform.machine()}"])
+def versions() -> Finding:
+    """Those of Python and of the packages that numbers and decoding depend on, and whether all are as required."""
+    names = ("jax", "flax", "numpy", "av")
+    found = [f"jaxvqa {__version__}", *(f"{name} {importlib.metadata.version(name)}" for name in names)]
+    said = ", ".join([*found, f"Python {platform.python_version()}", f"{platform.system()} {platform.machine()}"])
+    try:
+        required = importlib.metadata.requires("jaxvqa") or []
+    except importlib.metadata.PackageNotFoundError:  # a clone that is used as it lies there
+        return Finding("limited", f"{said}; whether they do is not known, for jaxvqa itself is not installed")
+    wrong = unmet(required)
+    return Finding("limited", f"{said}; pip install {' '.join(wrong)}") if wrong else Finding("ok", said)
+
+
+def unmet(required: Iterable[str]) -> list[str]:
+    """Those of a package's requirements, extras apart, that what is installed does not meet, quoted for a shell."""
+    wrong = []
+    for requirement in map(Requirement, required):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            met = requirement.specifier.contains(importlib.metadata.version(requirement.name), prereleases=True)
+        except importlib.metadata.PackageNotFoundError:
+            met = False
+        if not met:
+            wrong.append(f"'{requirement.name}{requirement.specifier}'")
+    return wrong
 
 
 def devices() -> Finding:
     """What JAX computes on."""
-    found = ", ".join(f"{device.platform.upper()} {device.device_kind}" for device in jax.devices())
+    try:
+        found = ", ".join(f"{device.platform.upper()} {device.device_kind}" for device in jax.devices())
+    except Exception as error:  # JAX fails in several ways
+        asked = f"; JAX_PLATFORMS={jax.config.jax_platforms} asks for it" if jax.config.jax_platforms else ""
+        raise UserError(f"JAX cannot use a device ({error!r}){asked}") from error
     nvidia = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists()
     if nvidia and jax.default_backend() == "cpu":
         return Finding("limited", f"{found}; there is an NVIDIA GPU that JAX does not use: pip install 'jaxvqa[cuda]'")
@@ -130,14 +163,9 @@ def memory(free: float) -> Finding:
     return Finding("ok", said) if free >= full * GB else Finding("limited", f"{said}; full size takes {full:.0f} GB")
 
 
-def cache_folder() -> Path:
-    """Where caches are, or the nearest folder above that is there."""
-    folder = platformdirs.user_cache_path("jaxvqa")
-    return next(path for path in (folder, *folder.parents) if path.exists())
-
-
 def disk(folder: Path) -> Finding:
-    """Whether there is room."""
+    """Whether there is room in a folder, or where it would be made."""
+    folder = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     return Finding("ok" if free >= DISK * GB else "limited", f"{free / GB:.1f} GB free in {folder}")
 
@@ -145,18 +173,31 @@ def disk(folder: Path) -> Finding:
 def compiled() -> Finding:
     """Whether what is compiled can be kept for the next process."""
     keep_compiled()
-    folder = jax.config.jax_compilation_cache_dir
-    if folder and os.access(folder, os.W_OK):
-        return Finding("ok", f"kept in {folder}")
-    folder = folder or platformdirs.user_cache_path("jaxvqa")
-    return Finding("limited", f"{folder} cannot be written: every start compiles anew, which takes seconds")
+    chosen = jax.config.jax_compilation_cache_dir
+    folder = Path(chosen or platformdirs.user_cache_path("jaxvqa"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(1 << 20))
+    except OSError as error:
+        said = f"{folder} cannot be written ({error.strerror}): every start compiles anew, which takes seconds"
+        return Finding("limited", said)
+    return Finding("ok", f"kept in {folder}")
 
 
 def codecs() -> Finding:
     """Which codecs can be decoded."""
-    lacking = [codec for codec in CODECS if codec not in av.codecs_available]
-    said = ", ".join(codec for codec in CODECS if codec not in lacking)
+    can = [codec for codec in CODECS if any(map(is_decoder, DECODERS.get(codec, (codec,))))]
+    said, lacking = ", ".join(can), [codec for codec in CODECS if codec not in can]
     return Finding("limited", f"{said}; not {', '.join(lacking)}") if lacking else Finding("ok", said)
+
+
+def is_decoder(name: str) -> bool:
+    """Whether FFmpeg, as it was built for PyAV, has a decoder of that name."""
+    try:
+        return av.Codec(name, "r").name == name
+    except ValueError:
+        return False
 
 
 def installed(extra: str, module: str, what: str) -> Finding:
@@ -189,15 +230,19 @@ def weigh(name: str) -> tuple[Model, Finding]:
     return model, Finding("ok", f"{model.weights_id}, whole")
 
 
-def published() -> tuple[None, Finding]:
-    """Loads the published weights, if they were downloaded."""
-    if not downloaded().exists():
-        return None, Finding("limited", "the published weights are not here: jaxvqa download")
-    return None, weigh("maxvqa")[1]
+def published() -> Finding:
+    """Whether the published weights are there, and sound."""
+    folder = downloaded()
+    if not folder.exists():
+        return Finding("limited", "the published weights are not here, so that jaxvqa-mini scores: jaxvqa download")
+    try:
+        return Finding("ok", f"{check(folder)}, whole, in {folder}")
+    except UserError as error:
+        raise UserError(f"of no use ({first_line(error)}): remove {folder}, and run jaxvqa download again") from error
 
 
-def score(model: Model, decoded: Decoded) -> tuple[None, Finding]:
+def score(model: Model, decoded: Decoded) -> Finding:
     """Scores the clip."""
     began = time.monotonic()
     model.score_features(model.features(decoded.views))
-    return None, Finding("ok", f"the clip has 16 scores, after {time.monotonic() - began:.1f} s")
+    return Finding("ok", f"the clip has 16 scores, after {time.monotonic() - began:.1f} s")

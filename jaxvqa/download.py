@@ -104,6 +104,7 @@ def run(config: ml_collections.ConfigDict) -> int:
             ) from error
         return 0
     check_torch()
+    earlier = recorded(weights.downloaded())
     for file in PUBLISHED:
         say(log, f"{file.name}: {file.holds}; license: {file.terms}")
     if config.source and not config.source.startswith(("http://", "https://")):
@@ -124,6 +125,9 @@ def run(config: ml_collections.ConfigDict) -> int:
                 raise
             # The directory holds all that is used of them, and their SHA-256: kept, they would only take up disk.
             shutil.rmtree(kept, ignore_errors=True)
+    for name, digest in recorded(folder).items():
+        if earlier.get(name, digest) != digest:
+            say(log, f"{name} is not the file of an earlier download, whose SHA-256 is {earlier[name]}")
     print(f"{folder}: weights {weights_id}")
     if not config.output:
         say(log, "scoring, comparing and the demo take them from now on, where no others are given")
@@ -139,6 +143,14 @@ def check_torch() -> None:
             "conversion needs PyTorch: pip install 'jaxvqa[convert]' (in a clone: pip install -e '.[convert]'); "
             "nothing was fetched yet."
         ) from error
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """SHA-256 of the checkpoints that a weights directory was made from, by name; empty where that is not known."""
+    try:
+        return {source["file"]: source["sha256"] for source in weights.read_description(folder)["sources"]}
+    except (UserError, KeyError, TypeError):
+        return {}
 
 
 def by_hand(folder: Path) -> dict[str, Path]:

@@ -4,14 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pytest
+from clips import moving_clip
 
 import jaxvqa
-from jaxvqa import doctor
+from jaxvqa import doctor, weights
 from jaxvqa.configuration import config_path
 
 COMMAND = [sys.executable, "-c", "from jaxvqa.cli import entry; entry()", "doctor"]
-WHAT = "versions devices cores memory disk disk compiled codecs convert demo decoder jaxvqa-mini MaxVQA score".split()
+WHAT = "versions devices cores memory disk compiled codecs convert demo decoder jaxvqa-mini MaxVQA score".split()
 
 
 def examine(folder=None, **environment):
@@ -23,12 +25,12 @@ def examine(folder=None, **environment):
 def test_a_machine_that_works():
     code, lines = examine()
     assert code == 0
-    assert [*lines] == [*dict.fromkeys(WHAT), "Videos"]
+    assert [*lines] == [*WHAT, "Videos"]
     assert "h264, hevc" in lines["codecs"]
     assert " ok " in lines["decoder"]
+    assert " ok " in lines["score"]
     assert " limited " in lines["MaxVQA"]
     assert "jaxvqa download" in lines["MaxVQA"]
-    assert " ok " in lines["score"]
     assert lines["Videos"] == "Videos can be scored here."
 
 
@@ -52,19 +54,6 @@ def test_harmed_weights_are_told(spoilt):
     assert lines["Videos"] == "Videos cannot be scored here: see jaxvqa-mini."
 
 
-def test_harmed_published_weights_are_told(small_weights, tmp_path):
-    """They are what scores, where they are."""
-    folder = tmp_path / "jaxvqa" / "maxvqa"
-    shutil.copytree(small_weights, folder)
-    code, lines = examine(XDG_DATA_HOME=str(tmp_path))
-    assert code == 0
-    assert " ok " in lines["MaxVQA"]
-    (folder / "tensors.safetensors").write_bytes(b"")
-    code, lines = examine(XDG_DATA_HOME=str(tmp_path))
-    assert code == 1
-    assert lines["Videos"] == "Videos cannot be scored here: see MaxVQA."
-
-
 def test_cache_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     environment = {"XDG_CACHE_HOME": str(tmp_path / "file" / "cache"), "JAX_COMPILATION_CACHE_DIR": ""}
@@ -84,3 +73,63 @@ def test_optional_packages():
     assert doctor.installed("test", "pytest", "test").state == "ok"
     said = doctor.installed("sing", "no_such_module", "sing")
     assert said == ("limited", "to sing: pip install 'jaxvqa[sing]'")
+
+
+def test_published_weights(small_weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    shutil.copytree(small_weights, weights.downloaded())
+    state, said = doctor.finding(doctor.published)
+    assert state == "ok"
+    assert said.startswith(f"{weights.load(small_weights, ()).id}, whole")
+    (weights.downloaded() / weights.TENSORS).unlink()
+    code, lines = examine()
+    assert code == 1
+    assert " fails " in lines["MaxVQA"]
+    assert f"remove {weights.downloaded()}, and run jaxvqa download again" in lines["MaxVQA"]
+    assert " ok " in lines["score"]
+    assert lines["Videos"] == "Videos cannot be scored here: see MaxVQA."
+
+
+def test_no_device():
+    code, lines = examine(JAX_PLATFORMS="nothing")
+    assert code == 1
+    assert "JAX_PLATFORMS=nothing asks for it" in lines["devices"]
+    assert lines["Videos"].startswith("Videos cannot be scored here: see devices, jaxvqa-mini")
+
+
+def test_an_nvidia_gpu_that_jax_does_not_use(tmp_path):
+    (tmp_path / "nvidia-smi").touch(0o755)
+    _, lines = examine(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}", JAX_PLATFORMS="cpu")
+    assert " limited " in lines["devices"]
+    assert "pip install 'jaxvqa[cuda]'" in lines["devices"]
+
+
+def test_unmet_requirements():
+    required = [
+        "numpy>=2.0",
+        "no-such-package>=1",
+        "pytest<1",
+        "other>=1; extra == 'test'",
+        "old; python_version < '3'",
+    ]
+    assert doctor.unmet(required) == ["'no-such-package>=1'", "'pytest<1'"]
+
+
+ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp8": "libvpx", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
+
+
+@pytest.mark.parametrize("codec", [*ENCODERS, "mpeg4", "mpeg2video"])
+def test_codecs_are_decoded_by_the_decoders_that_are_looked_for(codec, tmp_path):
+    path = moving_clip(tmp_path / "clip.mkv", frames=3, codec=ENCODERS.get(codec, codec))
+    with av.open(str(path)) as container:
+        decoder = container.streams.video[0].codec_context.codec
+        assert decoder.canonical_name == codec
+        assert decoder.name in doctor.DECODERS.get(codec, (codec,))
+        assert doctor.is_decoder(decoder.name)
+        assert len([*container.decode(video=0)]) == 3
+
+
+def test_encoders_are_no_decoders():
+    assert doctor.is_decoder("theora")
+    assert not doctor.is_decoder("libx264")
+    assert not doctor.is_decoder("nothing")

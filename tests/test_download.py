@@ -114,6 +114,11 @@ def is_busy(request, data, state):
     head(request, 503, Content_Length=0)
 
 
+def redirects(request, data, state):
+    """As GitHub does, for releases and large files."""
+    head(request, 302, Location=request.path, Content_Length=0)
+
+
 def speaks_another_language(request, data, state):
     request.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
 
@@ -136,6 +141,7 @@ THIRD = f"bytes={len(DATA) // 3}-"
         ([stalls], [None, THIRD]),
         ([breaks_off, breaks_off], [None, THIRD, f"bytes={len(DATA) // 3 * 2}-"]),
         ([breaks_off, ignores_range], [None, THIRD]),
+        ([redirects, breaks_off, redirects], [None, None, THIRD, THIRD]),
         ([breaks_off, gives_another_part], [None, THIRD, None]),
         ([breaks_off, gives_a_part_of_nothing], [None, THIRD, None]),
         ([is_busy, says_nothing], [None, None, None]),
@@ -369,6 +375,16 @@ def test_downloaded_weights_score(server, checkpoints, full_weights, clips, tmp_
     assert main(command) == 0
     assert capfd.readouterr().out == f"{folder}: weights {wanted}, already there and sound\n"
     assert len(server.requests) == 4
+
+    changed = torch.load(checkpoints["maxvqa"])
+    changed["ctx"] = 0.9 * changed["ctx"]
+    torch.save(changed, file := io.BytesIO())
+    server.files["/maxvqa_maxwell.pt"] = file.getvalue()
+    assert main([*command, f"--output={tmp_path / 'other'}"]) == 0
+    err = capfd.readouterr().err
+    digest = hashlib.sha256(sound).hexdigest()
+    assert f"maxvqa_maxwell.pt is not the file of an earlier download, whose SHA-256 is {digest}\n" in err
+    assert err.count("earlier download") == 1
 
     for task in ("score", "zero-shot"):
         assert main([task, str(clips / "a.mp4"), f"--output={tmp_path / task}", "--format=csv"]) == 0
