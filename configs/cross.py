@@ -3,7 +3,8 @@
     python -m jaxvqa.main --config configs/cross.py --config.weights=DIR
 
 By default trains on KoNViD-1k and tests on LIVE-VQC and YouTube-UGC (README.md, Train, says where to put them), in the
-dimensions that all of them have labels for: overall. Prints means and deviations over the folds.
+dimensions that all of them have labels for: overall. Prints means and deviations over the folds, and leaves the model
+and the predictions of each.
 """
 
 import ml_collections

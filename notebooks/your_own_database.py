@@ -95,7 +95,7 @@ from jaxvqa.datasets.mos import read_labels
 
 names, labels = read_labels(home / "labels.txt")
 human = dict(zip(names, labels[:, 0], strict=True))
-folds = sorted(Path("cross").rglob("predictions-*.csv"))
+folds = sorted(Path("cross").glob("fold-*/predictions-*held-out.csv"))
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharey=True)
 for axis, title, files in zip(
     axes, ("as it is", "trained, on videos held out"), ([Path("before/predictions.csv")], folds), strict=True
@@ -122,7 +122,7 @@ plt.show()
 # %%
 import jaxvqa
 
-folder = min(Path("cross").rglob("model"))
+folder = Path("cross/fold-0/model")
 model = jaxvqa.load(folder)
 video = min((home / "videos").iterdir()) if not OWN else min(Path(OWN).rglob("*.mp4"))
 print(f"{video.name}: overall {model.score(video).overall:.3f}, people gave it {human[video.name]:.2f}")

@@ -592,6 +592,15 @@ def test_cross_database_protocol(train, data, trained, tmp_path, capfd):
         best = max(float(row["plcc_mean"]) for row in rows)
         assert values["maxwell:train (held out)"]["PLCC"][fold] == pytest.approx(best, abs=1e-5)
         assert (output / f"fold-{fold}" / "curves.png").exists()
+        held_out, unseen = (
+            read_scores(output / f"fold-{fold}" / f"predictions-{name}.csv")
+            for name in ("maxwell-train-held-out", "konvid_1k-unseen")
+        )
+        assert 2 * len(held_out.names) == len(list((root / "maxwell" / "videos").glob("train-*.mp4")))
+        assert len(unseen.names) == 4
+        model = jaxvqa.load(output / f"fold-{fold}" / "model")
+        score = model.score(root / "konvid_1k" / "validation-0.mp4").overall
+        assert score == pytest.approx(unseen.scores["O"][unseen.names.index("validation-0.mp4")], abs=1e-3)
     assert (output / "cross.csv").read_text().count("\n") == 3
     assert json.loads((output / "config.json").read_text())["folds"] == 2
 

@@ -16,12 +16,14 @@ from .. import distributed, evaluate
 from ..datasets import split_folds
 from ..errors import UserError
 from ..files import claim
+from ..labels import write_scores
 from ..results import replace
 from ..terminal import table_console
 from .config import check_settings
 from .monitor import plot_curves, write_config
 from .task import (
     describe,
+    export,
     fit,
     label_table,
     load_encoders,
@@ -106,10 +108,15 @@ def cross(config: ml_collections.ConfigDict) -> int:
             )
             title = f"fold {fold + 1} of {config.folds}"
             trainer, trained = fit(config, encoders, kept, held_out, folder / f"fold-{fold}", title)
+            export(trainer, trained, kept, folder / f"fold-{fold}" / "model")
             for one, label in [*((one, "held out") for one in held_out), *((one, "unseen") for one in tests)]:
                 labels = label_table(one, trainer.dimensions)
                 row = cells.setdefault(f"{one.spec} ({label})", {})
-                mean = evaluate.evaluate(predict(trainer, trained.head, one), labels, resamples=1)["mean"]
+                scores = predict(trainer, trained.head, one)
+                if distributed.is_first():
+                    file = f"predictions-{one.spec} {label}.csv".replace(":", "-").replace(" ", "-")
+                    write_scores(folder / f"fold-{fold}" / file, scores)
+                mean = evaluate.evaluate(scores, labels, resamples=1)["mean"]
                 for metric, value in zip(evaluate.METRICS, mean.values, strict=True):
                     row.setdefault(metric.upper(), []).append(float(value))
         if distributed.is_first():
