@@ -65,8 +65,8 @@ assert main(evaluated) == 0
 # ## Training on your labels
 #
 # Five-fold: the head is trained on four fifths of the videos and tested on the fifth it did not see, five times, so that
-# each video is tested once. Labels are of overall quality, so that is the dimension that is trained; the test is on the
-# part held out, never on what was trained on.
+# each video is tested once. Labels are of overall quality, so that is the dimension that is trained. Of the epochs, the one
+# that is best on the part held out counts, which flatters a little.
 
 # %%
 trained = [

@@ -41,13 +41,19 @@ def serving(errors, *arguments, folder=None):
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=file, text=True, env=environment)
     try:
         deadline = time.monotonic() + 120
-        while not (said := re.search(r"open (http://127\.0\.0\.1:\d+) ", errors.read_text())):
+        while not (found := re.search(r"open (http://127\.0\.0\.1:\d+) ", errors.read_text())):
             assert process.poll() is None, errors.read_text()
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        yield process, said[1]
+        yield process, found[1]
     finally:
         process.kill()
+
+
+def said(address):
+    """All that a demo with the default weights puts on stderr."""
+    weights = "weights: jaxvqa-mini, for no others are given; `jaxvqa download` fetches the published ones"
+    return f"{weights}\nopen {address} (Ctrl-C ends it)\n"
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +64,7 @@ def address(browser, tmp_path_factory):
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
-    assert errors.read_text() == f"open {address} (Ctrl-C ends it)\n"  # and not a warning
+    assert errors.read_text() == said(address)  # and not a warning
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +254,7 @@ def test_a_signal_ends_all_of_it(browser, tmp_path, end):
         assert process.returncode == 0
         psutil.wait_procs(everyone, timeout=10)
         assert not [child for child in everyone if child.is_running()]
-        assert (tmp_path / "stderr").read_text() == f"open {address} (Ctrl-C ends it)\n"
+        assert (tmp_path / "stderr").read_text() == said(address)
         assert list((tmp_path / "tmp").glob("jaxvqa-*")) == []
 
 
