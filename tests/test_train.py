@@ -251,7 +251,7 @@ def test_finished_command_again_changes_nothing(train, trained, again, capfd, mo
         assert (again / file).read_bytes() == (trained / file).read_bytes()
     out, err = capfd.readouterr()
     assert "maxwell:validation. Epoch " in out
-    assert f"--config.weights={again / 'model'}" in err
+    assert f"--weights {again / 'model'}" in err
 
 
 @pytest.mark.slow
