@@ -1,4 +1,4 @@
-"""Databases of rated videos: MaxWell, a synthetic one in its layout, and those with one mean opinion score a video."""
+"""Databases of rated videos: MaxWell, a synthetic one in its layout, those with one score a video, and a user's own."""
 
 import contextlib
 import hashlib
@@ -56,6 +56,11 @@ DATABASES = {
         "MaxWell_train.csv, MaxWell_val.csv, train_labels.txt, test_labels.txt and, anywhere in it, the videos",
     ),
     "synthetic_maxwell": Database(MAXWELL_FILES, "move the folder away, and it is rendered anew"),
+    "own": Database(
+        {"train": ("train.csv",), "validation": ("validation.csv",)},
+        "put into this folder train.csv and validation.csv, each with a column `filename` and one for every dimension "
+        "with labels, named by code (O, A-1, ... T-all) or name (sharpness), and, anywhere in it, the videos",
+    ),
 } | {
     name: Database(
         {"rated": ("labels.txt",)},  # "all" is a name that TFDS reserves
@@ -208,7 +213,7 @@ def prepare(database: str, root: Path, videos: list[str]) -> "tfds.core.DatasetB
     """The TFDS dataset of a database; made first, if it has not been made from these labels and videos."""
     import tensorflow_datasets as tfds  # half a second
 
-    from .maxwell import Maxwell, SyntheticMaxwell
+    from .maxwell import Maxwell, Own, SyntheticMaxwell
     from .mos import Mos
 
     home = root / database
@@ -217,7 +222,7 @@ def prepare(database: str, root: Path, videos: list[str]) -> "tfds.core.DatasetB
     def builder():
         if database in MOS:
             return Mos(config=database, data_dir=data_dir)
-        return (SyntheticMaxwell if database == "synthetic_maxwell" else Maxwell)(data_dir=data_dir)
+        return {"maxwell": Maxwell, "synthetic_maxwell": SyntheticMaxwell, "own": Own}[database](data_dir=data_dir)
 
     if not builder().data_path.exists():
         config = tfds.download.DownloadConfig(manual_dir=home, try_download_gcs=False)

@@ -1,4 +1,4 @@
-"""MaxWell, and the synthetic database in its layout, as TFDS builders."""
+"""Databases rated in several dimensions as TFDS builders: MaxWell, the synthetic one in its layout, a user's own."""
 
 import os
 from collections import Counter
@@ -38,7 +38,7 @@ class Maxwell(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
         folder = Path(dl_manager.manual_dir)
         files = DATABASES[self.name].label_files
-        labels = {split: read_labels(folder / table, folder / names) for split, (table, names) in files.items()}
+        labels = {split: read_labels(*(folder / name for name in names)) for split, names in files.items()}
         paths = join([name for names, _ in labels.values() for name in names], folder)
         return {split: self._generate_examples(names, paths, scores) for split, (names, scores) in labels.items()}
 
@@ -58,16 +58,28 @@ class SyntheticMaxwell(Maxwell):
     )
 
 
-def read_labels(table: Path, list_path: Path) -> tuple[list[str], Float[np.ndarray, "videos 16"]]:
-    """File names and labels of one of MaxWell's splits, in the order of its files.
+class Own(Maxwell):
+    """A user's own videos, rated in some of the 16 dimensions."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = DATABASES["own"].instructions
+    DESCRIPTION = "Videos of one's own, with ratings in some of the 16 dimensions."
+
+
+def read_labels(table: Path, list_path: Path | None = None) -> tuple[list[str], Float[np.ndarray, "videos 16"]]:
+    """File names and labels of a split, in the order of its files; NaN in dimensions that have no column.
+
+    Args:
+        list_path: for MaxWell, whose tables have all dimensions and no names: the list with these.
 
     Raises:
-        UserError: as `read_scores`, or a dimension is lacking.
+        UserError: as `read_scores`, or a dimension is lacking that must be there.
     """
     rated = read_scores(table, list_path)
-    if lacking := [dimension.code for dimension in DIMENSIONS if dimension.code not in rated.scores]:
+    lacking = [dimension.code for dimension in DIMENSIONS if dimension.code not in rated.scores]
+    if list_path and lacking:
         raise UserError(f"{table} lacks {', '.join(lacking)}: it must have a column for each of the 16 dimensions.")
-    return rated.names, np.stack([rated.scores[dimension.code] for dimension in DIMENSIONS], axis=1)
+    none = np.full(len(rated.names), np.nan)
+    return rated.names, np.stack([rated.scores.get(dimension.code, none) for dimension in DIMENSIONS], axis=1)
 
 
 def join(names: list[str], folder: Path) -> dict[str, str]:
