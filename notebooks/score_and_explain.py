@@ -3,8 +3,8 @@
 #
 # # Score a video, and see why
 #
-# A video goes in, 16 quality scores come out, and with them where and when they come from. This takes a minute on a CPU,
-# and no GPU.
+# A video goes in, 16 quality scores come out, and with them when and where they come from. No original to compare with is
+# needed. It takes a minute or two on a CPU; a GPU is used if there is one.
 
 # %%
 import importlib.util
@@ -16,76 +16,100 @@ if not importlib.util.find_spec("jaxvqa"):
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)
 
 # %% [markdown]
-# ## A video
+# ## Settings
 #
-# Name one of your own in `VIDEO`, or leave it empty: then two are made here, a good one, and the same scene out of focus,
-# noisy and badly compressed.
+# Put the path of a video of yours into `VIDEO`, or leave it empty: then two are made here.
 
 # %%
 import os
 
 VIDEO = ""  # such as "clip.mp4"
-REPEATS = int(os.environ.get("JAXVQA_NOTEBOOK_REPEATS", "5"))  # samplings, further down
+REPEATS = int(os.environ.get("JAXVQA_NOTEBOOK_REPEATS", "5"))  # samplings, in the last section
+
+# %% [markdown]
+# ## A video
+#
+# The two are of one scene. `good.mp4` is as good as it gets here; `bad.mp4` is noisy and shaky. Strengths go from 0 to 1,
+# and stand under the code of the dimension they spoil: T-3 is noise, T-5 stability.
 
 # %%
-from pathlib import Path
-
+import matplotlib.pyplot as plt
 import numpy as np
 
+import jaxvqa
 from jaxvqa.datasets.degradations import AESTHETIC, TECHNICAL, degrade
 from jaxvqa.datasets.scenes import Camera, film, picture
 from jaxvqa.datasets.synthetic import encode
 
 
-def make(path: str, crf: int, **strengths: float) -> str:
-    """Films a photograph, degrades it (strengths from 0 to 1, by code of the dimension), and encodes it."""
+def make(path: str, crf: int, flaws: dict[str, float] | None = None) -> str:
+    """Films a photograph, degrades the clip by flaws of given strengths, and encodes it: a high crf saves bytes."""
+    strengths = dict.fromkeys(AESTHETIC + TECHNICAL, 0.0) | (flaws or {})
     generator = np.random.default_rng(7)
-    scene = [picture("cat", 240, 360, generator)] * 72
-    clip = film(scene, 240, 360, 0.0, Camera(), generator)
-    clip = degrade(
-        clip,
-        dict.fromkeys(AESTHETIC + TECHNICAL, 0.0) | {k.replace("_", "-"): v for k, v in strengths.items()},
-        generator,
-    )
-    encode(Path(path), clip, 24, crf)
+    scene = [picture("cat", 270, 480, generator)] * 96
+    clip = film(scene, 270, 480, 0.0, Camera(shake=strengths["T-5"]), generator)
+    encode(path, degrade(clip, strengths, generator), 24, crf)
     return path
 
 
-videos = [VIDEO] if VIDEO else [make("good.mp4", 20), make("bad.mp4", 38, T_2=0.6, T_3=0.5)]
+videos = [VIDEO] if VIDEO else [make("good.mp4", 20), make("bad.mp4", 20, {"T-3": 0.6, "T-5": 0.8})]
 
 # %% [markdown]
 # ## Scores
 #
-# `jaxvqa.load("mini")` is the small model that comes with the package: it was trained on rendered flaws, and is blind to
-# content and taste. `jaxvqa download`, once, and `jaxvqa.load()` is the published MaxVQA.
+# `jaxvqa.load("mini")` is jaxvqa-mini, the small model that comes with the package. It was trained on rendered flaws, and is
+# blind to content and taste. The published MaxVQA model is one command away: `jaxvqa download` once, then `jaxvqa.load()`.
 
 # %%
-import jaxvqa
-
 model = jaxvqa.load("mini")
 explanations = [model.explain(video) for video in videos]
 for explanation in explanations:
     print(f"{explanation.path}: overall {100 * explanation.scores.display[0]:.0f} of 100")
 
+# %%
+import io
+
+from PIL import Image
+
+figure, axes = plt.subplots(1, len(explanations), figsize=(7, 2.3), squeeze=False, layout="constrained")
+for axis, explanation in zip(axes[0], explanations, strict=True):
+    axis.imshow(Image.open(io.BytesIO(explanation.stills[min(explanation.stills)])))
+    axis.set(title=explanation.path, xticks=[], yticks=[])
+plt.show()
+
 # %% [markdown]
-# Each dimension is a number from 0 to 100, higher is better in all of them: noise 90 means little noise. 50 is the average
-# of the videos that the model was trained on. Compare videos within a dimension, not dimensions with each other. Dimensions
-# with a star are not validated for these weights: there, numbers may mean nothing.
+# There are three ways to read a score. In all of them, **higher is better in every dimension**: noise 90 means little noise.
+#
+# - **Raw**, `scores.raw`: what the model says, between 0 and 1. Compare videos within a dimension.
+# - **Display**, `scores.display`: the same on a scale where 0.5 is the average of the videos that the model was trained on.
+#   Shown here times 100.
+# - **Percentile**, `percentiles`: of how many of a hundred of those videos this one is better.
+#
+# A **star** marks dimensions in which these weights are not known to follow the flaws of real videos: there, a number may
+# mean nothing. The model card, docs/MINI.md, tells how that was measured.
 
 # %%
-import matplotlib.pyplot as plt
+from IPython.display import Markdown, display
 
 from jaxvqa.weights import unvalidated
 
 stars = unvalidated(model.training)
 names = [dimension.name + " *" * (dimension.code in stars) for dimension in jaxvqa.DIMENSIONS]
+table = "| dimension | " + " | ".join(f"{e.path}: raw | display | percentile" for e in explanations) + " |\n"
+table += "|:--|" + "--:|" * 3 * len(explanations) + "\n"
+for i, name in enumerate(names):
+    cells = [f"{e.scores.raw[i]:.3f} | {100 * e.scores.display[i]:.0f} | {e.percentiles[i]:.0f}" for e in explanations]
+    table += f"| {name.replace('*', chr(92) + '*')} | {' | '.join(cells)} |\n"
+display(Markdown(table))
+
+# %%
 rows = np.arange(16)
-figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
-for i, explanation in enumerate(explanations):
-    height = 0.8 / len(explanations)
-    axes.barh(rows + i * height, 100 * explanation.scores.display, height, label=explanation.path)
-axes.set(yticks=rows + 0.4 - height / 2, yticklabels=names, xlim=(0, 100), xlabel="score")
+height = 0.8 / len(explanations)
+figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")
+for number, explanation in enumerate(explanations):
+    axes.barh(rows + number * height, explanation.percentiles, height, label=explanation.path)
 axes.axvline(50, color="grey", linewidth=0.8)
+axes.set(yticks=rows + 0.4 - height / 2, yticklabels=names, xlim=(0, 100), xlabel="percentile")
 axes.invert_yaxis()
 axes.legend()
 plt.show()
@@ -93,67 +117,94 @@ plt.show()
 # %% [markdown]
 # ## Why
 #
-# In words: what is weakest, compared with the videos that the model was trained on, and when and where.
+# In words: what is weakest compared with the videos that the model was trained on, when, and where.
 
 # %%
 for explanation in explanations:
     print(f"{explanation.path}: {' '.join(explanation.sentences)}")
 
 # %% [markdown]
-# When: the score of each moment. Where: the score of each of 7x7 positions, over the frame at the worst moment.
+# **When.** A score for each moment. The model's two parts look at different frames, so that technical dimensions (the codes
+# that begin with T) and all others have points at different times.
 
 # %%
-import io
-
-from PIL import Image
-
-SHOWN = [i for i, dimension in enumerate(jaxvqa.DIMENSIONS) if dimension.name in ("sharpness", "focus", "noise")]
-figure, axes = plt.subplots(
-    len(explanations), len(SHOWN) + 1, figsize=(11, 2.6 * len(explanations)), squeeze=False, layout="constrained"
-)
-for row, explanation in zip(axes, explanations, strict=True):
-    for i in SHOWN:
+shown = [i for i, dimension in enumerate(jaxvqa.DIMENSIONS) if dimension.name in ("sharpness", "noise", "stability")]
+figure, axes = plt.subplots(1, len(shown), figsize=(11, 3), sharey=True, layout="constrained")
+for axis, i in zip(axes, shown, strict=True):
+    for explanation in explanations:
         series = explanation.timeline(i)
-        centre, width = (np.array(values)[i] for values in explanation.scale)
-        row[0].plot(series.seconds, 100 / (1 + np.exp((centre - series.raw[:, i]) / width)), label=names[i])
-    row[0].set(ylim=(0, 100), xlabel="seconds", title=explanation.path)
-    for axis, i in zip(row[1:], SHOWN, strict=True):
-        frame = explanation.timeline(i).frames[explanation.worst(i).at]
-        still = Image.open(io.BytesIO(explanation.stills[frame]))
-        places = 100 * explanation.local_display[:, :, i].mean(axis=0).reshape(7, 7)
-        axis.imshow(still)
-        shown = axis.imshow(
-            places, extent=(0, still.width, still.height, 0), cmap="cividis", vmin=0, vmax=100, alpha=0.5
-        )
-        axis.set(title=names[i], xticks=[], yticks=[])
-axes[0, 0].legend(fontsize="small")
-figure.colorbar(shown, ax=axes, label="score")
+        axis.plot(series.seconds, 100 * model.display(series.raw)[:, i], ".-", linewidth=0.8, label=explanation.path)
+    axis.set(title=names[i], xlabel="seconds", ylim=(0, 100))
+axes[0].set_ylabel("display score")
+axes[0].legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# All of it on one page, that needs no network: open it in a browser, or send it to someone.
+# **Where.** A score for each of 7x7 positions, the mean over all moments, over the frame at which the dimension is worst.
+# Yellow is good, dark blue is bad.
 
 # %%
-for explanation in explanations:
-    page = Path(explanation.path).with_suffix(".html").name
-    Path(page).write_text(explanation.to_html(), encoding="utf-8")
-    print(page, f"{Path(page).stat().st_size / 1000:.0f} kB")
+figure, axes = plt.subplots(
+    len(explanations), len(shown), figsize=(8.5, 1.8 * len(explanations)), squeeze=False, layout="constrained"
+)
+for line, explanation in zip(axes, explanations, strict=True):
+    for axis, i in zip(line, shown, strict=True):
+        frame = explanation.timeline(i).frames[explanation.worst(i).at]
+        still = Image.open(io.BytesIO(explanation.stills[frame]))
+        positions = 100 * explanation.local_display[:, :, i].mean(axis=0).reshape(7, 7)
+        axis.imshow(still)
+        extent = (0, still.width, still.height, 0)
+        colours = axis.imshow(positions, extent=extent, cmap="cividis", vmin=0, vmax=100, alpha=0.6)
+        axis.set(title=f"{explanation.path}: {names[i]}", xticks=[], yticks=[])
+figure.colorbar(colours, ax=axes, label="display score")
+plt.show()
 
 # %% [markdown]
-# ## How sure, and which encode is better
+# ## A page to keep
 #
-# The model looks at some frames and patches, drawn by the file's name and a seed, so that the same file gets the same
-# scores each time. Several samplings give a mean, and how far they differ. Two encodes of one scene:
+# All of that, for all 16 dimensions, is one HTML file that needs no network: open it in a browser, or send it to someone.
 
 # %%
-encodes = [make("crf22.mp4", 22), make("crf40.mp4", 40)]
-scores = [model.explain(encode, repeats=REPEATS).scores for encode in encodes]
-print(f"{'dimension':24s}  {encodes[0]:>16s}  {encodes[1]:>16s}")
-for i, name in enumerate(names):
-    both = "  ".join(f"{one.raw[i]:8.3f} ± {one.deviation[i]:.3f}" for one in scores)
-    error = 2 * np.hypot(*(one.deviation[i] for one in scores)) / np.sqrt(REPEATS)
-    print(f"{name:24s}  {both}{'  differs' if abs(scores[1].raw[i] - scores[0].raw[i]) > error else ''}")
+from pathlib import Path
+
+for explanation in explanations:
+    page = Path(Path(explanation.path).name).with_suffix(".html")
+    page.write_text(explanation.to_html(), encoding="utf-8")
+    print(f"{page}: {page.stat().st_size / 1000:.0f} kB")
 
 # %% [markdown]
-# These are raw scores, from 0 to 1. On the command line the same is `jaxvqa compare crf22.mp4 crf40.mp4 --repeats 5`, and
-# for whole folders `jaxvqa report FOLDER`.
+# ## Which encode is better, and how sure is that?
+#
+# The model does not look at every pixel: which frames and patches it sees is drawn from a seed and the file's name, so that
+# the same file always gets the same scores. `repeats` samples a video several times; scores are the means then, and
+# `deviation` tells how far they differ. Here are two encodes of one scene, the second with a tenth of the bytes or so.
+
+# %%
+encodes = [make("crf20.mp4", 20), make("crf42.mp4", 42)]
+scores = [model.explain(encode, repeats=REPEATS).scores for encode in encodes]
+for path in encodes:
+    print(f"{path}: {Path(path).stat().st_size / 1000:.0f} kB")
+
+# %% [markdown]
+# A difference counts if it is more than two standard errors of the means, which are the grey bars.
+
+# %%
+difference = scores[1].raw - scores[0].raw
+error = 2 * np.hypot(scores[0].deviation, scores[1].deviation) / np.sqrt(REPEATS)
+clear = np.abs(difference) > error
+figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+axes.barh(rows, difference, color=np.where(clear, "C0", "lightgrey"), xerr=error, ecolor="grey", capsize=2)
+axes.axvline(0, color="black", linewidth=0.8)
+axes.set(yticks=rows, yticklabels=names, xlabel=f"raw score of {encodes[1]} minus that of {encodes[0]}")
+axes.invert_yaxis()
+plt.show()
+print("clear differences:", ", ".join(name for name, counts in zip(names, clear, strict=True) if counts) or "none")
+
+# %% [markdown]
+# ## On the command line
+#
+# ```bash
+# jaxvqa score VIDEOS                               # a table, CSV and JSON lines
+# jaxvqa report VIDEOS                              # and the page, for all of them
+# jaxvqa compare crf20.mp4 crf42.mp4 --repeats 5    # two videos, or two folders
+# ```

@@ -3,8 +3,8 @@
 #
 # # Bring your own database
 #
-# You have videos, and for each the mean score that people gave it. How well does a model agree with them, and does it agree
-# better once it was trained on them? Takes some minutes on a CPU.
+# You have videos, and for each the mean scores that people gave it. How well does a model agree with them, and does it agree
+# better once it was trained on some of them? Takes some minutes on a CPU.
 
 # %%
 import importlib.util
@@ -18,18 +18,18 @@ if not importlib.util.find_spec("jaxvqa"):
 # %%
 import os
 
-OWN = ""  # a folder with your videos and a labels.txt
+OWN = ""  # a folder with your videos, train.csv and validation.csv
 CLIPS = int(os.environ.get("JAXVQA_NOTEBOOK_CLIPS", "100"))  # to render where there is none
 
 # %% [markdown]
 # ## The layout
 #
-# A folder with the videos, anywhere in it, and a `labels.txt` with a line `name, ..., score` for each: first the file's name,
-# last its score, on any scale, higher for better. So are KoNViD-1k, LIVE-VQC and others laid out, and for now your own
-# database borrows one of their names, such as `konvid_1k`. Labels are joined to files by name; each missing video is told.
+# A folder with the videos, anywhere in it, and two tables, `train.csv` and `validation.csv`: a column `filename`, and one for
+# each of the 16 dimensions that there are scores of, by its name or code, on any scale, higher for better. Keep what shows
+# the same scene in one of the two. Scores are joined to files by name, and each missing video is told.
 #
-# Without videos of your own, clips are rendered here and rated by simulated people: results on them show how it is done,
-# and nothing else.
+# Without videos of your own, clips are rendered here and rated by simulated people, in overall quality and sharpness:
+# results on them show how it is done, and nothing else.
 
 # %%
 import csv
@@ -37,8 +37,9 @@ import shutil
 from pathlib import Path
 
 from jaxvqa.datasets.synthetic import render
+from jaxvqa.labels import read_scores
 
-home = Path("data/konvid_1k")
+home = Path("data/own")
 if not home.exists():
     home.parent.mkdir(exist_ok=True)
     if OWN:
@@ -46,83 +47,72 @@ if not home.exists():
     else:
         render("rendered", clips=CLIPS)
         shutil.copytree("rendered/videos", home / "videos")
-        lists = [Path("rendered", name).read_text().splitlines() for name in ("train_labels.txt", "test_labels.txt")]
-        (home / "labels.txt").write_text("\n".join(lists[0] + lists[1]) + "\n")
-print(*(home / "labels.txt").read_text().splitlines()[:4], sep="\n")
+        for table, names, split in (
+            ("MaxWell_train.csv", "train_labels.txt", "train"),
+            ("MaxWell_val.csv", "test_labels.txt", "validation"),
+        ):
+            rated = read_scores(Path("rendered", table), Path("rendered", names))
+            with (home / f"{split}.csv").open("w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(["filename", "overall", "sharpness"])
+                writer.writerows(zip(rated.names, rated.scores["O"], rated.scores["T-1"], strict=True))
+print(*(home / "train.csv").read_text().splitlines()[:4], sep="\n")
 
 # %% [markdown]
 # ## How well does the model agree as it is?
 #
-# On the command line: `jaxvqa evaluate --weights mini --database konvid_1k`.
+# On the command line: `jaxvqa evaluate --weights mini --database own:validation`.
 
 # %%
 from jaxvqa.cli import main
 
-evaluated = ["evaluate", "--weights=mini", "--database=konvid_1k", "--output=before", "--resamples=200"]
-assert main(evaluated) == 0
+evaluate = ["evaluate", "--database=own:validation", "--resamples=200"]
+assert main([*evaluate, "--weights=mini", "--output=before"]) == 0
 
 # %% [markdown]
-# ## Training on your labels
+# ## Training on your scores
 #
-# Five-fold: the head is trained on four fifths of the videos and tested on the fifth it did not see, five times, so that
-# each video is tested once. Labels are of overall quality, so that is the dimension that is trained. Of the epochs, the one
-# that is best on the part held out counts, which flatters a little.
+# The head of jaxvqa-mini goes on learning from the training videos, in the dimensions that there are scores of; the
+# encoders stay as they are. Of the epochs, the one that is best on the validation videos counts, which flatters a little.
 
 # %%
-trained = [
-    "train",
-    "cross",
-    "--weights=mini",
-    "--warm-start",
-    "--data.train=konvid_1k",
-    "--data.test=",
-    "--output=cross",
-    f"--train.chunk={CLIPS // 5}",
-    f"--train.batch={min(16, CLIPS // 5)}",
-    "--train.epochs-per-chunk=3",
-    "--optimizer.schedule.period=3",
-    "--optimizer.schedule.peak=1e-4",
-    "--train.ema=0.9",
-    "--resamples=50",
-]
-assert main(trained) == 0
+chunk = CLIPS // 5
+train = ["train", "maxwell", "--weights=mini", "--warm-start", "--data.train=own:train"]
+train += ["--data.validation=own:validation", f"--train.chunk={chunk}", f"--train.batch={min(16, chunk)}"]
+train += ["--train.epochs-per-chunk=3", "--optimizer.schedule.period=3", "--optimizer.schedule.peak=1e-4"]
+assert main([*train, "--train.ema=0.9", "--resamples=200", "--output=trained"]) == 0
+
+# %% [markdown]
+# ## Before and after
+#
+# Each point is a validation video, which was not trained on. The intervals in the tables above tell whether a difference
+# means anything: with so few videos, it seldom does.
 
 # %%
 import matplotlib.pyplot as plt
-import numpy as np
 
-from jaxvqa.datasets.mos import read_labels
-
-names, labels = read_labels(home / "labels.txt")
-human = dict(zip(names, labels[:, 0], strict=True))
-folds = sorted(Path("cross").glob("fold-*/predictions-*held-out.csv"))
-figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharey=True)
-for axis, title, files in zip(
-    axes, ("as it is", "trained, on videos held out"), ([Path("before/predictions.csv")], folds), strict=True
-):
-    points = []
-    for number, file in enumerate(files):
-        with file.open(newline="") as opened:
-            rows = [(float(row["O"]), human[row["filename"]]) for row in csv.DictReader(opened)]
-        axis.scatter(*np.transpose(rows), s=14, alpha=0.7, color=f"C{number}")
-        points += rows
-    axis.set(xlabel="predicted overall score", title=f"{title}: {len(points)} videos")
-axes[0].set_ylabel("score that people gave")
+human = read_scores(home / "validation.csv")
+tables = {"before": "before/predictions.csv", "trained": "trained/predictions-own-validation.csv"}
+codes = list(human.scores)
+figure, axes = plt.subplots(1, len(codes), figsize=(4.5 * len(codes), 4), squeeze=False, layout="constrained")
+for axis, code in zip(axes[0], codes, strict=True):
+    for name, path in tables.items():
+        predicted = read_scores(Path(path))
+        by_name = dict(zip(predicted.names, predicted.scores[code], strict=True))
+        axis.scatter([by_name[video] for video in human.names], human.scores[code], s=16, alpha=0.7, label=name)
+    axis.set(xlabel="predicted, raw", ylabel="score that people gave", title=code)
+axes[0, 0].legend()
 plt.show()
 
 # %% [markdown]
-# Each colour is a fold, trained apart from the others, so that only points of one colour compare. The table above has
-# means and deviations over folds: with a hundred videos, a difference within them means nothing.
+# ## Score with it
 #
-# ## A model to keep
-#
-# Each fold left one; for use, train on all of it: `jaxvqa train maxwell --weights mini --warm-start
-# --data.train konvid_1k --data.validation ANOTHER`. Any of them scores videos:
+# `trained/model` is a folder of weights like any other: `jaxvqa report VIDEOS --weights trained/model`. What it was trained
+# on, and on which dimensions, stands in every result.
 
 # %%
 import jaxvqa
 
-folder = Path("cross/fold-0/model")
-model = jaxvqa.load(folder)
-video = min((home / "videos").iterdir()) if not OWN else min(Path(OWN).rglob("*.mp4"))
-print(f"{video.name}: overall {model.score(video).overall:.3f}, people gave it {human[video.name]:.2f}")
+model = jaxvqa.load("trained/model")
+video = next(path for path in sorted(home.rglob("*")) if path.name == human.names[0])
+print(f"{video.name}: overall {100 * model.score(video).display[0]:.0f} of 100")
