@@ -63,7 +63,8 @@ assert code == 0
 # ## Curves
 #
 # One line of `history.csv` an epoch. Grey lines are where the next chunk begins: watch what it does to the loss. The
-# model is the epoch of the highest mean PLCC on the validation clips.
+# model is the epoch of the highest mean PLCC on the validation clips. Look at the numbers on the axis: the head was trained
+# already, and so few clips teach it next to nothing more.
 
 # %%
 import csv
