@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.special import expit
-from scipy.stats import kendalltau, pearsonr, spearmanr
+from scipy.stats import ConstantInputWarning, kendalltau, pearsonr, spearmanr
 
 from .dimensions import DIMENSIONS
 from .errors import UserError
@@ -103,7 +103,8 @@ def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000,
     """Agreement for each dimension that both tables have, by code, and their `mean`.
 
     Videos are joined by file name. The interval of the mean comes from resampling videos, the same for all
-    dimensions, not from averaging the ends of intervals.
+    dimensions, not from averaging the ends of intervals. Resamples of few videos may hold one alone, with which nothing
+    correlates: intervals are of the others, and NaN where there are none.
 
     Raises:
         UserError: the tables are not about the same videos, share no dimension, or hold a constant column.
@@ -132,18 +133,23 @@ def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000,
     samples = np.vstack([np.arange(len(order)), samples])  # first all videos as they are
     rows = {code: metrics(*pair, samples) for code, pair in pairs.items()}
     rows["mean"] = np.mean(list(rows.values()), axis=0)
-    return {code: Agreement(x[0], np.quantile(x[1:], (0.025, 0.975), axis=0).T) for code, x in rows.items()}
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # nothing but NaN
+        return {code: Agreement(x[0], np.nanquantile(x[1:], (0.025, 0.975), axis=0).T) for code, x in rows.items()}
 
 
 def metrics(
     predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"], samples: Float[np.ndarray, "r n"]
 ) -> Float[np.ndarray, "r 4"]:
-    """SRCC, PLCC, KRCC and RMSE of each sample of videos; the logistic fit of RMSE is that of all videos."""
+    """SRCC, PLCC, KRCC and RMSE of each sample of videos; the logistic fit of RMSE is that of all videos.
+
+    Where all predictions or labels of a sample are the same, its correlations are NaN.
+    """
     errors = (fitted(predictions, labels) - labels) ** 2
     rows = []
     for i in samples:
         p, t = predictions[i], labels[i]
-        correlations = (f(p, t).statistic for f in (spearmanr, pearsonr, kendalltau))
+        with warnings.catch_warnings(action="ignore", category=ConstantInputWarning):
+            correlations = [f(p, t).statistic for f in (spearmanr, pearsonr, kendalltau)]
         rows.append([*correlations, np.sqrt(errors[i].mean())])
     return np.array(rows)
 
@@ -176,12 +182,13 @@ def write(folder: Path, results: dict[str, Agreement]) -> None:
 
 
 def rows_of(results: dict[str, Agreement]) -> list[Row]:
-    """A row for each dimension: every metric with the ends of its interval."""
+    """A row for each dimension: every metric with the ends of its interval, None for NaN."""
     rows = []
     for code, agreement in results.items():
         row: Row = {"dimension": code}
-        for metric, value, (low, high) in zip(METRICS, agreement.values, agreement.intervals, strict=True):
-            row |= {metric: float(value), f"{metric}_low": float(low), f"{metric}_high": float(high)}
+        for metric, value, ends in zip(METRICS, agreement.values, agreement.intervals, strict=True):
+            for end, number in zip(("", "_low", "_high"), (value, *ends), strict=True):
+                row[f"{metric}{end}"] = None if np.isnan(number) else float(number)
         rows.append(row)
     return rows
 

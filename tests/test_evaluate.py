@@ -86,6 +86,20 @@ def test_rmse_is_taken_after_a_monotone_fit():
     assert (np.diff(fitted(predictions, labels + 0.1 * np.sin(40 * predictions))) >= 0).all()
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_few_videos(tmp_path, capfd):
+    """Many resamples of three are of one video alone."""
+    write(tmp_path / "labels.csv", ["a.mp4", "b.mp4", "c.mp4"], O=[1, 2, 3])
+    write(tmp_path / "predictions.csv", ["a.mp4", "b.mp4", "c.mp4"], O=[0.1, 0.3, 0.2])
+    assert run(tmp_path / "predictions.csv", tmp_path / "labels.csv", tmp_path / "out", "--config.format=jsonl") == 0
+    row = json.loads(capfd.readouterr().out.splitlines()[0])
+    assert row["srcc"] == pytest.approx(0.5)
+    assert row["srcc_low"] <= row["srcc"] <= row["srcc_high"]
+    table = [read_scores(tmp_path / f"{name}.csv") for name in ("predictions", "labels")]
+    intervals = [evaluate(*table, resamples=1, seed=seed)["O"].intervals[0] for seed in range(40)]
+    assert 1 <= sum(np.isnan(interval).all() for interval in intervals) < 20
+
+
 def test_command(pair, tmp_path, capfd):
     assert run(*pair, tmp_path / "out") == 0
     lines = capfd.readouterr().out.splitlines()
