@@ -86,7 +86,8 @@ plt.show()
 # - **Percentile**, `percentiles`: of how many of a hundred of those videos this one is better.
 #
 # A **star** marks dimensions in which these weights are not known to follow the flaws of real videos: there, a number may
-# mean nothing. The model card, docs/MINI.md, tells how that was measured.
+# mean nothing: here, compression artifacts get the better score in the noisy clip, though both are compressed alike. The
+# model card, docs/MINI.md, tells how that was measured.
 
 # %%
 from IPython.display import Markdown, display
