@@ -1,4 +1,5 @@
 import os
+import os
 import shutil
 import subprocess
 import sys
@@ -121,6 +122,7 @@ ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp8": "libvpx", "vp9": "libvp
 @pytest.mark.parametrize("codec", [*ENCODERS, "mpeg4", "mpeg2video"])
 def test_codecs_are_decoded_by_the_decoders_that_are_looked_for(codec, tmp_path):
     path = moving_clip(tmp_path / "clip.mkv", frames=3, codec=ENCODERS.get(codec, codec))
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
     with av.open(str(path)) as container:
         decoder = container.streams.video[0].codec_context.codec
         assert decoder.canonical_name == codec

@@ -29,7 +29,10 @@ def run(*arguments):
 
 
 def losses(process):
-    out, err = process.communicate(timeout=300)
+    try:
+        out, err = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert process.returncode == 0, err
     return np.array(json.loads(out.splitlines()[-1]))  # Gloo talks on stdout
 
