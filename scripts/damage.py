@@ -183,7 +183,7 @@ def encode(
             frame.time_base = Fraction(1, RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    if codec == "libsvtav1":  # it gives its caller, if that is root, a priority at which whoever spins stops the machine
+    if codec == "libsvtav1":  # it makes its caller, if that is root, a process that no other interrupts
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     if "rotated" in path.name:
         data = bytearray(path.read_bytes())

@@ -14,7 +14,7 @@ def write_clip(path, frames, codec="libx264", fps=25, codec_options=None, **opti
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
         container.mux(stream.encode())
-    if codec == "libsvtav1":  # it gives its caller, if that is root, a priority at which whoever spins stops the machine
+    if codec == "libsvtav1":  # it makes its caller, if that is root, a process that no other interrupts
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return path
 
