@@ -16,7 +16,7 @@ from .errors import UserError
 from .main import EXIT_CODES, guard, read_config, run, start
 
 FIELD = re.compile(r"(?:--)?\bconfig\.(\w+(?:\.\w+)*)")  # as errors name it
-TRAININGS = ("quickstart", "maxwell", "cross", "ablation", "mini")
+TRAININGS = ("quickstart", "maxwell", "cross", "mixed", "ablation", "mini")
 
 
 class Command(NamedTuple):
@@ -43,6 +43,7 @@ COMMANDS = {
     "demo": Command("demo", "score and compare videos on a page in the browser"),
     "evaluate": Command("evaluate", "compare scores, or a model's, with human ones"),
     "train": Command("", "train a model on synthetic videos, on MaxWell or on other databases"),
+    "finetune": Command("finetune", "train a model on your own labels, in any dimension", ("labels", "folder")),
     "extract": Command("extract", "extract the features that trainings start from", ("databases",)),
     "synthetic": Command("synthetic", "render a synthetic database"),
     "convert": Command("convert", "convert published checkpoints"),

@@ -15,11 +15,11 @@ from rich.text import Text
 from .dimensions import DIMENSIONS
 from .errors import UserError
 from .files import claim
-from .prompts import read_pairs
+from .prompts import join, read_pairs
 from .results import DEVIATION, DISPLAY, RAW, Row, replace, text_of
-from .scoring import check_settings, find, join, print_own, score_videos
+from .scoring import check_settings, find, print_own, score_videos
 from .terminal import printable, table_console
-from .weights import notice, unvalidated
+from .weights import notice, trained_pairs, unvalidated
 
 
 class Pair(NamedTuple):
@@ -50,11 +50,12 @@ def run(config: ml_collections.ConfigDict) -> int:
     whole = [each for each in compared if each[1]["status"] == each[2]["status"] == "ok"]
     path = Path(config.output) / "comparison.csv"
     with claim(config.output):
-        columns, lines = differences(whole, [join(words) for words in read_pairs(config.own)])
+        pairs_of_words = dict.fromkeys([*trained_pairs(training), *read_pairs(config.own)])
+        columns, lines = differences(whole, list(map(join, pairs_of_words)))
         replace(path, text_of(lines, columns, "csv"))
     if config.format == "table":
         print_comparison(whole, unvalidated(training), notice(training))
-        print_own(rows, config.own)
+        print_own(rows, config.own, training)
     else:
         sys.stdout.write(text_of(lines, columns, config.format))
     for name in alone:
@@ -106,7 +107,7 @@ def differences(compared: Sequence[tuple[Pair, Row, Row]], own: Sequence[str]) -
     """Columns, and a row for each pair: both raw scores in every dimension, and the second's minus the first's.
 
     Args:
-        own: a user's own words, which have columns as dimensions have.
+        own: pairs of words beside the dimensions, which have columns as dimensions have.
     """
     sides = ("first", "second", "difference")
     columns = ["name", "first", "second", *(f"{name}_{side}" for name in [*RAW, *own] for side in sides)]

@@ -52,7 +52,10 @@ def run(config: ml_collections.ConfigDict) -> int:
     if config.resamples < 1:
         raise UserError(f"config.resamples is {config.resamples}, but intervals take 1 bootstrap sample or more.")
     if config.predictions and config.labels and not config.database:
-        predictions, labels = read_scores(config.predictions), read_scores(config.labels, config.label_names)
+        predictions, labels = (
+            read_scores(config.predictions),
+            read_scores(config.labels, config.label_names, missing=not config.label_names),
+        )
     elif config.weights and config.database and not (config.predictions or config.labels):
         predictions, labels, errors, title = score_database(config)
     else:
@@ -90,7 +93,7 @@ def score_database(config: ml_collections.ConfigDict) -> tuple[ScoreTable, Score
         raise UserError(f"no video of {config.database} could be decoded: {next(iter(errors.values()))}")
     videos, model = videos.select(kept), Model(loaded)
     scores = np.array([model.score_features(features.read([i])[0].astype(np.float32)).raw for i in range(len(kept))])
-    rated = [i for i in range(len(DIMENSIONS)) if not np.isnan(videos.labels[:, i]).any()]
+    rated = [i for i in range(len(DIMENSIONS)) if not np.isnan(videos.labels[:, i]).all()]
     predictions, labels = (
         ScoreTable(Path(f"{what} {config.database}"), videos.names, {DIMENSIONS[i].code: x[:, i] for i in rated})
         for what, x in (("predictions for", scores.astype(np.float64)), ("labels of", videos.labels))
@@ -102,12 +105,30 @@ def score_database(config: ml_collections.ConfigDict) -> tuple[ScoreTable, Score
 def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000, seed: int = 0) -> dict[str, Agreement]:
     """Agreement for each dimension that both tables have, by code, and their `mean`.
 
-    Videos are joined by file name. The interval of the mean comes from resampling videos, the same for all
-    dimensions, not from averaging the ends of intervals. Resamples of few videos may hold one alone, with which nothing
-    correlates: intervals are of the others, and NaN where there are none.
+    Videos are joined by file name; those without a label in a dimension do not count in it. The interval of the mean
+    comes from resampling videos, the same for all dimensions, not from averaging the ends of intervals. Resamples of
+    few videos may hold one alone, with which nothing correlates: intervals are of the others, and NaN where there are
+    none.
 
     Raises:
         UserError: the tables are not about the same videos, share no dimension, or hold a constant column.
+    """
+    rows = resampled(predictions, labels, resamples, seed)
+    return {code: Agreement(x[0], interval(x[1:])) for code, x in rows.items()}
+
+
+def interval(values: Float[np.ndarray, "resamples *metrics"]) -> Float[np.ndarray, "*metrics 2"]:
+    """Ends of the 95 % confidence interval of bootstrap samples."""
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # nothing but NaN
+        return np.nanquantile(values, (0.025, 0.975), axis=0).T
+
+
+def resampled(
+    predictions: ScoreTable, labels: ScoreTable, resamples: int, seed: int
+) -> dict[str, Float[np.ndarray, "resamples_and_1 4"]]:
+    """The metrics of all videos, and then of each bootstrap sample of them, as `evaluate` joins and names them.
+
+    Samples follow from the seed and the number of videos, so that differences between predictions have intervals.
     """
     for one, other in ((predictions, labels), (labels, predictions)):
         if lacking := set(other.names) - set(one.names):
@@ -117,15 +138,19 @@ def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000,
             )
     row_of = {name: i for i, name in enumerate(predictions.names)}
     order = [row_of[name] for name in labels.names]
-    codes = [d.code for d in DIMENSIONS if d.code in predictions.scores and d.code in labels.scores]
-    if not codes:
+    known = [dimension.code for dimension in DIMENSIONS]
+    both = [
+        code for code in dict.fromkeys([*known, *labels.scores]) if code in predictions.scores.keys() & labels.scores
+    ]
+    if not both:
         raise UserError(f"{predictions.path} and {labels.path} share no dimension.")
-    pairs = {code: (predictions.scores[code][order], labels.scores[code]) for code in codes}
+    pairs = {code: (predictions.scores[code][order], labels.scores[code]) for code in both}
     for table, values in ((predictions, 0), (labels, 1)):
         for code, pair in pairs.items():
-            if np.ptp(pair[values]) == 0:
+            there = pair[values][~np.isnan(pair[1])]
+            if not len(there) or np.ptp(there) == 0:
                 raise UserError(
-                    f"{table.path}: {code} is the same for all {len(order)} videos, nothing correlates with it."
+                    f"{table.path}: {code} is the same for all {len(there)} videos, nothing correlates with it."
                 )
 
     generator = np.random.default_rng(seed)
@@ -133,8 +158,7 @@ def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000,
     samples = np.vstack([np.arange(len(order)), samples])  # first all videos as they are
     rows = {code: metrics(*pair, samples) for code, pair in pairs.items()}
     rows["mean"] = np.mean(list(rows.values()), axis=0)
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # nothing but NaN
-        return {code: Agreement(x[0], np.nanquantile(x[1:], (0.025, 0.975), axis=0).T) for code, x in rows.items()}
+    return rows
 
 
 def metrics(
@@ -142,14 +166,19 @@ def metrics(
 ) -> Float[np.ndarray, "r 4"]:
     """SRCC, PLCC, KRCC and RMSE of each sample of videos; the logistic fit of RMSE is that of all videos.
 
-    Where all predictions or labels of a sample are the same, its correlations are NaN.
+    Videos without a label do not count. Where all predictions or labels of a sample are the same, its correlations are
+    NaN.
     """
-    errors = (fitted(predictions, labels) - labels) ** 2
+    rated = ~np.isnan(labels)
+    errors = np.full(len(labels), np.nan)
+    errors[rated] = (fitted(predictions[rated], labels[rated]) - labels[rated]) ** 2
     rows = []
     for i in samples:
+        i = i[rated[i]]
         p, t = predictions[i], labels[i]
         with warnings.catch_warnings(action="ignore", category=ConstantInputWarning):
-            correlations = [f(p, t).statistic for f in (spearmanr, pearsonr, kendalltau)]
+            few = len(i) < 2
+            correlations = [np.nan if few else f(p, t).statistic for f in (spearmanr, pearsonr, kendalltau)]
         rows.append([*correlations, np.sqrt(errors[i].mean())])
     return np.array(rows)
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 
 from .dimensions import DIMENSIONS
 from .errors import UserError
+from .prompts import join, read_pairs
 from .results import replace
 
 NAME_COLUMNS = ("filename", "path")
@@ -24,23 +25,31 @@ class ScoreTable:
     Attributes:
         path: the file they come from.
         names: file names without folders, one per row, no two the same.
-        scores: a column of float64 scores per dimension, by code (`O`, `A-1`, ...), without NaN.
+        scores: a column of float64 scores per dimension, by code (`O`, `A-1`, ...), or by a pair of words
+            (`cinematic / amateurish`) where there are such; NaN where there is no score.
+        groups: what else keeps videos together, such as their scene; empty where nothing does.
     """
 
     path: Path
     names: list[str]
     scores: dict[str, Float[np.ndarray, " videos"]]
+    groups: list[str] = field(default_factory=list)
 
 
-def read_scores(path: str | os.PathLike, list_path: str | os.PathLike | None = None) -> ScoreTable:
+def read_scores(
+    path: str | os.PathLike, list_path: str | os.PathLike | None = None, missing: bool = False, own: bool = False
+) -> ScoreTable:
     """Reads a CSV of scores.
 
     Its dimensions are the columns named by a code (`T-3`) or a name (`noise`, as in `scores.csv`); others are
-    not looked at. File names stand in a column `filename` or `path`, or in a list beside it.
+    not looked at. File names stand in a column `filename` or `path`, or in a list beside it; `group`, if there is such
+    a column, says what belongs together.
 
     Args:
         list_path: where the CSV has no file names, as MaxWell's: the list (`file.mp4, -1, -1, overall`) whose
             line i belongs to row i. Overall scores of both must rank the videos alike.
+        missing: whether a score may be missing: an empty cell.
+        own: whether columns named by a pair of words, `cinematic / amateurish`, are dimensions as well.
 
     Raises:
         UserError: unreadable, without names or dimensions, two rows for a name, a score that is no number,
@@ -54,10 +63,13 @@ def read_scores(path: str | os.PathLike, list_path: str | os.PathLike | None = N
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     found = {d.code: column for d in DIMENSIONS for column in (d.code, d.column) if column in columns}
+    if own:
+        found |= {join(pair): column for column in columns if " / " in column for pair in read_pairs(column)[:1]}
     if not found or not rows:
-        raise UserError(f"{path} has {len(rows)} rows and no column named as a dimension (O, A-1, ... T-all).")
+        words = ", or by a pair of words (cinematic / amateurish)" * own
+        raise UserError(f"{path} has {len(rows)} rows and no column named as a dimension (O, A-1, ... T-all){words}.")
     scores = {
-        code: np.array([number(path, i, column, row) for i, row in enumerate(rows, 2)])
+        code: np.array([number(path, i, column, row, missing) for i, row in enumerate(rows, 2)])
         for code, column in found.items()
     }
 
@@ -73,15 +85,17 @@ def read_scores(path: str | os.PathLike, list_path: str | os.PathLike | None = N
         if name in seen:
             raise UserError(f"{path} has more than one row for {name}.")
         seen.add(name)
-    return ScoreTable(path, names, scores)
+    return ScoreTable(path, names, scores, [row["group"] for row in rows] if "group" in columns else [])
 
 
-def number(path: Path, line: int, column: str, row: dict[str, str | None]) -> float:
-    """One score of a row.
+def number(path: Path, line: int, column: str, row: dict[str, str | None], missing: bool = False) -> float:
+    """One score of a row; NaN for an empty cell, where scores may be missing.
 
     Raises:
         UserError: it is missing, or no finite number.
     """
+    if missing and row[column] is not None and not row[column].strip():
+        return np.nan
     try:
         value = float(row[column] or "")
     except (TypeError, ValueError):
@@ -121,6 +135,6 @@ def write_scores(path: str | os.PathLike, table: ScoreTable) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["filename", *table.scores])
     rows = zip(table.names, *table.scores.values(), strict=True)
-    writer.writerows([name, *(f"{score:.9f}" for score in scores)] for name, *scores in rows)
+    writer.writerows([name, *("" if np.isnan(score) else f"{score:.9f}" for score in scores)] for name, *scores in rows)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     replace(Path(path), file.getvalue())

@@ -9,6 +9,8 @@ usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
     configs/evaluate.py      compare scores, or a model's, with human ones
     configs/quickstart.py    train on synthetic videos, on any laptop, in minutes
     configs/maxwell.py       train on MaxWell
+    configs/finetune.py      train on your own labels, in any dimension
+    configs/mixed.py         train on several databases at once, test on others
     configs/ablation.py      compare the five published recipes of training
     configs/cross.py         train on databases k-fold, test on others
     configs/mini.py          train the small model that comes with the package
@@ -132,6 +134,8 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .evaluate import run as task
         case "train":
             from .train.task import run as task
+        case "finetune":
+            from .train.finetune import run as task
         case "ablate":
             from .train.protocols import ablate as task
         case "cross":
@@ -150,8 +154,8 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .doctor import run as task
         case other:
             raise UserError(
-                f"config.task is {other!r}, but must be score, zero_shot, compare, demo, evaluate, train, ablate, "
-                "cross, pretrain, synthesize, extract, convert, download or doctor."
+                f"config.task is {other!r}, but must be score, zero_shot, compare, demo, evaluate, train, finetune, "
+                "ablate, cross, pretrain, synthesize, extract, convert, download or doctor."
             )
     return task(config)
 

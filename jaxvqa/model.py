@@ -13,12 +13,12 @@ from jaxtyping import Array, Float
 
 from . import weights
 from .compilation import jitted
-from .dimensions import DIMENSIONS, display, prompt
+from .dimensions import DIMENSIONS, display
 from .errors import UserError, first_line
 from .explain.explanation import Explanation
 from .models.maxvqa import MaxVQA
 from .models.visual import PRECISIONS, encode_views, in_precision
-from .prompts import prompt_tree, tokenize
+from .prompts import prompt_tree, tokenize, with_pairs
 from .video.decode import DamagedError, VideoError, open_video
 from .video.sampling import CLIP_FRAMES, CLIPS, GRID, MOMENTS, SIDE, SamplingPlan, check_repeats, check_seed
 from .video.views import Views, video_dense_plans, video_plan, video_views
@@ -38,7 +38,8 @@ class Scores:
             between videos within a dimension, not between dimensions.
         display: the same on the display scale of the weights, see `jaxvqa.display`. Both are float32.
         deviation: of the raw scores between several samplings, if these are their means.
-        own: raw scores of a user's own pairs of words, by pair. They are zero-shot: nothing was trained on them.
+        own: raw scores of more pairs of words, by pair: of those that the weights were trained in, and of a user's own,
+            which are zero-shot.
     """
 
     local: Float[np.ndarray, "moments 49 16"]
@@ -65,21 +66,21 @@ class Model:
         weights_id: names the weights, and the precision where it is not float32; scores of different ones do not
             compare.
         training: what the weights were trained on, if by this package, as in `jaxvqa.weights.Weights`.
-        own: a user's own pairs of words, scored beside the 16 dimensions.
+        own: pairs of words scored beside the 16 dimensions: those of the weights, then a user's own.
     """
 
     def __init__(self, loaded: weights.Weights, precision: str = "float32", own: Sequence[tuple[str, str]] = ()):
         self.weights_id = loaded.id if precision == "float32" else f"{loaded.id}-{precision}"
-        self.training, self.own = loaded.training, [*own]
+        new = [pair for pair in own if pair not in loaded.own]
+        self.training, self.own = loaded.training, [*loaded.own, *new]
         text, head = loaded.parts.get("clip_text"), loaded.parts["maxvqa"]
-        if own and not text:
+        if new and not text:
             raise UserError(
                 f"weights {loaded.id} hold no text transformer, so that words of your own cannot be scored with them: "
                 f"take others; to get them, {weights.HOW_TO_GET}."
             )
-        positive = loaded.prompts[: len(DIMENSIONS)] + [prompt(good) for good, _ in own]
-        negative = loaded.prompts[len(DIMENSIONS) :] + [prompt(bad) for _, bad in own]
-        tree = prompt_tree(tokenize(positive + negative)) if text else None
+        prompts = with_pairs(loaded.prompts, new)
+        tree = prompt_tree(tokenize(prompts)) if text else None
         swin, clip_visual = (in_precision(loaded.parts[part], precision) for part in weights.ENCODERS)
         self.encode = jitted(encode_views, swin, clip_visual)
         self.localize = jitted(MaxVQA.__call__, head)
@@ -87,7 +88,7 @@ class Model:
             embeddings = text and text.embedding(jnp.asarray(tree.tokens))
             self.text_features = jitted(MaxVQA.text_features, head, text)(embeddings, tree)
             shape = result_of(self.localize, result_of(self.encode, *VIEWS), self.text_features).shape
-            if shape != (MOMENTS, GRID**2, len(positive)):
+            if shape != (MOMENTS, GRID**2, len(prompts) // 2):
                 raise ValueError(f"scores would be {list(shape)}")
         except Exception as error:  # JAX meets sizes that make no sense with whatever fails first
             raise weights.WeightsError(

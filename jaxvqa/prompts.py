@@ -7,6 +7,7 @@ import instant_clip_tokenizer
 import numpy as np
 from jaxtyping import Bool, Int
 
+from .dimensions import DIMENSIONS, prompt
 from .errors import UserError
 from .terminal import printable
 
@@ -49,6 +50,23 @@ def read_pairs(text: str) -> list[tuple[str, str]]:
     if len(set(pairs)) < len(pairs):
         raise UserError(f"the same pair of words is there twice in {text!r}.")
     return pairs
+
+
+def join(pair: tuple[str, str]) -> str:
+    """A pair of descriptions as one text."""
+    return " / ".join(pair)
+
+
+def codes(own: Sequence[tuple[str, str]]) -> list[str]:
+    """Codes of the 16 dimensions, and pairs of words as those of the dimensions behind them."""
+    return [*(dimension.code for dimension in DIMENSIONS), *map(join, own)]
+
+
+def with_pairs(prompts: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Prompts, the positive ones of all dimensions and then the negative ones, with those of more pairs of words."""
+    half = len(prompts) // 2
+    positive, negative = ([prompt(pair[side]) for pair in pairs] for side in (0, 1))
+    return [*prompts[:half], *positive, *prompts[half:], *negative]
 
 
 def tokenize(texts: Sequence[str]) -> Int[np.ndarray, "prompts 77"]:

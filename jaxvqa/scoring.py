@@ -20,14 +20,14 @@ from .errors import UserError
 from .explain.report import Entry, report, section
 from .files import find_videos
 from .model import Model, Scores, encode_ahead, load
-from .prompts import read_pairs
+from .prompts import join, read_pairs
 from .results import COLUMNS, DEVIATION, DISPLAY, RAW, Results, Row, check_format, replace, text_of
 from .terminal import printable, progress, table_console
 from .video.decode import VideoError, content_sha256
 from .video.sampling import check_repeats, check_seed
 from .video.views import video_dense_plans
 from .video.workers import Decoded, decode_files
-from .weights import RANDOM, default, downloaded, notice, unvalidated
+from .weights import RANDOM, default, downloaded, notice, trained_pairs, unvalidated
 
 SCALE = (
     "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is {centre}. "
@@ -52,7 +52,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     if config.format == "table":
         print_table(rows, training)
         print_deviations(rows)
-        print_own(rows, config.own)
+        print_own(rows, config.own, training)
     else:
         sys.stdout.write(text_of(rows, COLUMNS, config.format))
     return 1 if any(row["status"] != "ok" for row in rows) else 0
@@ -168,11 +168,6 @@ def same_work(row: Row, config: ml_collections.ConfigDict, own: Sequence[tuple[s
     return sampled and {join(pair) for pair in own} <= row["own"].keys()
 
 
-def join(pair: tuple[str, str]) -> str:
-    """A pair of words as one."""
-    return " / ".join(pair)
-
-
 def score_row(model: Model, looks: Sequence[Decoded], scores: Scores | None, config: ml_collections.ConfigDict) -> Row:
     """The row of one video; what could not be decoded becomes a row with its error."""
     video = looks[0]
@@ -275,18 +270,18 @@ def print_deviations(rows: Iterable[Row]) -> None:
     table_console().print(Text(said))
 
 
-def print_own(rows: Iterable[Row], words: str) -> None:
-    """Prints the scores of a user's own pairs of words, a video a line."""
-    pairs = [join(pair) for pair in read_pairs(words)]
-    if not pairs:
+def print_own(rows: Iterable[Row], words: str, training: dict[str, Any] | None) -> None:
+    """Prints the scores of pairs of words, a video a line: those that weights were trained in, and a user's own."""
+    trained = [join(pair) for pair in trained_pairs(training)]
+    own = [words for words in map(join, read_pairs(words)) if words not in trained]
+    if not trained + own:
         return
     out = table_console()
-    table = Table("zero-shot", *(Column(Text(printable(pair)), justify="right") for pair in pairs), box=None)
+    headers = [*trained, *(f"{words} (zero-shot)" for words in own)]
+    table = Table("", *(Column(Text(printable(header)), justify="right") for header in headers), box=None)
     for row in rows:
         if row["status"] == "ok":
-            table.add_row(Text(printable(row["path"])), *(f"{row['own'][pair]:.3f}" for pair in pairs))
+            table.add_row(Text(printable(row["path"])), *(f"{row['own'][words]:.3f}" for words in trained + own))
     out.print(table)
-    out.print(
-        "Your own words are zero-shot: the weights were not trained on them. Raw scores from 0 to 1, higher where the "
-        "first words fit better; compare videos within a column."
-    )
+    said = "Raw scores from 0 to 1, higher where the first words fit better; compare videos within a column."
+    out.print(f"{said} Zero-shot: the weights were not trained on these words." if own else said)

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +31,7 @@ from .models.clip_resnet import CLIPResNet, ResNetConfig
 from .models.clip_text import CLIPText, TextConfig
 from .models.maxvqa import FastVQAConfig, FastVQAHead, HeadConfig, MaxVQA
 from .models.swin3d import SwinConfig, VideoSwin
+from .prompts import join, read_pairs, with_pairs
 
 FORMAT, VERSION = "jaxvqa-weights", 1
 DESCRIPTION, TENSORS = "jaxvqa.json", "tensors.safetensors"
@@ -80,14 +82,18 @@ class Weights:
             `synthetic`, whether all of that is; `dimensions`, codes of those that had labels; `label_low` and
             `label_high`, the labels that raw scores 0 and 1 stand for, null in dimensions without, and
             `display_mean` and `display_deviation`, the scale of `jaxvqa.display`: 16 numbers each; `quantiles`, 21 by
-            16, of the raw scores of what it was trained on, at 0, 5, ..., 100 %. Weights that are released have
-            `name` and `limits`, texts, and `validated`, codes of dimensions that were tested on real videos.
+            16, of the raw scores of what it was trained on, at 0, 5, ..., 100 %; if there are any, `own`, the pairs of
+            words, each with the labels that raw scores 0 and 1 stand for: [good, bad, low, high]. Weights that are
+            released have `name` and `limits`, texts, and `validated`, codes of dimensions that were tested on real
+            videos.
+        own: pairs of words that were trained beside the 16 dimensions, and have their prompts behind those.
     """
 
     id: str
     parts: dict[str, nnx.Module]
     prompts: list[str]
     training: dict[str, Any] | None = None
+    own: tuple[tuple[str, str], ...] = ()
 
 
 def build(part: str, config: Any) -> nnx.Module:
@@ -214,7 +220,7 @@ def load(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> 
         modules[part] = fill(directory, part, description["parts"][part], read_tensors(path, part))
     training = description.get("training")
     name = f"{training['name']}-" if training and "name" in training else ""
-    return Weights(name + identity(description), modules, description["prompts"], training)
+    return Weights(name + identity(description), modules, description["prompts"], training, trained_pairs(training))
 
 
 def random_weights(name: str, parts: tuple[str, ...]) -> Weights:
@@ -279,15 +285,38 @@ def read_description(directory: Path) -> dict[str, Any]:
     parts, prompts, tensors = (description.get(field) for field in ("parts", "prompts", "tensors"))
     if not (isinstance(parts, dict) and isinstance(prompts, list) and isinstance(tensors, dict)):
         raise WeightsError(f"{directory / DESCRIPTION} lacks parts, prompts or tensors: convert again.")
-    if len(prompts) != 2 * len(DIMENSIONS) or not all(isinstance(prompt, str) for prompt in prompts):
-        raise WeightsError(f"{directory / DESCRIPTION} must have {2 * len(DIMENSIONS)} prompts: convert again.")
     if unknown := parts.keys() - PARTS.keys():
         raise WeightsError(
             f"{directory / DESCRIPTION} names unknown parts {', '.join(sorted(unknown))}: convert again."
         )
     if "training" in description and not sound_training(description["training"]):
         raise WeightsError(f"{directory / DESCRIPTION} has no sound account of its training: train or copy again.")
+    count = 2 * (len(DIMENSIONS) + len(trained_pairs(description.get("training"))))
+    if len(prompts) != count or not all(isinstance(prompt, str) for prompt in prompts):
+        raise WeightsError(f"{directory / DESCRIPTION} must have {count} prompts: train or convert again.")
     return description
+
+
+def trained_pairs(training: dict[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    """The pairs of words that were trained beside the 16 dimensions, by an account of a training."""
+    return tuple((good, bad) for good, bad, _, _ in (training or {}).get("own", ()))
+
+
+def with_own(loaded: Weights, pairs: Iterable[tuple[str, str]]) -> Weights:
+    """Weights to train in more pairs of words than they were trained in.
+
+    Where the head holds the features of its prompts, those of new ones start as the overall ones.
+    """
+    new = tuple(pair for pair in pairs if pair not in loaded.own)
+    parts, head = dict(loaded.parts), loaded.parts.get("maxvqa")
+    if new and head and head.prompts is not None:
+        halves = np.split(np.asarray(head.prompts[...]), 2)
+        features = np.concatenate([part for half in halves for part in (half, half[:1].repeat(len(new), 0))])
+        config = dataclasses.replace(head.config, prompts=len(features))
+        tensors = tensors_of("maxvqa", head) | {"maxvqa/prompts": features}
+        parts["maxvqa"] = assemble("maxvqa", config, tensors)
+    prompts = with_pairs(loaded.prompts, new)
+    return dataclasses.replace(loaded, parts=parts, prompts=prompts, own=loaded.own + new)
 
 
 def holds_prompts(description: dict[str, Any]) -> bool:
@@ -306,11 +335,17 @@ def sound_training(training: Any) -> bool:
         quantiles = np.array(training["quantiles"], float)
         facts = (training["databases"], training["synthetic"], training["dimensions"])
         released = [training[field] for field in ("name", "limits", "validated") if field in training]
-    except (TypeError, KeyError, ValueError, OverflowError):
+        own = [
+            (*read_pairs(join((good, bad))), low is high is None or low < high)
+            for good, bad, low, high in training.get("own", [])
+        ]
+    except (TypeError, KeyError, ValueError, OverflowError, UserError):
         return False
     display = np.stack(numbers[2:]) if all(x.shape == (len(DIMENSIONS),) for x in numbers) else np.array(np.nan)
     return (
         list(map(type, facts)) == [list, bool, list]
+        and all(len(pair) == 2 and pair[1] for pair in own)
+        and len({pair for pair, _ in own}) == len(own)
         and list(map(type, released)) in ([], [str, str, list])
         # They are shown as they are, in terminals as well.
         and all(isinstance(text, str) and text.isprintable() for text in facts[0] + facts[2] + released[:2])

@@ -21,9 +21,9 @@ from .compilation import jitted
 from .errors import UserError
 from .models.clip_resnet import CLIPResNet
 from .models.clip_text import CLIPText
-from .prompts import prompt_tree, read_pairs, tokenize
+from .prompts import join, prompt_tree, read_pairs, tokenize
 from .results import Results, Row, check_format, text_of
-from .scoring import choose_weights, content, decode_limits, failure, find, join, tell_failures
+from .scoring import choose_weights, content, decode_limits, failure, find, tell_failures
 from .terminal import printable, progress, table_console
 from .video.sampling import check_seed
 from .video.workers import Decoded, decode_files

@@ -109,7 +109,7 @@ def test_dropout_is_on_in_training_and_off_in_prediction(trainer):
     loss = one_step(trainer)[2]["loss"]
     assert loss == one_step(trainer)[2]["loss"]
     trainer.config.train.dropout = False
-    without = Trainer(trainer.config, trainer.encoders, trainer.head, trainer.dimensions)
+    without = Trainer(trainer.config, trainer.encoders, trainer.head, list(trainer.codes))
     assert loss != one_step(without)[2]["loss"]
 
 

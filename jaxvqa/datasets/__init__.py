@@ -5,8 +5,8 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,9 +14,10 @@ import filelock
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..dimensions import DIMENSIONS
 from ..errors import UserError, first_line
 from ..files import walk
-from ..results import replace
+from ..results import replace as write
 from ..terminal import printable
 
 if TYPE_CHECKING:
@@ -81,20 +82,32 @@ class Videos:
         database: its name, such as "maxwell".
         names: file names as in the labels, no two the same.
         paths: of the files.
-        labels: float64, NaN in the dimensions (whole columns) that the database does not rate.
+        labels: float64, NaN where nobody rated a video: in whole dimensions, or here and there.
         synthetic: whether the videos are rendered and their labels computed.
+        own: pairs of words that label columns behind those of the 16 dimensions are about.
+        groups: what else keeps videos together, such as their scene; empty where nothing does.
     """
 
     database: str
     names: list[str]
     paths: list[str]
-    labels: Float[np.ndarray, "videos 16"]
+    labels: Float[np.ndarray, "videos dimensions"]
     synthetic: bool
+    own: tuple[tuple[str, str], ...] = ()
+    groups: tuple[str, ...] = ()
 
     def select(self, indices: Int[np.ndarray, " n"]) -> "Videos":
         """Some of the videos, such as a fold, in the order of the indices."""
         names, paths = ([values[i] for i in indices] for values in (self.names, self.paths))
-        return Videos(self.database, names, paths, self.labels[indices], self.synthetic)
+        groups = tuple(self.groups[i] for i in indices) if self.groups else ()
+        return replace(self, names=names, paths=paths, labels=self.labels[indices], groups=groups)
+
+    def with_columns(self, own: Sequence[tuple[str, str]]) -> "Videos":
+        """The same with columns for other pairs of words, NaN for those that there are no labels of."""
+        columns = dict(zip(self.own, self.labels.T[len(DIMENSIONS) :], strict=True))
+        none = np.full(len(self.names), np.nan)
+        labels = [*self.labels.T[: len(DIMENSIONS)], *(columns.get(pair, none) for pair in own)]
+        return replace(self, labels=np.stack(labels, axis=1), own=tuple(own))
 
 
 def load(spec: str, folder: str | os.PathLike, allow_missing: bool = False) -> Videos:
@@ -138,7 +151,7 @@ def load(spec: str, folder: str | os.PathLike, allow_missing: bool = False) -> V
     if missing and allow_missing:
         tell(f"{spec}: left out {len(missing)} of {len(rows)} videos, which are not in {home}.")
     elif missing:
-        raise UserError(missing_videos(spec, missing, len(rows), root, home))
+        raise UserError(missing_videos(spec, missing, len(rows), root / f"missing_{database}.txt", home))
     rows = [row for row in rows if row[1]]
     if not rows:
         raise UserError(f"{spec} is empty: none of its videos is in {home}.")
@@ -275,11 +288,10 @@ def read_record(record: dict) -> tuple[str, str, Float[np.ndarray, "16"]]:
     return os.fsdecode(record["filename"]), os.fsdecode(record["path"]), record["labels"]
 
 
-def missing_videos(spec: str, missing: list[str], total: int, root: Path, home: Path) -> str:
-    """What to tell about missing videos, all of which go into a list beside the database."""
-    whole_list = root / f"missing_{home.name}.txt"
+def missing_videos(spec: str, missing: list[str], total: int, whole_list: Path, home: Path) -> str:
+    """What to tell about missing videos, all of which go into a list."""
     try:
-        replace(whole_list, "".join(f"{name}\n" for name in missing))
+        write(whole_list, "".join(f"{name}\n" for name in missing))
         where = f"all are listed in {whole_list}"
     except OSError:
         where = f"{whole_list}, for all of them, cannot be written"

@@ -1,7 +1,6 @@
 """Databases rated in several dimensions as TFDS builders: MaxWell, the synthetic one in its layout, a user's own."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from jaxtyping import Float
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..labels import read_scores
-from . import DATABASES, videos_below
+from . import DATABASES
+from .names import join
 
 Examples = Iterator[tuple[int, dict[str, Any]]]
 
@@ -66,7 +66,7 @@ class Own(Maxwell):
 
 
 def read_labels(table: Path, list_path: Path | None = None) -> tuple[list[str], Float[np.ndarray, "videos 16"]]:
-    """File names and labels of a split, in the order of its files; NaN in dimensions that have no column.
+    """File names and labels of a split, in the order of its files; NaN where there are none.
 
     Args:
         list_path: for MaxWell, whose tables have all dimensions and no names: the list with these.
@@ -74,54 +74,12 @@ def read_labels(table: Path, list_path: Path | None = None) -> tuple[list[str], 
     Raises:
         UserError: as `read_scores`, or a dimension is lacking that must be there.
     """
-    rated = read_scores(table, list_path)
+    rated = read_scores(table, list_path, missing=not list_path)
     lacking = [dimension.code for dimension in DIMENSIONS if dimension.code not in rated.scores]
     if list_path and lacking:
         raise UserError(f"{table} lacks {', '.join(lacking)}: it must have a column for each of the 16 dimensions.")
     none = np.full(len(rated.names), np.nan)
     return rated.names, np.stack([rated.scores.get(dimension.code, none) for dimension in DIMENSIONS], axis=1)
-
-
-def join(names: list[str], folder: Path) -> dict[str, str]:
-    """The video file of each name of a list, or "" where there is none.
-
-    A name means the file at just this path in the folder, else the one whose path ends with it, else the one whose
-    path without suffix does. Failing all, its last part is looked for in the same way, if no other
-    name has the same. Nothing is guessed between two files for a name, or two names for a file.
-
-    Returns:
-        Paths relative to the folder, by name.
-
-    Raises:
-        UserError: a name stands twice in the list, or might mean several files, or two names mean the same file.
-    """
-    videos = videos_below(folder)
-    whole: dict[str, list[str]] = {}  # the ends of paths, such as a/b.mp4 and b.mp4, to those paths
-    stems: dict[str, list[str]] = {}  # the same without suffix
-    for video in videos:
-        parts = video.split(os.sep)
-        for i in range(len(parts)):
-            end = os.path.join(*parts[i:])
-            whole.setdefault(end, []).append(video)
-            stems.setdefault(os.path.splitext(end)[0], []).append(video)
-    exact = set(videos)
-    last_parts = Counter(os.path.basename(name) for name in names)
-
-    paths: dict[str, str] = {}
-    name_of: dict[str, str] = {}
-    for name in names:
-        if name in paths:
-            raise UserError(f"the labels in {folder} have two lines for {name}: remove one.")
-        last_part = os.path.basename(name)
-        keys = [name, last_part] if last_parts[last_part] == 1 else [name]
-        candidates = (ends[key] for key in keys for ends in (whole, stems) if key in ends)
-        found = [name] if name in exact else next(candidates, [])
-        if len(found) > 1:
-            raise UserError(f"{name} of the labels in {folder} might be {found[0]} or {found[1]}: remove one of these.")
-        path = paths[name] = found[0] if found else ""
-        if path and (other := name_of.setdefault(path, name)) != name:
-            raise UserError(f"{other} and {name} of the labels in {folder} both mean {path}: correct the labels.")
-    return paths
 
 
 def information(builder: tfds.core.DatasetBuilder, description: str) -> tfds.core.DatasetInfo:

@@ -10,7 +10,8 @@ from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..labels import number
 from . import DATABASES, MOS
-from .maxwell import Examples, examples, information, join
+from .maxwell import Examples, examples, information
+from .names import join
 
 
 class Mos(tfds.core.GeneratorBasedBuilder):

@@ -17,7 +17,7 @@ from PIL import Image
 from ..dimensions import DIMENSIONS, display
 from ..terminal import printable
 from ..video.sampling import GRID
-from ..weights import notice, unvalidated
+from ..weights import notice, trained_pairs, unvalidated
 from .explanation import Explanation, ordinal
 from .maps import TECHNICAL, boxes
 
@@ -73,6 +73,7 @@ def section(explanation: Explanation) -> str:
         pictures=[picture(explanation, i) for i in explanation.weakest],
         duration=duration,
         facts=facts(explanation),
+        trained=trained_pairs(explanation.training),
         width=WIDTH,
         height=HEIGHT,
     )

@@ -5,7 +5,7 @@ the follow-up of MaxVQA (arXiv:2305.12726).
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -39,6 +39,62 @@ def make_chunks(videos: int, size: int, batch: int, limit: int, seed: int | None
     return chunks
 
 
+def make_mixed_chunks(
+    database: Int[np.ndarray, " n"], size: int, shares: Sequence[int], limit: int, seed: int | None
+) -> list[Int[np.ndarray, " chunk"]]:
+    """Cuts videos of several databases into chunks, each with its part of every database.
+
+    Args:
+        database: number of each video's database.
+        shares: videos of each database in a batch.
+
+    Raises:
+        UserError: a chunk has less of a database than a batch is to have.
+    """
+    count = -(-len(database) // size)
+    parts = []
+    for number, share in enumerate(shares):
+        videos = np.flatnonzero(database == number)
+        order = videos if seed is None else np.random.default_rng([seed, number]).permutation(videos)
+        if len(order) // count < share:
+            raise UserError(
+                f"{len(order)} videos of database {number + 1} in {count} chunks are less than the {share} of a batch: "
+                "choose a larger config.train.chunk, or other config.data.mix."
+            )
+        parts.append(np.array_split(order, count))
+    return [np.concatenate(chunk) for chunk in zip(*parts, strict=True)][: limit or None]
+
+
+def batch_shares(mix: str, databases: int, batch: int) -> list[int]:
+    """How many videos of each database a batch has.
+
+    Args:
+        mix: weights of the databases, such as "2,1,1"; what they leave over goes to the largest remainders.
+
+    Raises:
+        UserError: weights that are no positive numbers, not one for each database, or of which one is too small for two
+            videos: one alone has no correlation.
+    """
+    try:
+        weights = np.array([float(weight) for weight in mix.split(",")])
+        if len(weights) != databases or not (np.isfinite(weights) & (weights > 0)).all():
+            raise ValueError
+    except ValueError:
+        raise UserError(
+            f"config.data.mix is {mix!r}, but must be a positive number for each of {databases} databases, such as "
+            f"{','.join(['1'] * databases)}."
+        ) from None
+    exact = batch * weights / weights.sum()
+    shares = exact.astype(int)
+    shares[np.argsort(shares - exact, kind="stable")[: batch - shares.sum()]] += 1
+    if shares.min() < 2:
+        raise UserError(
+            f"config.data.mix {mix} gives a batch of {batch} {', '.join(map(str, shares))} videos of the databases, "
+            "but each must have 2 or more: choose other weights, or a larger config.train.batch."
+        )
+    return shares.tolist()
+
+
 def chunk_of_epoch(chunks: int, epochs_per_chunk: int, passes: int) -> list[int]:
     """The number of the chunk that each epoch trains on."""
     return [chunk for _ in range(passes) for chunk in range(chunks) for _ in range(epochs_per_chunk)]
@@ -51,6 +107,28 @@ def epoch_batches(
     order = np.random.default_rng([seed, epoch, 1]).permutation(chunk)
     steps = len(order) // batch
     return order[: steps * batch].reshape(steps, batch)
+
+
+def mixed_batches(
+    chunk: Int[np.ndarray, " chunk"],
+    database: Int[np.ndarray, " n"],
+    shares: Sequence[int],
+    seed: int,
+    epoch: int,
+) -> Int[np.ndarray, "steps batch"]:
+    """Shuffled batches of a chunk with equal numbers of each database, whose videos come as often as that takes.
+
+    There are as many batches as of videos as they come.
+    """
+    generator = np.random.default_rng([seed, epoch, 1])
+    steps = len(chunk) // sum(shares)
+    parts = []
+    for number, share in enumerate(shares):
+        videos = chunk[database[chunk] == number]
+        rounds = -(-steps * share // len(videos))
+        order = np.concatenate([generator.permutation(videos) for _ in range(rounds)])
+        parts.append(order[: steps * share].reshape(steps, share))
+    return np.concatenate(parts, axis=1)
 
 
 def read_ahead(

@@ -33,6 +33,7 @@ def training_config() -> ml_collections.ConfigDict:
     config.data.root = "data"  # folder with a folder for each database
     config.data.train = "maxwell:train"  # databases to train on, with commas between them
     config.data.validation = "maxwell:validation"  # database that decides which epoch is the best
+    config.data.mix = ""  # shares of a batch for each database trained on, such as 2,1,1; empty, as videos come
     config.data.test = ""  # databases to evaluate on at the end, besides validation
     config.data.allow_missing = False  # whether videos that have labels, but no file, may be left out
     config.data.allow_failures = False  # whether videos that cannot be decoded may be left out without exit code 1
@@ -55,6 +56,7 @@ def training_config() -> ml_collections.ConfigDict:
     config.train.passes = 1  # passes over all chunks
     config.train.shuffle = True  # whether chunks are drawn at random, or cut from the list as it is
     config.train.dropout = True  # whether the fusion MLP is trained with dropout
+    config.train.keep = "best"  # which epoch's model is kept: the best on the validation videos, or the last
     config.train.ema = 0.999  # decay of the moving average of parameters, a step
 
     config.loss = ml_collections.ConfigDict()
@@ -95,6 +97,8 @@ def check_settings(config: ml_collections.ConfigDict, **lowest: int) -> None:
             raise UserError(f"config.{name} is {config[name]}, but must be {low} or larger.")
     if (kind := config.optimizer.schedule.kind) not in ("constant", "cosine"):
         raise UserError(f"config.optimizer.schedule.kind is {kind!r}, but must be constant or cosine.")
+    if config.train.keep not in ("best", "last"):
+        raise UserError(f"config.train.keep is {config.train.keep!r}, but must be best or last.")
     if config.train.batch % jax.device_count():
         raise UserError(
             f"config.train.batch is {config.train.batch}, which {jax.device_count()} devices cannot share equally: "

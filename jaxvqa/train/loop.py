@@ -5,6 +5,7 @@ Source: MaxVQA (arXiv:2305.12726, section 4.3) and its follow-up's chunkwise tra
 
 import hashlib
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,17 +15,24 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from flax import nnx
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.stats import spearmanr
 
 from .. import weights
-from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..features import Features
 from ..models.maxvqa import MaxVQA
-from ..prompts import prompt_tree, tokenize
+from ..prompts import codes, join, prompt_tree, tokenize
 from . import checkpoint
-from .chunks import chunk_of_epoch, epoch_batches, make_chunks, read_ahead, warm
+from .chunks import (
+    chunk_of_epoch,
+    epoch_batches,
+    make_chunks,
+    make_mixed_chunks,
+    mixed_batches,
+    read_ahead,
+    warm,
+)
 from .monitor import Monitor
 from .optimizer import learning_rates, make_optimizer
 from .step import NO_TEXT, Batch, Frozen, Recipe, State, TrainStep, first_copy, replicate, share, start
@@ -35,15 +43,17 @@ class Rated:
     """Features of videos, and what people said of them.
 
     Attributes:
-        targets: labels on the scale of scores, NaN in dimensions without.
+        targets: labels on the scale of scores, NaN where there are none.
+        database: number of each video's database.
     """
 
     features: Features
-    targets: Float[np.ndarray, "n 16"]
+    targets: Float[np.ndarray, "n dimensions"]
+    database: Int[np.ndarray, " n"]
 
 
 class Trained(NamedTuple):
-    """The best epoch of a training: its averaged parameters as a head, and the history of all epochs."""
+    """The epoch of a training that is kept: its averaged parameters as a head, and the history of all epochs."""
 
     head: MaxVQA
     epoch: int
@@ -51,10 +61,21 @@ class Trained(NamedTuple):
 
 
 class Trainer:
-    """A head in training on all devices, and the text transformer it works with, if it does with one."""
+    """A head in training on all devices, and the text transformer it works with, if it does with one.
+
+    Attributes:
+        codes: of the dimensions that are trained, by their place among scores; pairs of words of a user's own come
+            after the 16.
+        shares: videos of each database in a batch; empty, as they come.
+    """
 
     def __init__(
-        self, config: ml_collections.ConfigDict, encoders: weights.Weights, head: MaxVQA, dimensions: list[int]
+        self,
+        config: ml_collections.ConfigDict,
+        encoders: weights.Weights,
+        head: MaxVQA,
+        dimensions: list[int],
+        shares: Sequence[int] = (),
     ):
         text, self.frozen = encoders.parts.get("clip_text"), NO_TEXT
         if text:
@@ -63,13 +84,15 @@ class Trainer:
             embeddings = text.embedding(jnp.asarray(tree.tokens))
             del text.embedding  # 100 MB that no step looks at
             self.frozen = replicate(Frozen(nnx.state(text), embeddings, tree))
-        self.config, self.encoders, self.head, self.dimensions = config, encoders, head, dimensions
+        self.config, self.encoders, self.head, self.shares = config, encoders, head, shares
+        self.codes = {i: codes(encoders.own)[i] for i in dimensions}
         self.batch = config.train.batch
         self.optimizer = make_optimizer(config.optimizer.weight_decay)
-        recipe = Recipe(**config.loss, dropout=config.train.dropout, ema=config.train.ema)
+        c = config.train
+        recipe = Recipe(**config.loss, dropout=c.dropout, ema=c.ema, databases=max(1, len(shares)))
         self.step = TrainStep(head, text, recipe, self.optimizer, dimensions)
 
-    def predict(self, params: Any, features: Features) -> Float[np.ndarray, "n 16"]:
+    def predict(self, params: Any, features: Features) -> Float[np.ndarray, "n dimensions"]:
         """Scores of videos by parameters as `first_copy` gives them, float32."""
         params = replicate(params)
         text_features = self.step.text_features(params, self.frozen)
@@ -87,16 +110,25 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
     """Trains a head, and goes on where an earlier run with the same settings stopped.
 
     The learning rate is constant within an epoch. After each, the moving average of the parameters is evaluated;
-    that of the epoch with the largest sum of PLCCs over dimensions is kept.
+    that of the epoch with the largest sum of PLCCs over dimensions is kept, or that of the last.
 
     Raises:
         UserError: chunks that do not fit, checkpoints of other settings, or numbers that are no more.
     """
     config, c = trainer.config, trainer.config.train
-    chunks = make_chunks(len(training.features), c.chunk, c.batch, c.chunks, config.seed if c.shuffle else None)
+    order = config.seed if c.shuffle else None
+    if trainer.shares:
+        chunks = make_mixed_chunks(training.database, c.chunk, trainer.shares, c.chunks, order)
+    else:
+        chunks = make_chunks(len(training.features), c.chunk, c.batch, c.chunks, order)
     plan = chunk_of_epoch(len(chunks), c.epochs_per_chunk, c.passes)
     rates = learning_rates(**config.optimizer.schedule, epochs=len(plan))
-    batches = [epoch_batches(chunks[chunk], c.batch, config.seed, epoch) for epoch, chunk in enumerate(plan)]
+    batches = [
+        mixed_batches(chunks[chunk], training.database, trainer.shares, config.seed, epoch)
+        if trainer.shares
+        else epoch_batches(chunks[chunk], c.batch, config.seed, epoch)
+        for epoch, chunk in enumerate(plan)
+    ]
 
     state = start(trainer.head, trainer.optimizer)
     best = state.params
@@ -117,7 +149,10 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
             began, terms = time.perf_counter(), []
             rate = float(rates(epoch))
             for indices in batches[epoch]:
-                batch = Batch(share(next(reader)), share(own(training.targets[indices]).astype(np.float32)))
+                targets, database = (
+                    share(own(values[indices])) for values in (training.targets.astype(np.float32), training.database)
+                )
+                batch = Batch(share(next(reader)), targets, database)
                 state, losses = trainer.step.update(state, trainer.frozen, batch, rate, key)
                 terms.append(losses)
                 monitor.step()
@@ -135,10 +170,10 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
                 "rate": rate,
                 **means,
                 "step_seconds": seconds,
-                **agreement(predictions, validation.targets, trainer.dimensions),
+                **agreement(predictions, validation.targets, trainer.codes),
             }
             history.append(row)
-            if row["plcc_mean"] >= max(epoch["plcc_mean"] for epoch in history):
+            if c.keep == "last" or row["plcc_mean"] >= max(epoch["plcc_mean"] for epoch in history):
                 best, record["best_epoch"] = copy.ema, epoch + 1
             checkpoint.save(manager, epoch + 1, (copy, best), record)
             monitor.epoch(history)
@@ -152,15 +187,20 @@ def own(batch: np.ndarray) -> np.ndarray:
 
 
 def agreement(
-    predictions: Float[np.ndarray, "n 16"], targets: Float[np.ndarray, "n 16"], dimensions: list[int]
+    predictions: Float[np.ndarray, "n dimensions"], targets: Float[np.ndarray, "n dimensions"], trained: dict[int, str]
 ) -> dict[str, float]:
-    """PLCC of each dimension, and the means of PLCC and SRCC; 0 where all predictions are the same."""
+    """PLCC of each dimension, and the means of PLCC and SRCC; 0 where all predictions are the same.
+
+    Dimensions in which the targets there are do not differ are left out.
+
+    Args:
+        trained: codes of dimensions by their place.
+    """
     row = {}
+    rated = {i: ~np.isnan(targets[:, i]) for i in trained}
+    pairs = {trained[i]: (predictions[rows, i], targets[rows, i]) for i, rows in rated.items() if rows.any()}
     for name, correlate in (("plcc", lambda p, t: np.corrcoef(p, t)[0, 1]), ("srcc", lambda p, t: spearmanr(p, t)[0])):
-        values = {
-            DIMENSIONS[i].code: float(correlate(predictions[:, i], targets[:, i])) if np.ptp(predictions[:, i]) else 0.0
-            for i in dimensions
-        }
+        values = {code: float(correlate(p, t)) if np.ptp(p) else 0.0 for code, (p, t) in pairs.items() if np.ptp(t)}
         row[f"{name}_mean"] = float(np.mean(list(values.values())))
         if name == "plcc":
             row |= {f"plcc_{code}": value for code, value in values.items()}
@@ -171,12 +211,13 @@ def comparable(trainer: Trainer, training: Rated, validation: Rated) -> dict[str
     """What decides what a training comes to: settings, weights, and which videos there are, by their labels."""
     settings = trainer.config.to_dict()
     names = ("seed", "warm_start", "model", "train", "loss", "optimizer")
-    data = {name: settings["data"][name] for name in ("train", "validation", "seed")}
+    data = {name: settings["data"][name] for name in ("train", "validation", "mix", "seed")}
     labels = [np.nan_to_num(rated.targets.astype(np.float32)).tobytes() for rated in (training, validation)]
     return {
         **{name: settings[name] for name in names},
         "data": data,
         "weights": trainer.encoders.id,
+        "own": list(map(join, trainer.encoders.own)),
         "videos": [hashlib.sha256(values).hexdigest() for values in labels],
     }
 

@@ -62,6 +62,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     state = start(network, optimizer)
     settings = comparable(config)
     history: list[dict[str, Any]] = []
+    codes = {i: dimension.code for i, dimension in enumerate(DIMENSIONS)}
     key = jax.random.key(config.seed)
     per_step = c.batch // VERSIONS
     with claim(folder):
@@ -95,7 +96,7 @@ def run(config: ml_collections.ConfigDict) -> int:
                         )
                     targets = np.concatenate([group.targets for group in validation])
                     row = {"epoch": epoch + 1, "chunk": epoch + 1, "rate": rate, **means, "step_seconds": seconds}
-                    history.append(row | agreement(predictions, targets, list(range(len(DIMENSIONS)))))
+                    history.append(row | agreement(predictions, targets, codes))
                     checkpoint.save(manager, epoch + 1, copy, {"settings": settings, "history": history})
                     monitor.epoch(history)
                 best = first_copy(state).ema

@@ -22,6 +22,7 @@ from ..terminal import table_console
 from .config import check_settings
 from .monitor import plot_curves, write_config
 from .task import (
+    check_labels,
     describe,
     export,
     fit,
@@ -53,6 +54,7 @@ def ablate(config: ml_collections.ConfigDict) -> int:
         training, validation = (
             prepare(config, names, encoders, failures) for names in (config.data.train, config.data.validation)
         )
+        check_labels(training + validation)
         cells: Cells = {}
         curves: dict[str, list] = {}
         changed = ml_collections.ConfigDict(config.to_dict())
@@ -100,6 +102,7 @@ def cross(config: ml_collections.ConfigDict) -> int:
         training, tests = (
             prepare(config, names, encoders, failures) for names in (config.data.train, config.data.test)
         )
+        check_labels(training + tests)
         cells: Cells = {}
         for fold in range(config.folds):
             splits = [split_folds(len(one.features), config.folds, fold, config.seed) for one in training]
@@ -110,7 +113,7 @@ def cross(config: ml_collections.ConfigDict) -> int:
             trainer, trained = fit(config, encoders, kept, held_out, folder / f"fold-{fold}", title)
             export(trainer, trained, kept, folder / f"fold-{fold}" / "model")
             for one, label in [*((one, "held out") for one in held_out), *((one, "unseen") for one in tests)]:
-                labels = label_table(one, trainer.dimensions)
+                labels = label_table(one, trainer.codes)
                 row = cells.setdefault(f"{one.spec} ({label})", {})
                 scores = predict(trainer, trained.head, one)
                 if distributed.is_first():

@@ -33,6 +33,8 @@ class Recipe:
         huber_delta: where Huber's loss becomes linear, on the (0, 1) scale of scores.
         dropout: whether half of the activations are dropped in training.
         ema: decay of the moving average of parameters, a step.
+        databases: where there are several, those losses that compare videos (PLCC, ranks) are summed over all videos of
+            a batch and over those of each database alone.
     """
 
     plcc: float = 1.0
@@ -42,6 +44,7 @@ class Recipe:
     decorrelation: float = 0.0
     dropout: bool = True
     ema: float = 0.999
+    databases: int = 1
 
 
 class State(NamedTuple):
@@ -65,10 +68,14 @@ NO_TEXT = Frozen(None, None, None)  # for a head that holds the features of its 
 
 
 class Batch(NamedTuple):
-    """One device's share of a batch: what is scored, features as stored (float16) or views; targets like scores."""
+    """One device's share of a batch: what is scored, features as stored (float16) or views; targets like scores.
+
+    `database` is the number of each video's database, where there are several.
+    """
 
     features: Any
     targets: Float[Array, "local dimensions"]
+    database: Int[Array, " local"] | None = None
 
 
 class TrainStep:
@@ -106,13 +113,16 @@ class TrainStep:
         """
         text_features = self._text_features(params, frozen)
         scores = self._scores(params, text_features, batch.features, key)
-        scores, targets = jax.lax.all_gather((scores, batch.targets), AXIS, tiled=True)
+        scores, targets, database = jax.lax.all_gather((scores, batch.targets, batch.database), AXIS, tiled=True)
         scores, targets = scores[:, self.dimensions], targets[:, self.dimensions]
         r = self.recipe
+        compared = [targets]
+        if r.databases > 1:
+            compared += [jnp.where(database[:, None] == i, targets, jnp.nan) for i in range(r.databases)]
         weighted = {
-            "plcc": (r.plcc, lambda: plcc_loss(scores, targets).sum()),
+            "plcc": (r.plcc, lambda: sum(plcc_loss(scores, each).sum() for each in compared)),
             "huber": (r.huber, lambda: huber_loss(scores, targets, r.huber_delta).sum()),
-            "rank": (r.rank, lambda: rank_loss(scores, targets).sum()),
+            "rank": (r.rank, lambda: sum(rank_loss(scores, each).sum() for each in compared)),
             "decorrelation": (r.decorrelation, lambda: decorrelation_loss(scores)),
         }
         terms = {name: term() for name, (weight, term) in weighted.items() if weight}

@@ -1,6 +1,7 @@
 """The training task: rated videos to a trained, evaluated model."""
 
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,14 @@ from ..features import Features, extract
 from ..files import claim
 from ..labels import ScoreTable, write_scores
 from ..models.maxvqa import HeadConfig, MaxVQA
-from ..prompts import tokenize
+from ..prompts import codes, tokenize
 from ..terminal import printable
+from .chunks import batch_shares
 from .config import check_settings
 from .loop import Rated, Trained, Trainer, train
 from .monitor import Monitor
+
+Scale = tuple[Float[np.ndarray, " dimensions"], Float[np.ndarray, " dimensions"]]
 
 MARGIN = 0.05  # of the labels' range, on either side of it: scores never reach 0 and 1
 
@@ -62,6 +66,7 @@ def run(config: ml_collections.ConfigDict) -> int:
             prepare(config, names, encoders, failures)
             for names in (config.data.train, config.data.validation, config.data.test)
         )
+        check_labels(training + validation + tests)
         trainer, trained = fit(config, encoders, training, validation, folder)
         report(config, trainer, trained, training, validation + tests, folder)
     tell_failures(failures)
@@ -87,13 +92,35 @@ def prepare(
     prepared = []
     for spec in filter(None, names.split(",")):
         videos = datasets.load(spec, config.data.root, config.data.allow_missing)
-        features, errors = extract(videos.paths, encoders, config.features, config.data.seed, config.workers)
-        failures |= errors
-        kept = np.array([i for i, path in enumerate(videos.paths) if path not in errors], int)
-        if not len(kept):
-            raise UserError(f"no video of {spec} could be decoded: {next(iter(errors.values()))}")
-        prepared.append(Prepared(spec, videos.select(kept), features))
+        prepared.append(with_features(config, spec, videos, encoders, failures))
     return prepared
+
+
+def with_features(
+    config: ml_collections.ConfigDict,
+    spec: str,
+    videos: Videos,
+    encoders: weights.Weights,
+    failures: dict[str, str],
+) -> Prepared:
+    """Videos with their features, and labels in the columns that scores have; adds what has none to `failures`."""
+    features, errors = extract(videos.paths, encoders, config.features, config.data.seed, config.workers)
+    failures |= errors
+    kept = np.array([i for i, path in enumerate(videos.paths) if path not in errors], int)
+    if not len(kept):
+        raise UserError(f"no video of {spec} could be decoded: {next(iter(errors.values()))}")
+    return Prepared(spec, videos.select(kept).with_columns(encoders.own), features)
+
+
+def check_labels(prepared: list[Prepared]) -> None:
+    """Raises a UserError for databases of which all videos have the same label."""
+    for one in prepared:
+        columns = zip(codes(one.videos.own), one.videos.labels.T, strict=True)
+        if same := [code for code, labels in columns if not np.isnan(labels).all() and nanrange(labels) == 0]:
+            raise UserError(
+                f"{one.spec}: all {len(one.videos.names)} videos have the same label in {', '.join(same)}, nothing "
+                "correlates with it."
+            )
 
 
 def fit(
@@ -104,19 +131,19 @@ def fit(
     folder: Path,
     title: str = "maxvqa",
 ) -> tuple[Trainer, Trained]:
-    """Trains a head on some databases, in the dimensions that all of them have labels for."""
-    rated = [~np.isnan(one.videos.labels).any(axis=0) for one in training + validation]
-    dimensions = np.flatnonzero(np.all(rated, axis=0)).tolist()
-    if not dimensions:
-        raise UserError(f"{config.data.train} and {config.data.validation} have no dimension with labels in common.")
-    for one in training + validation:
-        if same := [DIMENSIONS[i].code for i in dimensions if np.ptp(one.videos.labels[:, i]) == 0]:
-            raise UserError(
-                f"{one.spec}: all {len(one.videos.names)} videos have the same label in {', '.join(same)}, nothing "
-                "correlates with it."
-            )
-    scales = {one.videos.database: label_scale(one.videos.labels) for one in training}
-    trainer = Trainer(config, encoders, make_head(config, encoders), dimensions)
+    """Trains a head on some databases, in the dimensions that any of them has labels for.
+
+    Raises:
+        UserError: no labels to validate with, or settings that do not go together.
+    """
+    names, width = ", ".join(one.spec for one in training), training[0].videos.labels.shape[1]
+    rated = [[i for i in range(width) if not np.isnan(one.videos.labels[:, i]).all()] for one in training + validation]
+    dimensions = sorted({i for some in rated[: len(training)] for i in some})
+    if not {i for some in rated[len(training) :] for i in some} & set(dimensions):
+        raise UserError(f"{names} and {config.data.validation} have no dimension with labels in common.")
+    shares = batch_shares(config.data.mix, len(training), config.train.batch) if config.data.mix else []
+    trainer = Trainer(config, encoders, make_head(config, encoders), dimensions, shares)
+    scales = label_scales(training)
     monitor = Monitor(folder, title, quiet=not distributed.is_first())
     trained = None
     try:
@@ -149,20 +176,49 @@ def make_head(config: ml_collections.ConfigDict, encoders: weights.Weights) -> M
     return head
 
 
-def label_scale(labels: Float[np.ndarray, "n 16"]) -> tuple[Float[np.ndarray, "16"], Float[np.ndarray, "16"]]:
+def label_scales(training: list[Prepared]) -> dict[str, Scale]:
+    """The labels that scores of 0 and 1 stand for in each dimension, by database.
+
+    Those of one database lie a little outside of its labels. Those of several lie as many deviations from the mean of
+    each, so that labels of all of them are standardised, and on the scale of scores.
+    """
+    if len({one.videos.database for one in training}) == 1:
+        return {training[0].videos.database: label_scale(np.concatenate([one.videos.labels for one in training]))}
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # dimensions of which there are no labels
+        means = [np.nanmean(one.videos.labels, axis=0) for one in training]
+        deviations = [np.nanstd(one.videos.labels, axis=0) for one in training]
+        farthest = [
+            np.nanmax(abs(one.videos.labels - mean), axis=0) / deviation
+            for one, mean, deviation in zip(training, means, deviations, strict=True)
+        ]
+        reach = (1 + 2 * MARGIN) * np.nanmax(farthest, axis=0)
+    return {
+        one.videos.database: (mean - reach * deviation, mean + reach * deviation)
+        for one, mean, deviation in zip(training, means, deviations, strict=True)
+    }
+
+
+def label_scale(labels: Float[np.ndarray, "n dimensions"]) -> Scale:
     """The labels that scores of 0 and 1 stand for in each dimension: a little outside of those in training."""
-    low, high = labels.min(axis=0), labels.max(axis=0)
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # dimensions of which there are no labels
+        low, high = np.nanmin(labels, axis=0), np.nanmax(labels, axis=0)
     margin = MARGIN * (high - low)
     return low - margin, high + margin
 
 
-def rated_features(prepared: list[Prepared], scales: dict[str, tuple[np.ndarray, np.ndarray]]) -> Rated:
+def nanrange(values: Float[np.ndarray, " n"]) -> float:
+    """How far apart the largest and the smallest number are; NaN do not count."""
+    return float(np.nanmax(values) - np.nanmin(values))
+
+
+def rated_features(prepared: list[Prepared], scales: dict[str, Scale]) -> Rated:
     """Databases as one, each with its labels on its own scale."""
     targets = []
     for one in prepared:
         low, high = scales.get(one.videos.database) or label_scale(one.videos.labels)
         targets.append((one.videos.labels - low) / (high - low))
-    return Rated(Features([row for one in prepared for row in one.features.rows]), np.concatenate(targets))
+    database = np.repeat(np.arange(len(prepared)), [len(one.features) for one in prepared])
+    return Rated(Features([row for one in prepared for row in one.features.rows]), np.concatenate(targets), database)
 
 
 def report(
@@ -181,12 +237,13 @@ def report(
     predictions = [predict(trainer, trained.head, one) for one in tested]
     if not distributed.is_first():
         return
-    note = f"Epoch {trained.epoch} of {len(trained.history)}, the best on {config.data.validation}; trained on "
+    note = f"Epoch {trained.epoch} of {len(trained.history)}, the {config.train.keep}"
+    note += f" on {config.data.validation}" * (config.train.keep == "best") + "; trained on "
     note += describe(training) + "."
     for one, scores in zip(tested, predictions, strict=True):
         name = one.spec.replace(":", "-")
         write_scores(folder / f"predictions-{name}.csv", scores)
-        labels = label_table(one, trainer.dimensions)
+        labels = label_table(one, trainer.codes)
         results = evaluate.evaluate(scores, labels, config.resamples, config.seed)
         evaluate.write(folder / f"evaluation-{name}", results)
         evaluate.print_table(results, len(labels.names), config.resamples, f"{describe([one])}. {note}")
@@ -206,17 +263,20 @@ def export(trainer: Trainer, trained: Trained, training: list[Prepared], directo
     scores = np.concatenate([trainer.predict(nnx.state(trained.head), one.features) for one in training])
     if not distributed.is_first():
         return
-    low, high = label_scale(training[0].videos.labels)
-    if len(training) > 1:  # each database has its own scale, scores have none of them
-        low, high = np.full((2, len(DIMENSIONS)), np.nan)
+    scales, sixteen = [*label_scales(training).values()], len(DIMENSIONS)
+    # Where each database has its own scale, scores have none of them.
+    low, high = scales[0] if len(scales) == 1 else np.full((2, scores.shape[1]), np.nan)
     account = {
         "databases": [one.spec for one in training],
         "synthetic": all(one.videos.synthetic for one in training),
-        "dimensions": [DIMENSIONS[i].code for i in trainer.dimensions],
-        "label_low": numbers(low),
-        "label_high": numbers(high),
-        **calibrate(scores),
+        "dimensions": [code for i, code in trainer.codes.items() if i < sixteen],
+        "label_low": numbers(low[:sixteen]),
+        "label_high": numbers(high[:sixteen]),
+        **calibrate(scores[:, :sixteen]),
     }
+    if own := trainer.encoders.own:
+        ends = zip(own, numbers(low[sixteen:]), numbers(high[sixteen:]), strict=True)
+        account["own"] = [[*pair, *labels] for pair, *labels in ends]
     parts = {
         **{part: module for part, module in trainer.encoders.parts.items() if part != "maxvqa"},
         "maxvqa": trained.head,
@@ -251,14 +311,14 @@ def numbers(values: np.ndarray) -> list[float | None]:
 def predict(trainer: Trainer, head: MaxVQA, one: Prepared) -> ScoreTable:
     """A head's scores of a database, in the dimensions it was trained in."""
     scores = trainer.predict(nnx.state(head), one.features)
-    columns = {DIMENSIONS[i].code: scores[:, i].astype(np.float64) for i in trainer.dimensions}
+    columns = {code: scores[:, i].astype(np.float64) for i, code in trainer.codes.items()}
     return ScoreTable(Path(f"predictions for {one.spec}"), one.videos.names, columns)
 
 
-def label_table(one: Prepared, dimensions: list[int]) -> ScoreTable:
-    """The labels of a database in those dimensions that it has."""
+def label_table(one: Prepared, codes: dict[int, str]) -> ScoreTable:
+    """The labels of a database in those dimensions that it has, of some given by place and code."""
     labels = one.videos.labels
-    columns = {DIMENSIONS[i].code: labels[:, i] for i in dimensions if not np.isnan(labels[:, i]).any()}
+    columns = {code: labels[:, i] for i, code in codes.items() if not np.isnan(labels[:, i]).all()}
     return ScoreTable(Path(f"labels of {one.spec}"), one.videos.names, columns)
 
 
