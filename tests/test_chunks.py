@@ -8,7 +8,17 @@ import pytest
 
 from jaxvqa import UserError
 from jaxvqa.features import Features
-from jaxvqa.train.chunks import AHEAD, chunk_of_epoch, epoch_batches, make_chunks, read_ahead, warm
+from jaxvqa.train.chunks import (
+    AHEAD,
+    batch_shares,
+    chunk_of_epoch,
+    epoch_batches,
+    make_chunks,
+    make_mixed_chunks,
+    mixed_batches,
+    read_ahead,
+    warm,
+)
 
 
 def test_chunks_of_maxwell():
@@ -133,3 +143,45 @@ def test_missing_shard_is_passed_on(stored):
     assert len(next(reader)) == 2
     with pytest.raises(FileNotFoundError, match="shard-0-1"):
         next(reader)
+
+
+def test_mixed_batches_have_the_shares_of_each_database():
+    database = np.repeat([0, 1, 2], [40, 25, 7])
+    shares = batch_shares("2,1,1", 3, 8)
+    assert shares == [4, 2, 2]
+    chunks = make_mixed_chunks(database, 36, shares, 0, 0)
+    assert sorted(np.concatenate(chunks)) == list(range(72))
+    batches = mixed_batches(chunks[0], database, shares, 0, 0)
+    assert batches.shape == (len(chunks[0]) // 8, 8)
+    counts = [np.bincount(database[batch], minlength=3).tolist() for batch in batches]
+    assert counts == [[4, 2, 2]] * len(batches)
+    of_last = batches[database[batches] == 2]
+    assert np.ptp(np.unique(of_last, return_counts=True)[1]) <= 1  # each comes again before another comes a third time
+    assert batches.tolist() == mixed_batches(chunks[0], database, shares, 0, 0).tolist()
+    assert batches.tolist() != mixed_batches(chunks[0], database, shares, 0, 1).tolist()
+    assert [chunk.tolist() for chunk in make_mixed_chunks(database, 36, shares, 1, 0)] == [chunks[0].tolist()]
+
+
+def test_shares_add_up_to_a_batch():
+    assert batch_shares("1,1,1", 3, 16) == [6, 5, 5]
+    assert batch_shares("0.5, 3", 2, 15) == [2, 13]
+
+
+@pytest.mark.parametrize(
+    ("mix", "match"),
+    [
+        ("1,1", "must be a positive number for each of 3 databases, such as 1,1,1"),
+        ("1,1,x", "config.data.mix is '1,1,x'"),
+        ("1,0,1", "positive"),
+        ("1,nan,1", "positive"),
+        ("9,9,1", "8, 7, 1 videos of the databases, but each must have 2 or more"),
+    ],
+)
+def test_wrong_mixes_are_told(mix, match):
+    with pytest.raises(UserError, match=match):
+        batch_shares(mix, 3, 16)
+
+
+def test_a_database_too_small_for_its_share_is_told():
+    with pytest.raises(UserError, match="3 videos of database 2 in 2 chunks are less than the 4 of a batch"):
+        make_mixed_chunks(np.repeat([0, 1], [40, 3]), 22, [4, 4], 0, 0)

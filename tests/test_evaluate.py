@@ -2,6 +2,7 @@ import contextlib
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from jaxvqa import DIMENSIONS, UserError
 from jaxvqa.datasets.synthetic import render
 from jaxvqa.evaluate import evaluate, fitted
 from jaxvqa.files import claim
-from jaxvqa.labels import read_scores
+from jaxvqa.labels import ScoreTable, read_scores
 from jaxvqa.main import main
 
 CONFIG = Path(__file__).parents[1] / "configs" / "evaluate.py"
@@ -72,6 +73,21 @@ def test_videos_are_joined_by_name_not_by_row(pair):
     np.testing.assert_allclose(results["mean"].values, (results["O"].values + results["T-3"].values) / 2)
 
 
+def test_videos_without_a_label_do_not_count_in_a_dimension(pair):
+    predictions, labels = (read_scores(path) for path in pair)
+    some = np.arange(len(labels.names)) % 3 > 0
+    with_holes = replace(labels, scores=labels.scores | {"O": np.where(some, labels.scores["O"], np.nan)})
+    results, whole = evaluate(predictions, with_holes, 50), evaluate(predictions, labels, 50)
+    kept = [name for name, there in zip(labels.names, some, strict=True) if there]
+    rows = [predictions.names.index(name) for name in kept]
+    few = [
+        ScoreTable(table.path, kept, {"O": table.scores["O"][i]}) for table, i in ((predictions, rows), (labels, some))
+    ]
+    np.testing.assert_allclose(results["O"].values, evaluate(*few, 50)["O"].values)
+    np.testing.assert_allclose(results["T-3"].values, whole["T-3"].values)
+    assert np.isfinite(results["O"].intervals).all()
+
+
 def test_intervals_repeat_with_the_seed(pair):
     predictions, labels = (read_scores(path) for path in pair)
     once, again, other = (evaluate(predictions, labels, 200, seed)["O"].intervals for seed in (0, 0, 1))
@@ -127,7 +143,7 @@ def edit(path, old, new):
         ),
         (lambda p, t: edit(t, "7.mp4", "8.mp4"), r"labels.csv has more than one row for 8.mp4"),
         (lambda p, t: write(t, ["a", "b"], O=[1, "nan"]), r"labels.csv, line 3: O is 'nan', not a number"),
-        (lambda p, t: write(t, ["a", "b"], O=[1, ""]), r"labels.csv, line 3: O is '', not a number"),
+        (lambda p, t: write(p, ["a", "b"], O=[1, ""]), r"scores.csv, line 3: O is '', not a number"),
         (lambda p, t: write(t, ["a", "b"], MOS=[1, 2]), "labels.csv has 2 rows and no column named as a dimension"),
         (lambda p, t: write(t, [], O=[]), "labels.csv has 0 rows"),
         (lambda p, t: write(t, ["a", "b"], "video", O=[1, 2]), "labels.csv has no column `filename` or `path`"),

@@ -64,3 +64,22 @@ def test_decorrelation_pushes_dimensions_apart(pair):
     gradient = np.asarray(jax.grad(losses.decorrelation_loss)(alike))
     assert np.abs(gradient).max() > 1e-4  # the published code's is 0
     assert losses.decorrelation_loss(alike - 0.1 * gradient) < losses.decorrelation_loss(alike)
+
+
+@pytest.mark.parametrize("loss", [losses.plcc_loss, losses.huber_loss, losses.rank_loss])
+def test_losses_are_of_the_videos_that_are_rated(pair, loss):
+    p, t = pair
+    holes = np.array(t)
+    holes[::3, 0] = np.nan  # some
+    holes[1:, 1] = np.nan  # all but one
+    holes[:, 2] = np.nan  # all
+    values = np.asarray(loss(p, holes))
+    rated = ~np.isnan(holes[:, 0])
+    np.testing.assert_allclose(values[0], loss(p[rated, 0], t[rated, 0]), rtol=1e-5)
+    np.testing.assert_allclose(values[1], loss(p[:1, 1], t[:1, 1]), rtol=1e-5)
+    assert values[2] == 0
+    gradient = np.asarray(jax.grad(lambda p: loss(p, holes).sum())(p))
+    assert np.isfinite(gradient).all()
+    assert (gradient[np.isnan(holes)] == 0).all()
+    expected = jax.grad(lambda p: loss(p, t[rated, 0]).sum())(p[rated, 0])
+    np.testing.assert_allclose(gradient[rated, 0], expected, rtol=1e-4, atol=1e-7)

@@ -1,0 +1,201 @@
+"""Fine-tuning on a CSV of labels and a folder: what it writes, what it is worth, and what is wrong with labels."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_train import data, encoders, features, history, textured_clip  # noqa: F401
+
+import jaxvqa
+from jaxvqa import UserError, cli, weights
+from jaxvqa.datasets import own
+from jaxvqa.labels import read_scores
+from jaxvqa.train import finetune
+
+WORDS = ("fine", "coarse")
+SETTINGS = {
+    "train.batch": 4,
+    "train.epochs-per-chunk": 2,
+    "folds": 3,
+    "resamples": 20,
+    "workers": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory):
+    """Twelve clips, and a CSV that lacks labels here and there; the last dimension is new."""
+    folder = tmp_path_factory.mktemp("rated")
+    (folder / "videos").mkdir()
+    random = np.random.default_rng(5)
+    rows = []
+    for i in range(12):
+        textured_clip(folder / "videos" / f"{i}.mp4", i)
+        overall, sharpness, fine = random.uniform([0, -1, 1], [100, 1, 5])
+        rows.append([f"{i}.mp4", overall, "" if i % 4 == 1 else sharpness, "" if i % 5 == 2 else fine, f"s{i // 2}"])
+    write(folder / "labels.csv", rows)
+    return folder
+
+
+def write(path, rows, header=("filename", "overall", "T-1", "fine / coarse", "group")):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(rated, encoders, features):  # noqa: F811
+    def run(output, labels=rated / "labels.csv", folder=rated / "videos", **changes):
+        settings = {"weights": encoders, "features": features, "output": output, **SETTINGS, **changes}
+        return cli.main(
+            ["finetune", str(labels), str(folder), *(f"--{name}={value}" for name, value in settings.items())]
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def tuned(run, tmp_path_factory):
+    output = tmp_path_factory.mktemp("tuned")
+    assert run(output) == 0
+    return output
+
+
+def test_labels_of_ones_own(rated):
+    videos = own.load(rated / "labels.csv", rated / "videos")
+    assert videos.own == (WORDS,)
+    assert videos.labels.shape == (12, 17)
+    there = ~np.isnan(videos.labels)
+    assert np.flatnonzero(there.any(axis=0)).tolist() == [0, 7, 16]
+    assert there[:, [0, 7, 16]].sum(axis=0).tolist() == [12, 9, 10]
+    assert [Path(path).name for path in videos.paths] == videos.names
+    folds = finetune.make_folds(videos, 3, 0)
+    assert np.sum(folds, axis=0).tolist() == [1] * 12
+    for fold in folds:
+        assert not {videos.groups[i] for i in np.flatnonzero(fold)} & {videos.groups[i] for i in np.flatnonzero(~fold)}
+
+
+def test_every_video_is_scored_by_a_model_that_has_not_seen_it(tuned, rated):
+    table = read_scores(tuned / "predictions.csv", own=True)
+    assert [*table.scores] == ["O", "T-1", "fine / coarse"]
+    assert sorted(table.names) == sorted(f"{i}.mp4" for i in range(12))
+    videos = own.load(rated / "labels.csv", rated / "videos")
+    for number, fold in enumerate(finetune.make_folds(videos, 3, 0)):
+        held_out = {videos.names[i] for i in np.flatnonzero(fold)}
+        assert held_out == set(table.names[4 * number : 4 * number + 4])
+        assert len(history(tuned / f"fold-{number}")) == 2
+    evaluation = json.loads((tuned / "evaluation.json").read_text())
+    assert [*evaluation] == ["O", "T-1", "fine / coarse", "mean"]
+    assert -1 <= evaluation["mean"]["srcc_low"] <= evaluation["mean"]["srcc_high"] <= 1
+
+
+def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated, encoders, tmp_path, capfd):  # noqa: F811
+    model, before = jaxvqa.load(tuned / "model"), jaxvqa.load(encoders, own=[WORDS])
+    assert model.own == [WORDS]
+    assert model.training["databases"] == ["labels"]
+    assert model.training["dimensions"] == ["O", "T-1"]
+    [[good, bad, low, high]] = model.training["own"]
+    labels = read_scores(rated / "labels.csv", missing=True, own=True).scores["fine / coarse"]
+    assert (good, bad) == WORDS
+    assert low < np.nanmin(labels) < np.nanmax(labels) < high
+    assert 0 < np.nanmin(labels) - low < 0.1 * (high - low)
+    video = str(rated / "videos" / "3.mp4")
+    scores = model.score(video)
+    assert scores.raw.shape == scores.display.shape == (16,)
+    assert scores.own[WORDS] != pytest.approx(before.score(video).own[WORDS], abs=1e-4)
+
+    command = ["score", video, f"--weights={tuned / 'model'}", f"--output={tmp_path}", "--report"]
+    assert cli.main([*command, "--own=lively / dull; fine / coarse"]) == 0
+    out = capfd.readouterr().out
+    assert re.search(r" fine / coarse +lively / dull \(zero-shot\)", out)
+    assert f"{scores.own[WORDS]:.3f}" in out
+    page = (tmp_path / "report.html").read_text()
+    assert "fine / coarse</th>" in page
+    assert "lively / dull (zero-shot)</th>" in page
+
+
+def test_what_training_adds_is_told_with_an_interval(run, tuned, capfd):
+    capfd.readouterr()
+    tables = [(tuned / name).read_bytes() for name in ("predictions.csv", "evaluation.csv")]
+    assert run(tuned) == 0  # finished: nothing is trained again
+    out, err = capfd.readouterr()
+    assert "epoch" not in err
+    assert "12 videos; labels: O 12, T-1 9, fine / coarse 10" in err
+    assert re.search(r"reached a mean SRCC of -?0\.\d{4}: training adds [+-]0\.\d{4} \[-?0\.\d+, -?0\.\d+\]\.", out)
+    assert tables == [(tuned / name).read_bytes() for name in ("predictions.csv", "evaluation.csv")]
+
+
+def test_labels_that_are_missing_have_no_part_in_it(run, rated, tuned, tmp_path):
+    """A dimension without any label of the training leaves the others as they are without it."""
+    with (rated / "labels.csv").open(newline="") as file:
+        rows = [*csv.reader(file)][1:]
+    (tmp_path / "without").mkdir()
+    empty = write(tmp_path / "labels.csv", [[*row[:3], ""] for row in rows], ("filename", "overall", "T-1", "T-3"))
+    without = write(tmp_path / "without" / "labels.csv", [row[:3] for row in rows], ("filename", "overall", "T-1"))
+    for name, table in (("a", empty), ("b", without)):
+        assert run(tmp_path / name, labels=table) == 0
+    assert (tmp_path / "a" / "predictions.csv").read_bytes() == (tmp_path / "b" / "predictions.csv").read_bytes()
+
+
+def test_a_head_that_holds_its_prompts_learns_new_ones(run, released_weights, tmp_path):
+    assert run(tmp_path / "out", weights=released_weights) == 0
+    before, after = (weights.load(folder).parts["maxvqa"] for folder in (released_weights, tmp_path / "out" / "model"))
+    assert before.prompts.shape[0] == 32
+    assert after.prompts.shape[0] == 34
+    [first, second] = (np.split(np.asarray(head.prompts[...]), 2) for head in (before, after))
+    assert not np.array_equal(first[0], second[0][:16])
+    assert not np.array_equal(second[0][16], first[0][0])
+    # and go on from there
+    assert run(tmp_path / "again", weights=tmp_path / "out" / "model") == 0
+    assert weights.load(tmp_path / "again" / "model").own == (WORDS,)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "match"),
+    [
+        ("filename,overall\n0.mp4,1\n1.mp4,x\n", {}, "line 3: overall is 'x', not a number"),
+        ("filename,mood\n0.mp4,1\n", {}, r"no column named as a dimension .*, or by a pair of words"),
+        ("filename,a / b / c\n0.mp4,1\n", {}, "'a / b / c' is no pair of words"),
+        ("filename,overall\n0.mp4,1\n1.mp4,2\n", {}, "2 videos cannot be divided into 3 folds"),
+        ("filename,overall\n0.mp4,1\n1.mp4,1\n2.mp4,1\n3.mp4,1\n", {}, "all 4 videos have the same label in O"),
+        ("filename,overall\n0.mp4,1\n1.mp4,2\n2.mp4,3\n", {}, "choose another --train.chunk or --train.batch"),
+        ("filename,overall\n0.mp4,1\n99.mp4,2\n98.mp4,1\n", {}, "lacks 2 of 3 videos, such as 99.mp4, 98.mp4"),
+        (None, {"folder": "nowhere"}, "there is no folder nowhere"),
+        (None, {"labels": "nowhere.csv"}, "nowhere.csv cannot be read"),
+        (None, {"folds": 1}, "--folds is 1, but must be 2 or larger"),
+        (None, {"train.keep": "first"}, "--train.keep is 'first', but must be best or last"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(run, tmp_path, capfd, text, changes, match):
+    if text:
+        (tmp_path / "labels.csv").write_text(text)
+        changes = {"labels": tmp_path / "labels.csv", **changes}
+    capfd.readouterr()
+    assert run(tmp_path / "out", **changes) == 2
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert re.search(match, last), last
+    assert last.endswith(".")
+
+
+def test_weights_that_claim_dimensions_without_prompts_are_refused(tuned, tmp_path):
+    (tmp_path / "model").mkdir()
+    for file in (tuned / "model").iterdir():
+        (tmp_path / "model" / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / "model" / "jaxvqa.json"
+    for own_pairs, match in (
+        ([["a", "b", 0, 1], ["c", "d", 0, 1]], "must have 36 prompts"),
+        ([], "must have 32 prompts"),
+        ([["a", "b", 1, 0]], "no sound account"),
+        ([["a\u001b", "b", 0, 1]], "no sound account"),
+        ([["a / b", "c", 0, 1]], "no sound account"),
+        ([["a", "b"]], "no sound account"),
+        ("ab", "no sound account"),
+    ):
+        description = json.loads((tuned / "model" / "jaxvqa.json").read_text())
+        description["training"]["own"] = own_pairs
+        path.write_text(json.dumps(description))
+        with pytest.raises(UserError, match=match):
+            jaxvqa.load(tmp_path / "model")
