@@ -3,8 +3,8 @@
 #
 # # Bring your own database
 #
-# You have videos, and for each the mean scores that people gave it. How well does a model agree with them, and does it agree
-# better once it was trained on some of them? Takes some minutes on a CPU.
+# You have videos, and for each the mean scores that people gave it, in any dimension. How well does a model agree with them,
+# and does it agree better once it was trained on them? Takes some minutes on a CPU.
 
 # %%
 import importlib.util
@@ -18,101 +18,95 @@ if not importlib.util.find_spec("jaxvqa"):
 # %%
 import os
 
-OWN = ""  # a folder with your videos, train.csv and validation.csv
-CLIPS = int(os.environ.get("JAXVQA_NOTEBOOK_CLIPS", "100"))  # to render where there is none
+LABELS, FOLDER = "", ""  # a CSV of your scores, and the folder with your videos
+CLIPS = int(os.environ.get("JAXVQA_NOTEBOOK_CLIPS", "100"))  # to render where there are none
 
 # %% [markdown]
 # ## The layout
 #
-# A folder with the videos, anywhere in it, and two tables, `train.csv` and `validation.csv`: a column `filename`, and one for
-# each of the 16 dimensions that there are scores of, by its name or code, on any scale, higher for better. Keep what shows
-# the same scene in one of the two. Scores are joined to files by name, and each missing video is told.
+# A CSV with a column `filename`, and one for each dimension that there are scores of, on any scale, higher for better: by the
+# name or code of one of the 16 dimensions, or, for a new one, by the pair of words that it is about, such as
+# `calm / grainy`. A cell without a score is empty. Videos of one scene get the same `group`, if you can tell: they are held
+# out together. Scores are joined to files by name, and each missing video is told.
 #
-# Without videos of your own, clips are rendered here and rated by simulated people, in overall quality and sharpness:
-# results on them show how it is done, and nothing else.
+# Without videos of your own, clips are rendered here and rated by simulated people. Their scores of noise pass for a new
+# dimension, and a third of those of sharpness are taken away. Results on them show how it is done, and nothing else.
 
 # %%
 import csv
-import shutil
 from pathlib import Path
 
 from jaxvqa.datasets.synthetic import render
 from jaxvqa.labels import read_scores
 
-home = Path("data/own")
-if not home.exists():
-    home.parent.mkdir(exist_ok=True)
-    if OWN:
-        home.symlink_to(Path(OWN).resolve())
-    else:
+if not LABELS:
+    LABELS, FOLDER = "labels.csv", "rendered/videos"
+    if not Path("rendered").exists():
         render("rendered", clips=CLIPS)
-        shutil.copytree("rendered/videos", home / "videos")
-        for table, names, split in (
-            ("MaxWell_train.csv", "train_labels.txt", "train"),
-            ("MaxWell_val.csv", "test_labels.txt", "validation"),
-        ):
+    with open(LABELS, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["filename", "overall", "sharpness", "calm / grainy"])
+        for table, names in (("MaxWell_train.csv", "train_labels.txt"), ("MaxWell_val.csv", "test_labels.txt")):
             rated = read_scores(Path("rendered", table), Path("rendered", names))
-            with (home / f"{split}.csv").open("w", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(["filename", "overall", "sharpness"])
-                writer.writerows(zip(rated.names, rated.scores["O"], rated.scores["T-1"], strict=True))
-print(*(home / "train.csv").read_text().splitlines()[:4], sep="\n")
-
-# %% [markdown]
-# ## How well does the model agree as it is?
-#
-# On the command line: `jaxvqa evaluate --weights mini --database own:validation`.
-
-# %%
-from jaxvqa.cli import main
-
-evaluate = ["evaluate", "--database=own:validation", "--resamples=200"]
-assert main([*evaluate, "--weights=mini", "--output=before"]) == 0
+            scores = zip(rated.names, *(rated.scores[code] for code in ("O", "T-1", "T-3")), strict=True)
+            writer.writerows([name, o, s if i % 3 else "", n] for i, (name, o, s, n) in enumerate(scores))
+print(*Path(LABELS).read_text().splitlines()[:4], sep="\n")
 
 # %% [markdown]
 # ## Training on your scores
 #
-# The head of jaxvqa-mini goes on learning from the training videos, in the dimensions that there are scores of; the
-# encoders stay as they are. Of the epochs, the one that is best on the validation videos counts, which flatters a little.
+# On the command line: `jaxvqa finetune labels.csv FOLDER`. The head of jaxvqa-mini (or of the published weights, once
+# `jaxvqa download` made them) goes on learning; the encoders stay as they are. Each fifth of the videos is scored by a
+# model that was trained on the others, so that the table tells what to expect of new videos like these. The last line says
+# what training adds: if its interval holds 0, nothing that could be shown with so few videos.
 
 # %%
-chunk = CLIPS // 5
-train = ["train", "maxwell", "--weights=mini", "--warm-start", "--data.train=own:train"]
-train += ["--data.validation=own:validation", f"--train.chunk={chunk}", f"--train.batch={min(16, chunk)}"]
-train += ["--train.epochs-per-chunk=3", "--optimizer.schedule.period=3", "--optimizer.schedule.peak=1e-4"]
-assert main([*train, "--train.ema=0.9", "--resamples=200", "--output=trained"]) == 0
+from jaxvqa.cli import main
+
+videos = len(Path(LABELS).read_text().splitlines()) - 1
+finetune = [
+    "finetune",
+    LABELS,
+    FOLDER,
+    "--resamples=200",
+    "--output=tuned",
+    f"--train.batch={min(16, 3 * videos // 4)}",
+]
+assert main(finetune) == 0
 
 # %% [markdown]
-# ## Before and after
+# ## What people say, and what the model says
 #
-# Each point is a validation video, which was not trained on. The intervals in the tables above tell whether a difference
-# means anything: with so few videos, it seldom does.
+# Each point is a video, scored by a model that had not seen it.
 
 # %%
 import matplotlib.pyplot as plt
 
-human = read_scores(home / "validation.csv")
-tables = {"before": "before/predictions.csv", "trained": "trained/predictions-own-validation.csv"}
-codes = list(human.scores)
-figure, axes = plt.subplots(1, len(codes), figsize=(4.5 * len(codes), 4), squeeze=False, layout="constrained")
+human = read_scores(LABELS, missing=True, own=True)
+predicted = read_scores("tuned/predictions.csv", own=True)
+row_of = {name: row for row, name in enumerate(human.names)}
+rows = [row_of[name] for name in predicted.names]
+codes = list(predicted.scores)
+figure, axes = plt.subplots(1, len(codes), figsize=(4 * len(codes), 4), squeeze=False, layout="constrained")
 for axis, code in zip(axes[0], codes, strict=True):
-    for name, path in tables.items():
-        predicted = read_scores(Path(path))
-        by_name = dict(zip(predicted.names, predicted.scores[code], strict=True))
-        axis.scatter([by_name[video] for video in human.names], human.scores[code], s=16, alpha=0.7, label=name)
+    axis.scatter(predicted.scores[code], human.scores[code][rows], s=16, alpha=0.7)
     axis.set(xlabel="predicted, raw", ylabel="score that people gave", title=code)
-axes[0, 0].legend()
 plt.show()
 
 # %% [markdown]
 # ## Score with it
 #
-# `trained/model` is a folder of weights like any other: `jaxvqa report VIDEOS --weights trained/model`. What it was trained
-# on, and on which dimensions, stands in every result.
+# `tuned/model`, trained on all videos, is a folder of weights like any other: `jaxvqa report VIDEOS --weights tuned/model`.
+# What it was trained on, and in which dimensions, stands in every result; new dimensions stand beside the sixteen.
 
 # %%
 import jaxvqa
 
-model = jaxvqa.load("trained/model")
-video = next(path for path in sorted(home.rglob("*")) if path.name == human.names[0])
-print(f"{video.name}: overall {100 * model.score(video).display[0]:.0f} of 100")
+model = jaxvqa.load("tuned/model")
+video = next(path for path in sorted(Path(FOLDER).rglob("*")) if path.name == human.names[0])
+scores = model.score(video)
+for dimension, score in zip(jaxvqa.DIMENSIONS, scores.display, strict=True):
+    if dimension.code in model.training["dimensions"]:
+        print(f"{video.name}: {dimension.name} {100 * score:.0f} of 100")
+for good, bad, low, high in model.training["own"] if model.own else ():
+    print(f"{video.name}: {good} / {bad} {low + scores.own[good, bad] * (high - low):.2f}, on the scale of your scores")

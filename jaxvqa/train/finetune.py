@@ -64,11 +64,11 @@ def run(config: ml_collections.ConfigDict) -> int:
         for number, fold in enumerate(folds):
             kept, held_out = (rated.select(np.flatnonzero(mask)) for mask in (~fold, fold))
             title = f"fold {number + 1} of {len(folds)}"
-            trainer, trained = fit(config, encoders, [kept], [held_out], folder / f"fold-{number}", title)
+            trainer, trained = fit(config, encoders, [kept], [held_out], folder / f"fold-{number}", title, brief=True)
             after.append(predict(trainer, trained.head, held_out))
             if config.warm_start:
                 before.append(predict(trainer, make_head(config, encoders), held_out))
-        trainer, trained = fit(config, encoders, [rated], [rated], folder, "on all videos")
+        trainer, trained = fit(config, encoders, [rated], [rated], folder, "all videos", brief=True)
         export(trainer, trained, [rated], folder / "model")
         if distributed.is_first():
             report(config, trainer, rated, joined(after), joined(before) if before else None, folder)

@@ -29,8 +29,8 @@ class Monitor:
     Only the first of several processes has one that does anything (`quiet` is for the others).
     """
 
-    def __init__(self, folder: Path, title: str, quiet: bool = False):
-        self.folder, self.title, self.quiet = folder, title, quiet
+    def __init__(self, folder: Path, title: str, quiet: bool = False, brief: bool = False):
+        self.folder, self.title, self.quiet, self.brief = folder, title, quiet, brief
         self.log = Console(stderr=True, quiet=quiet)
         self.bar: Progress | None = None
         self.epochs = 0
@@ -64,13 +64,14 @@ class Monitor:
         if self.quiet:
             return
         row = history[-1]
-        self.log.print(
-            f"{self.title}: epoch {row['epoch']}/{self.epochs}, chunk {row['chunk']}, rate {row['rate']:.1e}, "
-            f"loss {row['loss']:.3f}, validation PLCC {row['plcc_mean']:.3f}, SRCC {row['srcc_mean']:.3f}, "
-            f"{row['step_seconds']:.2f} s a step",
-            highlight=False,
-            soft_wrap=True,
-        )
+        if not self.brief or row["epoch"] == self.epochs:
+            self.log.print(
+                f"{self.title}: epoch {row['epoch']}/{self.epochs}, chunk {row['chunk']}, rate {row['rate']:.1e}, "
+                f"loss {row['loss']:.3f}, validation PLCC {row['plcc_mean']:.3f}, SRCC {row['srcc_mean']:.3f}, "
+                f"{row['step_seconds']:.2f} s a step",
+                highlight=False,
+                soft_wrap=True,
+            )
         with naming(self.folder / "tensorboard"):
             for name, value in row.items():
                 summary = scalar(name, value)

@@ -130,8 +130,12 @@ def fit(
     validation: list[Prepared],
     folder: Path,
     title: str = "maxvqa",
+    brief: bool = False,
 ) -> tuple[Trainer, Trained]:
     """Trains a head on some databases, in the dimensions that any of them has labels for.
+
+    Args:
+        brief: whether to tell of the last epoch alone.
 
     Raises:
         UserError: no labels to validate with, or settings that do not go together.
@@ -144,7 +148,7 @@ def fit(
     shares = batch_shares(config.data.mix, len(training), config.train.batch) if config.data.mix else []
     trainer = Trainer(config, encoders, make_head(config, encoders), dimensions, shares)
     scales = label_scales(training)
-    monitor = Monitor(folder, title, quiet=not distributed.is_first())
+    monitor = Monitor(folder, title, not distributed.is_first(), brief)
     trained = None
     try:
         trained = train(
