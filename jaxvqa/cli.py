@@ -47,6 +47,7 @@ COMMANDS = {
     "extract": Command("extract", "extract the features that trainings start from", ("databases",)),
     "synthetic": Command("synthetic", "render a synthetic database"),
     "convert": Command("convert", "convert published checkpoints"),
+    "export": Command("export", "write the scorer as StableHLO, for programs without this package"),
     "download": Command("download", "fetch the published weights, and convert them"),
     "doctor": Command("doctor", "tell what works on this machine"),
 }

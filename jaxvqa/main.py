@@ -19,6 +19,7 @@ usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
     configs/download.py      fetch the published weights, and convert them
     configs/extract.py       extract the features that trainings start from
     configs/convert.py       convert published checkpoints
+    configs/export.py        write the scorer as StableHLO
     configs/doctor.py        tell what works on this machine
 
 Each config file says at its top what it does; its fields can be set from the command line. The command `jaxvqa` runs
@@ -148,6 +149,8 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .features import run as task
         case "convert":
             from .convert.checkpoints import run as task
+        case "export":
+            from .export import run as task
         case "download":
             from .download import run as task
         case "doctor":
@@ -155,7 +158,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         case other:
             raise UserError(
                 f"config.task is {other!r}, but must be score, zero_shot, compare, demo, evaluate, train, finetune, "
-                "ablate, cross, pretrain, synthesize, extract, convert, download or doctor."
+                "ablate, cross, pretrain, synthesize, extract, convert, export, download or doctor."
             )
     return task(config)
 
