@@ -14,6 +14,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.task = "convert"
     config.fastvqa = ""  # DOVER.pth or FAST_VQA_B_1_4.pth: the technical encoder
+    config.swin = ""  # in its place, to train further: Video Swin's swin_tiny_patch244_window877_kinetics400_1k.pth
     config.clip = ""  # CLIP's RN50.pt: the aesthetic encoder and the text transformer
     config.maxvqa = ""  # maxvqa_maxwell.pt: context vector and fusion MLP
     config.output = "weights"  # weights directory to make

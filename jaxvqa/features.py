@@ -6,6 +6,7 @@ whole: name and SHA-256 of the video. P is the process that wrote it.
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -27,6 +28,7 @@ from .compilation import jitted
 from .errors import UserError, first_line
 from .files import allocate, claim, naming
 from .model import encode_ahead
+from .models.last_stages import MOMENTS, POSITIONS, encode_first
 from .models.visual import encode_views
 from .terminal import printable, progress
 from .video.decode import VideoError, content_sha256
@@ -35,7 +37,6 @@ from .video.workers import decode_files
 
 VERSION = 1  # of what is sampled from a video, and how it is stored
 SHARD_ROWS = 64  # 0.7 GB at full size
-MOMENTS, POSITIONS = 64, 49
 
 Key = tuple[str, str]  # name and SHA-256 of a video: the name decides what is sampled
 
@@ -100,7 +101,12 @@ def run(config: ml_collections.ConfigDict) -> int:
 
 
 def extract(
-    paths: Sequence[str], encoders: weights.Weights, root: str | os.PathLike, seed: int, workers: int = 0
+    paths: Sequence[str],
+    encoders: weights.Weights,
+    root: str | os.PathLike,
+    seed: int,
+    workers: int = 0,
+    last: int = 0,
 ) -> tuple[Features, dict[str, str]]:
     """Features of video files; those that `root` has already are not computed again.
 
@@ -111,6 +117,7 @@ def extract(
         encoders: with the parts `swin` and `clip_visual`.
         root: folder of all features; these go into a folder of their encoders and seed.
         workers: processes that decode; 0, as many as there are cores.
+        last: where so many of the encoders' last stages are to be trained, what goes into them is stored instead.
 
     Returns:
         Features of the videos that could be decoded, in order, and a sentence for each other path.
@@ -119,13 +126,15 @@ def extract(
         UserError: the folder is in use or cannot be written, or a shard in it is not whole.
         OSError: no space is left; what was finished is kept.
     """
-    folder = Path(root) / f"{weights.encoders_id(encoders.parts)}-seed{seed}-v{VERSION}"
+    name = f"{weights.encoders_id(encoders.parts)}-seed{seed}-v{VERSION}"
+    folder = Path(root) / (f"{name}-before-last{last}" if last else name)
     process, processes = jax.process_index(), jax.process_count()
     share = range(process, len(paths), processes)
     keys, errors = find_keys([paths[i] for i in share])
     if lacking(keys, folder):
         with claim(folder, process):
-            encode = jitted(encode_views, encoders.parts["swin"], encoders.parts["clip_visual"])
+            function = functools.partial(encode_first, last=last) if last else encode_views
+            encode = jitted(function, encoders.parts["swin"], encoders.parts["clip_visual"])
             errors |= write_features(lacking(keys, folder), encode, folder, process, seed, workers)
     return gather(paths, keys, errors, folder)
 

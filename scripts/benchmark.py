@@ -12,6 +12,7 @@ Rows, by default the first five:
     growth     scoring 1, 10 and 100 videos, of 5 s to 10 min and 240p to 2160p, with small encoders
     long       1,000 scorings of short clips in one process, half of them as the command line decodes, every tenth of a
                damaged file: growth of memory per scoring after the first 200 of each half, open files, processes
+    unfreeze   a training step of four videos that trains the encoders' last stages as well
     chunk      an epoch on a training chunk of 912 videos that is on disk (10 GB in the current folder)
 
 Each row is measured in a process of its own; its memory is the peak of that process, by the operating system's
@@ -20,7 +21,7 @@ formulation runs beside in the same process (on a GPU, ours is the plain one): t
 once, without the parts that stay in a CPU's cache. The published PyTorch implementation is no part of this program: its
 figures were measured on two cores that multiply matrices at 390 GFLOP/s, so compare the share of the machine's own
 rate, which is measured as well. Weights are random if none are given: they cost the same. The default rows take ten
-minutes on two cores, growth, long and chunk as long each.
+minutes on two cores, growth, long, unfreeze and chunk up to as long each.
 """
 
 import argparse
@@ -49,6 +50,7 @@ import jaxvqa
 from jaxvqa.compilation import jitted
 from jaxvqa.features import MOMENTS, POSITIONS, Features, aligned, create
 from jaxvqa.model import encode_ahead
+from jaxvqa.models.last_stages import LastStages
 from jaxvqa.models.maxvqa import HeadConfig, MaxVQA
 from jaxvqa.models.visual import PRECISIONS, encode_clips, encode_frames, encode_views, in_precision
 from jaxvqa.train.chunks import epoch_batches, read_ahead
@@ -188,13 +190,15 @@ def row_features(args: argparse.Namespace) -> list[Record]:
     return records
 
 
-def step_function(args: argparse.Namespace) -> Callable[[Any], float]:
+def step_function(
+    args: argparse.Namespace, network: MaxVQA | LastStages | None = None, batch_size: int = 16
+) -> Callable[[Any], float]:
     """A function that trains a step of the shallow recipe on features, with random labels, and returns its loss."""
     config = training_config()
-    config.loss.huber = 0.0
-    head = MaxVQA(HeadConfig(), nnx.Rngs(0))
-    trainer = Trainer(config, load(args.weights, ("clip_text",)), head, list(range(16)))
-    state = replicate(start(head, trainer.optimizer))
+    config.loss.huber, config.train.batch = 0.0, batch_size
+    network = network or MaxVQA(HeadConfig(), nnx.Rngs(0))
+    trainer = Trainer(config, load(args.weights, ("clip_text",)), network, list(range(16)))
+    state = replicate(start(network, trainer.optimizer))
     targets = np.random.default_rng(0).uniform(size=(trainer.batch, 16)).astype(np.float32)
 
     def step(features):
@@ -206,10 +210,10 @@ def step_function(args: argparse.Namespace) -> Callable[[Any], float]:
     return step
 
 
-def random_features(videos: int) -> np.ndarray:
+def random_features(videos: int, channels: int = 1792) -> np.ndarray:
     """Features of random numbers, in memory."""
     generator = np.random.default_rng(0)
-    features = aligned((videos, MOMENTS, POSITIONS, 1792))
+    features = aligned((videos, MOMENTS, POSITIONS, channels))
     for video in features:
         video[:] = generator.standard_normal(video.shape, np.float32)
     return features
@@ -231,6 +235,18 @@ def row_step(args: argparse.Namespace) -> list[Record]:
             record["plain_s"] = statistics.median(measure(lambda: plain(features), args.repeats))
         record["plain_peak_GB"] = peak()
     return [record]
+
+
+def row_unfreeze(args: argparse.Namespace) -> list[Record]:
+    parts = load(args.weights, ENCODERS).parts
+    network = LastStages(*(parts[part] for part in ENCODERS), MaxVQA(HeadConfig(), nnx.Rngs(0)), last=1)
+    channels = sum(int(np.prod(shape)) for shape in network.shapes) // (MOMENTS * POSITIONS)
+    videos, step = 4, step_function(args, network, 4)
+    features = share(random_features(videos, channels))
+    loaded, seconds = peak(), [each / videos for each in measure(lambda: step(features), args.repeats)]
+    size = features.nbytes / videos / 1e6
+    what = "training step of the last stages, a video"
+    return [{"what": what, "seconds": seconds, "stored_MB": size, "loaded_GB": loaded, "peak_GB": peak()}]
 
 
 def row_chunk(args: argparse.Namespace) -> list[Record]:

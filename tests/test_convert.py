@@ -305,3 +305,39 @@ def test_script(checkpoints, tmp_path):
     assert again.stderr == (
         f"jaxvqa: {tmp_path / 'weights'} already exists: remove it or choose another output directory.\n"
     )
+
+
+@pytest.fixture(scope="module")
+def kinetics(standin, tmp_path_factory):
+    """A stand-in in the layout of Video Swin's release: a backbone without fragments, a classifier, an account."""
+    backbone = {
+        key.replace("technical_backbone.", "backbone."): value
+        for key, value in standin("dover").items()
+        if key.startswith("technical_backbone.") and "fragment_position" not in key
+    }
+    classifier = {"cls_head.fc_cls.weight": np.ones((400, 768), np.float32), "cls_head.fc_cls.bias": np.ones(400)}
+    path = tmp_path_factory.mktemp("kinetics") / "swin_tiny.pth"
+    account = {"epoch": 30, "mmaction_version": "0.15.0", "config": "model = dict(type='Recognizer3D')"}
+    torch.save({"meta": account, "state_dict": tensors(backbone | classifier), "optimizer": {"state": {}}}, path)
+    return path
+
+
+def test_video_swin_of_kinetics_starts_both_bias_tables(kinetics, checkpoints, standin, tmp_path):
+    convert_checkpoints(tmp_path / "out", clip=checkpoints["clip_rn50"], swin=kinetics)
+    held, dover = load_file(tmp_path / "out" / "tensors.safetensors"), standin("dover")
+    table = dover["technical_backbone.layers.1.blocks.1.attn.relative_position_bias_table"]
+    for name in ("relative", "fragment"):
+        np.testing.assert_array_equal(held[f"swin/stages/1/1/attention/{name}_bias"], table)
+    np.testing.assert_array_equal(held["swin/norm/scale"], dover["technical_backbone.norm.weight"])
+    loaded = weights.load(tmp_path / "out", (*weights.ENCODERS, "clip_text"))  # what a training starts from
+    assert loaded.parts.keys() == {"swin", "clip_visual", "clip_text"}
+    with pytest.raises(UserError, match="but not of maxvqa"):
+        weights.load(tmp_path / "out", weights.SCORING_PARTS)
+
+
+def test_video_swin_comes_instead_of_fast_vqa_and_whole(kinetics, checkpoints, tmp_path):
+    with pytest.raises(CheckpointError, match="both hold a technical encoder: give one"):
+        convert_checkpoints(tmp_path / "out", checkpoints["dover"], swin=kinetics)
+    with pytest.raises(CheckpointError, match="unexpected: technical_head"):
+        convert_checkpoints(tmp_path / "out", swin=checkpoints["dover"])
+    assert not (tmp_path / "out").exists()

@@ -79,12 +79,12 @@ def test_losses_compare_within_each_database_and_over_all(trainer):  # noqa: F81
     config = trainer.config
     config.train.dropout = False
     config.loss.update({"plcc": 1.0, "huber": 1.0, "rank": 0.3})
-    mixed = Trainer(config, trainer.encoders, trainer.head, [0, 3], [5, 3])
+    mixed = Trainer(config, trainer.encoders, trainer.network, [0, 3], [5, 3])
     random = np.random.default_rng(0)
     features = random.normal(size=(8, 4, 9, 96)).astype(np.float16)  # noqa: F811
     targets = random.uniform(size=(8, 16)).astype(np.float32)
     targets[2, 3] = np.nan
-    state = replicate(start(mixed.head, mixed.optimizer))
+    state = replicate(start(mixed.network, mixed.optimizer))
     text = mixed.step.text_features(state.params, mixed.frozen)
     scores = np.asarray(mixed.step.predict(state.params, text, share(features)))[:, [0, 3]]
     batch = Batch(share(features), share(targets), share(np.repeat([0, 1], [5, 3])))

@@ -71,7 +71,7 @@ def one_step(trainer, rate=1e-3, decay=None):
         share(random.normal(size=(8, 4, 9, 96)).astype(np.float16)),
         share(random.uniform(size=(8, 16)).astype(np.float32)),
     )
-    state = start(trainer.head, trainer.optimizer)
+    state = start(trainer.network, trainer.optimizer)
     after, terms = trainer.step.update(replicate(state), trainer.frozen, batch, rate, jax.random.key(0))
     return state, first_copy(after), terms
 
@@ -84,7 +84,9 @@ def test_average_starts_from_the_parameters_and_follows_them_slowly(trainer):
 
 
 def test_only_the_context_and_the_fusion_mlp_are_trained(trainer):
-    names = {"/".join(map(str, path)) for path, _ in nnx.to_flat_state(start(trainer.head, trainer.optimizer).params)}
+    names = {
+        "/".join(map(str, path)) for path, _ in nnx.to_flat_state(start(trainer.network, trainer.optimizer).params)
+    }
     assert names == {"context", "layers/0/kernel", "layers/1/kernel"}
     frozen = jax.tree.map(np.array, trainer.frozen)
     one_step(trainer)
@@ -109,7 +111,7 @@ def test_dropout_is_on_in_training_and_off_in_prediction(trainer):
     loss = one_step(trainer)[2]["loss"]
     assert loss == one_step(trainer)[2]["loss"]
     trainer.config.train.dropout = False
-    without = Trainer(trainer.config, trainer.encoders, trainer.head, list(trainer.codes))
+    without = Trainer(trainer.config, trainer.encoders, trainer.network, list(trainer.codes))
     assert loss != one_step(without)[2]["loss"]
 
 

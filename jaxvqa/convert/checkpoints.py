@@ -27,7 +27,7 @@ FASTVQA_PREFIXES = (
 
 def run(config: ml_collections.ConfigDict) -> int:
     """Converts the checkpoints that `config` names, and says what came out."""
-    weights_id = convert_checkpoints(config.output, config.fastvqa, config.clip, config.maxvqa)
+    weights_id = convert_checkpoints(config.output, config.fastvqa, config.clip, config.maxvqa, config.swin)
     print(f"{config.output}: weights {weights_id}")
     return 0
 
@@ -37,6 +37,7 @@ def convert_checkpoints(
     fastvqa: str | os.PathLike | None = None,
     clip: str | os.PathLike | None = None,
     maxvqa: str | os.PathLike | None = None,
+    swin: str | os.PathLike | None = None,
 ) -> str:
     """Converts published checkpoints into one weights directory and returns its id.
 
@@ -45,13 +46,17 @@ def convert_checkpoints(
         fastvqa: DOVER.pth or FAST_VQA_B_1_4.pth: the technical encoder and FAST-VQA's own head.
         clip: CLIP's RN50.pt: the aesthetic encoder and the text transformer.
         maxvqa: maxvqa_maxwell.pt: context vector and fusion MLP, shallow or deep; goes with `clip`.
+        swin: instead of `fastvqa`, the technical encoder as Video Swin's authors trained it on Kinetics-400,
+            swin_tiny_patch244_window877_kinetics400_1k.pth: to be trained further.
 
     Raises:
         CheckpointError: a checkpoint cannot be read, or its tensors are not exactly those of its model.
         WeightsError: the output exists or cannot be written.
     """
-    if not (fastvqa or clip or maxvqa):
+    if not (fastvqa or clip or maxvqa or swin):
         raise CheckpointError("nothing to convert: give at least one checkpoint.")
+    if fastvqa and swin:
+        raise CheckpointError(f"{fastvqa} and {swin} both hold a technical encoder: give one of them.")
     if maxvqa and not clip:
         raise CheckpointError(f"{maxvqa} is trained on top of CLIP's text transformer: give CLIP's RN50.pt as well.")
     check_free(output)
@@ -66,6 +71,8 @@ def convert_checkpoints(
     if fastvqa:
         state = read_checkpoint(fastvqa)
         take(fastvqa, state, fastvqa_table(state), defaults("swin", "fastvqa_head"))
+    if swin:
+        take(swin, read_checkpoint(swin), tables.video_swin(), defaults("swin"))
     if clip:
         take(clip, read_checkpoint(clip), tables.clip(), defaults("clip_visual", "clip_text"))
     if maxvqa:
@@ -76,7 +83,7 @@ def convert_checkpoints(
         check_prompts(maxvqa, state, tensors["clip_text/embedding/embedding"])
     sources = [
         {"file": Path(path).name, "bytes": Path(path).stat().st_size, "sha256": file_sha256(path)}
-        for path in (fastvqa, clip, maxvqa)
+        for path in (fastvqa, swin, clip, maxvqa)
         if path
     ]
     return save(output, tensors, configs, default_prompts(), sources)

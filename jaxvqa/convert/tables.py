@@ -86,6 +86,17 @@ def fastvqa(backbone: str, head: str) -> Table:
     return Table(rows, r".*\.relative_position_index|aesthetic_(backbone|head)\..*")
 
 
+def video_swin() -> Table:
+    """Video Swin's release, trained on Kinetics: without fragments, so that both bias tables start from its one."""
+    rows = []
+    for row in fastvqa("backbone", "none").rows:
+        if row.ours.endswith("(relative|fragment)_bias"):
+            row = row._replace(theirs=row.theirs.replace(r"\3_", "relative_"))
+        if not row.ours.startswith("fastvqa_head"):
+            rows.append(row)
+    return Table(tuple(rows), r".*\.relative_position_index|cls_head\..*")
+
+
 def batch_norm(ours: str, theirs: str) -> tuple[Row, ...]:
     """The four vectors of a BatchNorm with running statistics."""
     names = {"scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}

@@ -33,6 +33,43 @@ def average_pool(x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
     return nnx.avg_pool(x, (2, 2), strides=(2, 2))
 
 
+def strided(
+    x: Float[Array, "b h w c"], kernel: Float[Array, "n n c c2"], stride: int = 1
+) -> Float[Array, "b h2 w2 c2"]:
+    """Convolution with zeros around the map."""
+    padding = [(n // 2, n // 2) for n in kernel.shape[:2]]
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+@jax.custom_vjp
+def convolve(x: Float[Array, "b h w c"], kernel: Float[Array, "n n c c2"]) -> Float[Array, "b h w c2"]:
+    """Convolution without stride, whose gradient XLA computes on a CPU as fast as itself, in loops as well.
+
+    What it makes of the gradient by itself takes it up to a hundred times as long there.
+    """
+    return strided(x, kernel)
+
+
+def convolve_forward(x: Float[Array, "b h w c"], kernel: Float[Array, "n n c c2"]) -> tuple:
+    """The convolution, and what its gradient needs."""
+    return strided(x, kernel), (x, kernel)
+
+
+def convolve_backward(kept: tuple, y: Float[Array, "b h w c2"]) -> tuple:
+    """Gradients: of the input, a convolution with the kernel turned round; of the kernel, a product for each shift."""
+    x, kernel = kept
+    n, h, w = kernel.shape[0], *x.shape[1:3]
+    padded = jnp.pad(x, [(0, 0), (n // 2, n // 2), (n // 2, n // 2), (0, 0)])
+    rows = y.reshape(-1, y.shape[-1])
+    shifts = [padded[:, i : i + h, j : j + w].reshape(len(rows), -1).T @ rows for i in range(n) for j in range(n)]
+    return strided(y, kernel[::-1, ::-1].swapaxes(2, 3)), jnp.stack(shifts).reshape(kernel.shape)
+
+
+convolve.defvjp(convolve_forward, convolve_backward)
+
+
 class ConvNorm(nnx.Module):
     """Bias-free convolution and BatchNorm with running statistics, applied as one convolution."""
 
@@ -49,11 +86,7 @@ class ConvNorm(nnx.Module):
         kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
         if kernel.shape[:2] == (1, 1):
             return x @ kernel[0, 0] + bias
-        padding = [(n // 2, n // 2) for n in kernel.shape[:2]]
-        strides = (self.stride, self.stride)
-        return (
-            jax.lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC")) + bias
-        )
+        return (convolve(x, kernel) if self.stride == 1 else strided(x, kernel, self.stride)) + bias
 
 
 class Bottleneck(nnx.Module):
@@ -116,17 +149,24 @@ class CLIPResNet(nnx.Module):
         self.stages = nnx.List(stages)
         self.pool = AttentionPool(config, rngs)
 
-    def intermediates(self, frames: Float[Array, "b 224 224 3"]) -> dict[str, Float[Array, "b ..."]]:
-        """All named steps: stem, layer1 ... layer4 [b, h, w, c], and tokens [b, 1 + positions, d]."""
+    def embed(self, frames: Float[Array, "b 224 224 3"]) -> Float[Array, "b 56 56 c"]:
+        """What the stem makes of normalised frames, where the first stage starts."""
         x = frames
         for layer in self.stem:
             x = nnx.relu(layer(x))
-        x = average_pool(x)
-        steps = {"stem": x}
-        for i, blocks in enumerate(self.stages, start=1):
-            for block in blocks:
-                x = block(x)
-            steps[f"layer{i}"] = x
+        return average_pool(x)
+
+    def stage(self, i: int, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c2"]:
+        """One stage, counted from 0."""
+        for block in self.stages[i]:
+            x = block(x)
+        return x
+
+    def intermediates(self, frames: Float[Array, "b 224 224 3"]) -> dict[str, Float[Array, "b ..."]]:
+        """All named steps: stem, layer1 ... layer4 [b, h, w, c], and tokens [b, 1 + positions, d]."""
+        steps = {"stem": (x := self.embed(frames))}
+        for i in range(len(self.stages)):
+            steps[f"layer{i + 1}"] = x = self.stage(i, x)
         steps["tokens"] = self.pool(x)
         return steps
 

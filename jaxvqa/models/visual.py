@@ -1,6 +1,7 @@
 """Both encoders side by side: the views of a video to its features. Source: MaxVQA (arXiv:2305.12726, section 4)."""
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -34,14 +35,21 @@ def normalize(frames: UInt8[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
     return (frames.astype(jnp.float32) - MEAN) / DEVIATION
 
 
-def encode_clips(swin: VideoSwin, clips: UInt8[Array, "clips t h w 3"]) -> Float[Array, "clips t2 h32 w32 c"]:
-    """Technical features of each clip."""
+def encode_clips(
+    swin: VideoSwin | Callable, clips: UInt8[Array, "clips t h w 3"]
+) -> Float[Array, "clips t2 h32 w32 c"]:
+    """Technical features of each clip, or what a part of the encoder makes of it."""
     # On a CPU, more than one clip at once gains no time and costs memory.
     return jax.lax.map(lambda clip: swin(normalize(clip)[None])[0], clips, batch_size=at_once(1, len(clips)))
 
 
-def encode_frames(clip_visual: CLIPResNet, frames: UInt8[Array, "frames h w 3"]) -> Float[Array, "frames 50 d"]:
-    """Tokens of CLIP's attention pool for each frame: the pooled one, then the positions row by row."""
+def encode_frames(
+    clip_visual: CLIPResNet | Callable, frames: UInt8[Array, "frames h w 3"]
+) -> Float[Array, "frames 50 d"]:
+    """Tokens of CLIP's attention pool for each frame: the pooled one, then the positions row by row.
+
+    Or what a part of the encoder makes of it.
+    """
 
     few = len(frames) if at_once(1, 2) else math.gcd(8, len(frames))
     # Frames as one batch, not one by one under vmap: what that makes of a convolution's gradient is ten times slower.

@@ -16,6 +16,8 @@ LOWEST = {  # values of settings
     "train.chunks": 0,
     "train.epochs_per_chunk": 1,
     "train.passes": 1,
+    "unfreeze.stages": 0,
+    "unfreeze.rate": 0,
     "optimizer.schedule.period": 1,
     "optimizer.schedule.growth": 1,
     "resamples": 1,
@@ -59,6 +61,10 @@ def training_config() -> ml_collections.ConfigDict:
     config.train.keep = "best"  # which epoch's model is kept: the best on the validation videos, or the last
     config.train.ema = 0.999  # decay of the moving average of parameters, a step
 
+    config.unfreeze = ml_collections.ConfigDict()
+    config.unfreeze.stages = 0  # last stages of both encoders that are trained with the head
+    config.unfreeze.rate = 0.1  # their learning rate, as a part of the head's
+
     config.loss = ml_collections.ConfigDict()
     config.loss.plcc = 1.0  # weight of the correlation loss
     config.loss.huber = 1.0  # weight of the Huber loss
@@ -97,6 +103,8 @@ def check_settings(config: ml_collections.ConfigDict, **lowest: int) -> None:
             raise UserError(f"config.{name} is {config[name]}, but must be {low} or larger.")
     if (kind := config.optimizer.schedule.kind) not in ("constant", "cosine"):
         raise UserError(f"config.optimizer.schedule.kind is {kind!r}, but must be constant or cosine.")
+    if config.unfreeze.stages and not config.unfreeze.rate:
+        raise UserError("config.unfreeze.rate is 0, with which no stage is trained: set config.unfreeze.stages=0.")
     if config.train.keep not in ("best", "last"):
         raise UserError(f"config.train.keep is {config.train.keep!r}, but must be best or last.")
     if config.train.batch % jax.device_count():

@@ -26,7 +26,7 @@ from .task import (
     fit,
     label_table,
     load_encoders,
-    make_head,
+    make_network,
     predict,
     tell_failures,
     with_features,
@@ -65,9 +65,9 @@ def run(config: ml_collections.ConfigDict) -> int:
             kept, held_out = (rated.select(np.flatnonzero(mask)) for mask in (~fold, fold))
             title = f"fold {number + 1} of {len(folds)}"
             trainer, trained = fit(config, encoders, [kept], [held_out], folder / f"fold-{number}", title, brief=True)
-            after.append(predict(trainer, trained.head, held_out))
+            after.append(predict(trainer, trained.network, held_out))
             if config.warm_start:
-                before.append(predict(trainer, make_head(config, encoders), held_out))
+                before.append(predict(trainer, make_network(config, encoders), held_out))
         trainer, trained = fit(config, encoders, [rated], [rated], folder, "all videos", brief=True)
         export(trainer, trained, [rated], folder / "model")
         if distributed.is_first():

@@ -21,6 +21,7 @@ from scipy.stats import spearmanr
 from .. import weights
 from ..errors import UserError
 from ..features import Features
+from ..models.last_stages import LastStages
 from ..models.maxvqa import MaxVQA
 from ..prompts import codes, join, prompt_tree, tokenize
 from . import checkpoint
@@ -53,9 +54,9 @@ class Rated:
 
 
 class Trained(NamedTuple):
-    """The epoch of a training that is kept: its averaged parameters as a head, and the history of all epochs."""
+    """The epoch of a training that is kept: its averaged parameters as a network, and the history of all epochs."""
 
-    head: MaxVQA
+    network: MaxVQA | LastStages
     epoch: int
     history: list[dict[str, Any]]
 
@@ -64,6 +65,7 @@ class Trainer:
     """A head in training on all devices, and the text transformer it works with, if it does with one.
 
     Attributes:
+        network: the head, or the last stages of the encoders with it.
         codes: of the dimensions that are trained, by their place among scores; pairs of words of a user's own come
             after the 16.
         shares: videos of each database in a batch; empty, as they come.
@@ -73,7 +75,7 @@ class Trainer:
         self,
         config: ml_collections.ConfigDict,
         encoders: weights.Weights,
-        head: MaxVQA,
+        network: MaxVQA | LastStages,
         dimensions: list[int],
         shares: Sequence[int] = (),
     ):
@@ -84,13 +86,13 @@ class Trainer:
             embeddings = text.embedding(jnp.asarray(tree.tokens))
             del text.embedding  # 100 MB that no step looks at
             self.frozen = replicate(Frozen(nnx.state(text), embeddings, tree))
-        self.config, self.encoders, self.head, self.shares = config, encoders, head, shares
+        self.config, self.encoders, self.network, self.shares = config, encoders, network, shares
         self.codes = {i: codes(encoders.own)[i] for i in dimensions}
         self.batch = config.train.batch
-        self.optimizer = make_optimizer(config.optimizer.weight_decay)
+        self.optimizer = make_optimizer(config.optimizer.weight_decay, config.unfreeze.rate)
         c = config.train
         recipe = Recipe(**config.loss, dropout=c.dropout, ema=c.ema, databases=max(1, len(shares)))
-        self.step = TrainStep(head, text, recipe, self.optimizer, dimensions)
+        self.step = TrainStep(network, text, recipe, self.optimizer, dimensions)
 
     def predict(self, params: Any, features: Features) -> Float[np.ndarray, "n dimensions"]:
         """Scores of videos by parameters as `first_copy` gives them, float32."""
@@ -130,7 +132,7 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
         for epoch, chunk in enumerate(plan)
     ]
 
-    state = start(trainer.head, trainer.optimizer)
+    state = start(trainer.network, trainer.optimizer)
     best = state.params
     settings = comparable(trainer, training, validation)
     record: dict[str, Any] = {"settings": settings, "best_epoch": 0, "history": []}
@@ -177,8 +179,8 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
                 best, record["best_epoch"] = copy.ema, epoch + 1
             checkpoint.save(manager, epoch + 1, (copy, best), record)
             monitor.epoch(history)
-    nnx.update(trainer.head, jax.tree.map(jnp.asarray, best))
-    return Trained(trainer.head, record["best_epoch"], history)
+    nnx.update(trainer.network, jax.tree.map(jnp.asarray, best))
+    return Trained(trainer.network, record["best_epoch"], history)
 
 
 def own(batch: np.ndarray) -> np.ndarray:
@@ -210,7 +212,7 @@ def agreement(
 def comparable(trainer: Trainer, training: Rated, validation: Rated) -> dict[str, Any]:
     """What decides what a training comes to: settings, weights, and which videos there are, by their labels."""
     settings = trainer.config.to_dict()
-    names = ("seed", "warm_start", "model", "train", "loss", "optimizer")
+    names = ("seed", "warm_start", "model", "train", "unfreeze", "loss", "optimizer")
     data = {name: settings["data"][name] for name in ("train", "validation", "mix", "seed")}
     labels = [np.nan_to_num(rated.targets.astype(np.float32)).tobytes() for rated in (training, validation)]
     return {

@@ -4,7 +4,9 @@ Sources: AdamW (arXiv:1711.05101); SGDR (arXiv:1608.03983, section 3) for warm r
 """
 
 from collections.abc import Callable
+from typing import Any
 
+import jax
 import optax
 
 
@@ -35,6 +37,26 @@ def learning_rates(kind: str, peak: float, low: float, period: int, growth: int,
     return optax.sgdr_schedule(cycles)
 
 
-def make_optimizer(weight_decay: float) -> optax.GradientTransformation:
-    """AdamW whose state holds the learning rate, under `hyperparams`, to be set before each update."""
-    return optax.inject_hyperparams(optax.adamw)(learning_rate=0.0, weight_decay=weight_decay)
+def make_optimizer(weight_decay: float, encoder_rate: float = 1.0) -> optax.GradientTransformation:
+    """AdamW whose state holds the learning rate, under `hyperparams`, to be set before each update.
+
+    Args:
+        encoder_rate: learning rate of encoders that are trained beside the head, as a part of the head's. Their
+            matrices and tables decay, but no biases, scales or statistics.
+    """
+
+    def rule(learning_rate: float) -> optax.GradientTransformation:
+        adamw = optax.adamw(learning_rate, weight_decay=weight_decay, mask=decays)
+        return optax.chain(adamw, optax.masked(optax.scale(encoder_rate), in_encoders))
+
+    return optax.inject_hyperparams(rule)(learning_rate=0.0)
+
+
+def in_encoders(params: Any) -> Any:
+    """Which parameters belong to an encoder."""
+    return jax.tree.map_with_path(lambda path, _: path[0].key in ("swin", "clip_visual"), params)
+
+
+def decays(params: Any) -> Any:
+    """Which parameters decay."""
+    return jax.tree.map(lambda encoder, x: not encoder or x.ndim > 1, in_encoders(params), params)

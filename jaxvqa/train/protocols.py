@@ -115,7 +115,7 @@ def cross(config: ml_collections.ConfigDict) -> int:
             for one, label in [*((one, "held out") for one in held_out), *((one, "unseen") for one in tests)]:
                 labels = label_table(one, trainer.codes)
                 row = cells.setdefault(f"{one.spec} ({label})", {})
-                scores = predict(trainer, trained.head, one)
+                scores = predict(trainer, trained.network, one)
                 if distributed.is_first():
                     file = f"predictions-{one.spec} {label}.csv".replace(":", "-").replace(" ", "-")
                     write_scores(folder / f"fold-{fold}" / file, scores)

@@ -15,6 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 
 from ..models.clip_text import CLIPText
+from ..models.last_stages import LastStages
 from ..models.maxvqa import MaxVQA
 from ..models.network import Network
 from ..prompts import PromptTree
@@ -81,7 +82,8 @@ class Batch(NamedTuple):
 class TrainStep:
     """Compiled functions of a network and a text transformer; the arrays they work on are arguments.
 
-    The network is MaxVQA's head, which scores features, or both encoders with it (`Network`), which scores views.
+    The network is MaxVQA's head, which scores features; with the last stages of the encoders (`LastStages`), which
+    scores what goes into these; or with all of both (`Network`), which scores views.
 
     Attributes:
         update: (state, frozen, batch, rate, key) to (state, loss terms), on all devices. `state` is donated.
@@ -91,7 +93,7 @@ class TrainStep:
 
     def __init__(
         self,
-        network: MaxVQA | Network,
+        network: MaxVQA | LastStages | Network,
         text: CLIPText | None,
         recipe: Recipe,
         optimizer: optax.GradientTransformation,
@@ -166,7 +168,7 @@ class TrainStep:
             return network.video_scores(features, text_features, keys)
 
 
-def start(network: MaxVQA | Network, optimizer: optax.GradientTransformation) -> State:
+def start(network: MaxVQA | LastStages | Network, optimizer: optax.GradientTransformation) -> State:
     """The state before the first step; the moving average starts from the parameters themselves."""
     params = nnx.state(network)
     return State(jnp.zeros((), jnp.int32), params, params, optimizer.init(params))

@@ -22,6 +22,7 @@ from ..errors import UserError
 from ..features import Features, extract
 from ..files import claim
 from ..labels import ScoreTable, write_scores
+from ..models.last_stages import LastStages
 from ..models.maxvqa import HeadConfig, MaxVQA
 from ..prompts import codes, tokenize
 from ..terminal import printable
@@ -104,7 +105,9 @@ def with_features(
     failures: dict[str, str],
 ) -> Prepared:
     """Videos with their features, and labels in the columns that scores have; adds what has none to `failures`."""
-    features, errors = extract(videos.paths, encoders, config.features, config.data.seed, config.workers)
+    features, errors = extract(
+        videos.paths, encoders, config.features, config.data.seed, config.workers, config.unfreeze.stages
+    )
     failures |= errors
     kept = np.array([i for i, path in enumerate(videos.paths) if path not in errors], int)
     if not len(kept):
@@ -146,7 +149,7 @@ def fit(
     if not {i for some in rated[len(training) :] for i in some} & set(dimensions):
         raise UserError(f"{names} and {config.data.validation} have no dimension with labels in common.")
     shares = batch_shares(config.data.mix, len(training), config.train.batch) if config.data.mix else []
-    trainer = Trainer(config, encoders, make_head(config, encoders), dimensions, shares)
+    trainer = Trainer(config, encoders, make_network(config, encoders), dimensions, shares)
     scales = label_scales(training)
     monitor = Monitor(folder, title, not distributed.is_first(), brief)
     trained = None
@@ -161,6 +164,22 @@ def fit(
     finally:
         monitor.close(trained.history if trained else ())
     return trainer, trained
+
+
+def make_network(config: ml_collections.ConfigDict, encoders: weights.Weights) -> MaxVQA | LastStages:
+    """What is trained, as it starts: the head, and with `config.unfreeze.stages` the last stages of the encoders."""
+    head, last = make_head(config, encoders), config.unfreeze.stages
+    return LastStages(encoders.parts["swin"], encoders.parts["clip_visual"], head, last) if last else head
+
+
+def trained_parts(encoders: weights.Weights, network: MaxVQA | LastStages) -> dict[str, nnx.Module]:
+    """The parts of weights that a training changed, whole."""
+    if isinstance(network, MaxVQA):
+        return {"maxvqa": network}
+    parts = {part: nnx.clone(encoders.parts[part]) for part in weights.ENCODERS}
+    for part, module in parts.items():
+        nnx.update(module, nnx.state(getattr(network, part)))
+    return {**parts, "maxvqa": network.maxvqa}
 
 
 def make_head(config: ml_collections.ConfigDict, encoders: weights.Weights) -> MaxVQA:
@@ -238,7 +257,7 @@ def report(
     Several processes predict together, and the first one writes.
     """
     export(trainer, trained, training, folder / "model")
-    predictions = [predict(trainer, trained.head, one) for one in tested]
+    predictions = [predict(trainer, trained.network, one) for one in tested]
     if not distributed.is_first():
         return
     note = f"Epoch {trained.epoch} of {len(trained.history)}, the {config.train.keep}"
@@ -262,9 +281,10 @@ def report(
 
 def export(trainer: Trainer, trained: Trained, training: list[Prepared], directory: Path) -> None:
     """Writes a weights directory that scoring loads, with the scales of its scores, unless an earlier run did."""
-    if multihost_utils.broadcast_one_to_all(np.array(is_exported(directory, trained.head))):
+    parts = trained_parts(trainer.encoders, trained.network)
+    if multihost_utils.broadcast_one_to_all(np.array(is_exported(directory, parts))):
         return
-    scores = np.concatenate([trainer.predict(nnx.state(trained.head), one.features) for one in training])
+    scores = np.concatenate([trainer.predict(nnx.state(trained.network), one.features) for one in training])
     if not distributed.is_first():
         return
     scales, sixteen = [*label_scales(training).values()], len(DIMENSIONS)
@@ -281,10 +301,7 @@ def export(trainer: Trainer, trained: Trained, training: list[Prepared], directo
     if own := trainer.encoders.own:
         ends = zip(own, numbers(low[sixteen:]), numbers(high[sixteen:]), strict=True)
         account["own"] = [[*pair, *labels] for pair, *labels in ends]
-    parts = {
-        **{part: module for part, module in trainer.encoders.parts.items() if part != "maxvqa"},
-        "maxvqa": trained.head,
-    }
+    parts = trainer.encoders.parts | parts
     tensors = {
         name: values for part, module in parts.items() for name, values in weights.tensors_of(part, module).items()
     }
@@ -297,13 +314,16 @@ def export(trainer: Trainer, trained: Trained, training: list[Prepared], directo
     fresh.rename(directory)
 
 
-def is_exported(directory: Path, head: MaxVQA) -> bool:
-    """Whether a weights directory is there, whole, and with just this head."""
+def is_exported(directory: Path, parts: dict[str, nnx.Module]) -> bool:
+    """Whether a weights directory is there, whole, and with just these parts."""
     try:
-        there = weights.load(directory, ("maxvqa",)).parts["maxvqa"]
+        there = weights.load(directory, tuple(parts)).parts
     except weights.WeightsError:
         return False
-    first, second = (weights.tensors_of("maxvqa", module) for module in (there, head))
+    first, second = (
+        {name: values for part in parts for name, values in weights.tensors_of(part, modules[part]).items()}
+        for modules in (there, parts)
+    )
     return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
 
@@ -312,9 +332,9 @@ def numbers(values: np.ndarray) -> list[float | None]:
     return [round(float(value), 9) if np.isfinite(value) else None for value in values]
 
 
-def predict(trainer: Trainer, head: MaxVQA, one: Prepared) -> ScoreTable:
-    """A head's scores of a database, in the dimensions it was trained in."""
-    scores = trainer.predict(nnx.state(head), one.features)
+def predict(trainer: Trainer, network: MaxVQA | LastStages, one: Prepared) -> ScoreTable:
+    """A network's scores of a database, in the dimensions it was trained in."""
+    scores = trainer.predict(nnx.state(network), one.features)
     columns = {code: scores[:, i].astype(np.float64) for i, code in trainer.codes.items()}
     return ScoreTable(Path(f"predictions for {one.spec}"), one.videos.names, columns)
 
