@@ -110,27 +110,21 @@ def test_encoders_have_a_rate_of_their_own_and_keep_statistics():
 
 
 @pytest.mark.slow
-def test_steps_lower_the_loss_of_a_batch_more_than_the_head_alone_does(encoders):  # noqa: F811
+def test_steps_lower_the_loss_of_a_batch(encoders):  # noqa: F811
     loaded, config = weights.load(encoders), training_config()
-    config.train.batch, config.train.dropout, config.unfreeze.rate = 4, False, 1.0
+    config.train.batch, config.train.dropout = 4, False
     swin, clip_visual, head = (loaded.parts[part] for part in ("swin", "clip_visual", "maxvqa"))
     encode = jitted(functools.partial(encode_first, last=1), swin, clip_visual)
     encoded = np.stack([encode(*views(seed)) for seed in range(4)]).astype(np.float16)
-    network = LastStages(swin, clip_visual, head, 1)
-    whole = np.stack([jitted(LastStages.features, network)(one) for one in encoded])
     targets = np.random.default_rng(0).uniform(size=(4, 16)).astype(np.float32)
-    first, last = [], []
-    for network, stored in ((network, encoded), (head, whole)):
-        trainer = Trainer(config, loaded, network, list(range(16)))
-        state, losses = replicate(start(network, trainer.optimizer)), []
-        for _ in range(8):
-            batch = Batch(share(stored), share(targets))
-            state, terms = trainer.step.update(state, trainer.frozen, batch, 3e-3, jax.random.key(0))
-            losses.append(float(terms["loss"]))
-        first.append(losses[0])
-        last.append(losses[-1])
-    np.testing.assert_allclose(*first, rtol=1e-3)
-    assert last[0] < last[1] < first[1]
+    network = LastStages(swin, clip_visual, head, 1)
+    trainer = Trainer(config, loaded, network, list(range(16)))
+    state, losses = replicate(start(network, trainer.optimizer)), []
+    for _ in range(8):
+        batch = Batch(share(encoded), share(targets))
+        state, terms = trainer.step.update(state, trainer.frozen, batch, 3e-3, jax.random.key(0))
+        losses.append(float(terms["loss"]))
+    assert losses[-1] < 0.95 * losses[0], losses
 
 
 @pytest.fixture(scope="module")
