@@ -3,8 +3,9 @@
     python -m jaxvqa.main --config configs/extract.py --config.databases=maxwell:train,maxwell:validation \\
         --config.weights=DIR
 
-Trainings extract by themselves what is not there yet; this is for doing it before, on another machine. Stopped at any
-moment and started again, it goes on. Exit code 1 if a video could not be decoded.
+Trainings extract by themselves what is not there yet; this is for doing it before, on other machines. Several
+processes, each with its own devices, share the videos. Stopped at any moment and started again, it goes on. Exit code 1
+if a video could not be decoded.
 """
 
 import ml_collections
@@ -20,4 +21,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.allow_missing = False  # whether videos that have labels, but no file, may be left out
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at
     config.workers = 0  # processes that decode; 0, as many as cores
+    config.last = 0  # stages that are to be trained (unfreeze.stages): stores what goes into them, 30 MB a video for 1
+    config.cluster = ""  # several processes: "slurm", or HOST:PORT of the first one
+    config.processes = 1  # their number, unless under SLURM
+    config.process = 0  # which of them this is, unless under SLURM
     return config

@@ -24,6 +24,10 @@ def start(config: ml_collections.ConfigDict) -> None:
             jax.distributed.initialize(cluster_detection_method="slurm")
         else:
             jax.distributed.initialize(config.cluster, config.processes, config.process, initialization_timeout=120)
+    except KeyError as error:  # a variable of the environment
+        raise UserError(
+            f"config.cluster is slurm, but SLURM did not start this process ({error} is not set): start it by srun."
+        ) from error
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"process {config.process} of {config.processes} could not join {config.cluster} ({first_line(error)}): "

@@ -22,7 +22,7 @@ from jaxtyping import Float16, Int
 from rich.console import Console
 from rich.text import Text
 
-from . import datasets, weights
+from . import datasets, distributed, weights
 from .alarms import same
 from .compilation import jitted
 from .errors import UserError, first_line
@@ -76,7 +76,7 @@ def aligned(shape: tuple[int, ...]) -> Float16[np.ndarray, "*shape"]:
 
 
 def run(config: ml_collections.ConfigDict) -> int:
-    """Extracts the features of the databases that `config` names.
+    """Extracts the features of the databases that `config` names; several processes share the videos.
 
     Returns:
         Exit code: 0, or 1 if a video could not be decoded.
@@ -89,10 +89,12 @@ def run(config: ml_collections.ConfigDict) -> int:
     if not config.weights:
         raise UserError(f"no weights given: add --config.weights=DIR; to get them, {weights.HOW_TO_GET}.")
     check_seed(config.seed)
-    encoders, log, failed = weights.load(config.weights, weights.ENCODERS), Console(stderr=True), {}
+    distributed.start(config)
+    encoders, failed = weights.load(config.weights, weights.ENCODERS), {}
+    log = Console(stderr=True, quiet=not distributed.is_first())
     for spec in config.databases.split(","):
         videos = datasets.load(spec, config.data, config.allow_missing)
-        features, errors = extract(videos.paths, encoders, config.features, config.seed, config.workers)
+        features, errors = extract(videos.paths, encoders, config.features, config.seed, config.workers, config.last)
         log.print(Text(f"{spec}: {len(features)} of {len(videos.paths)} videos have features in {config.features}"))
         failed |= errors
     for error in failed.values():

@@ -411,7 +411,7 @@ def test_a_head_that_holds_its_prompts_is_trained_with_them(train, released_weig
         ({"resamples": 0}, "config.resamples is 0"),
         ({"optimizer.schedule.growth": 0}, "config.optimizer.schedule.growth is 0"),
         ({"optimizer.schedule.kind": "cosin"}, "must be constant or cosine"),
-        ({"cluster": "slurm"}, "could not join slurm"),
+        ({"cluster": "slurm"}, "SLURM did not start this process|could not join slurm"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(train, trained, tmp_path, capfd, changes, match):
