@@ -26,7 +26,7 @@ from .terminal import printable, progress, table_console
 from .video.decode import VideoError, content_sha256
 from .video.sampling import check_repeats, check_seed
 from .video.views import video_dense_plans
-from .video.workers import Decoded, decode_files
+from .video.workers import Decoded, Decoders, decode_files
 from .weights import RANDOM, default, downloaded, notice, trained_pairs, unvalidated
 
 SCALE = (
@@ -105,11 +105,10 @@ def score_videos(
     todo = [path for path in paths if path not in kept]
     scored = {}
     try:
-        with progress("scoring", log) as bar, closing(decode(todo, config)) as decoded:
-            videos = itertools.groupby(encode_ahead(model.encode, decoded), key=lambda encoded: encoded[0].path)
-            for path, encoded in bar.track(videos, total=len(todo)):
-                looks, scores = model.look(encoded)
-                scored[path] = row = score_row(model, looks, scores, config)
+        with progress("scoring", log) as bar, closing(look_at(todo, model, config)) as looked:
+            for looks, scores in bar.track(looked, total=len(todo)):
+                row = score_row(model, looks, scores, config)
+                scored[row["path"]] = row
                 if config.report and scores:
                     (results.folder / "sections").mkdir(exist_ok=True)
                     explanation = model.explanation(looks, scores, config.seed, config.dense)
@@ -148,9 +147,20 @@ def choose_weights(given: str, log: Console) -> str:
     return default()
 
 
-def decode(paths: Sequence[str], config: ml_collections.ConfigDict) -> Iterator[Decoded]:
+def look_at(
+    paths: Sequence[str], model: Model, config: ml_collections.ConfigDict, decoders: Decoders | None = None
+) -> Iterator[tuple[list[Decoded], Scores | None]]:
+    """Decodes and scores videos, in order: the samplings of each, as in `Model.look`, and its scores."""
+    with closing(decode(paths, config, decoders)) as decoded:
+        for _, encoded in itertools.groupby(encode_ahead(model.encode, decoded), key=lambda encoded: encoded[0].path):
+            yield model.look(encoded)
+
+
+def decode(
+    paths: Sequence[str], config: ml_collections.ConfigDict, decoders: Decoders | None = None
+) -> Iterator[Decoded]:
     """Decodes each video as often as it is to be sampled, in order."""
-    limits = decode_limits(config)
+    limits = decode_limits(config) | {"decoders": decoders}
     if not config.dense:
         yield from decode_files(paths, config.seed, config.workers, config.report, range(config.repeats), **limits)
         return

@@ -66,6 +66,7 @@ def decode_files(
     longest: float = math.inf,
     seconds: float = SECONDS,
     gigabytes: float = GIGABYTES,
+    decoders: "Decoders | None" = None,
 ) -> Iterator[Decoded]:
     """Decodes video files in parallel and gives what became of each, in order.
 
@@ -81,41 +82,68 @@ def decode_files(
         longest: seconds that a video may last to be decoded.
         seconds: that decoding a file may take until the decoder is ended.
         gigabytes: of memory that a decoder may take, 10**9 bytes each.
+        decoders: processes that are there already, and stay, instead of so many `workers` with so many `gigabytes`.
 
     Raises:
         UserError: a negative seed or number of workers, or limits that let nothing through.
     """
     check_seed(seed)
+    check_limits(workers, seconds, gigabytes)
+    jobs = [(path, seed if dense else seed + n, stills, n if dense else None, longest) for path in paths for n in looks]
+    count = min(workers or cores(), len(jobs))
+    waiting: deque[Future] = deque()
+    todo = iter(jobs)
+    with contextlib.nullcontext(decoders) if decoders else contextlib.closing(Decoders(count, gigabytes)) as pool:
+        try:
+            for _ in jobs:
+                while len(waiting) < AHEAD * len(pool.workers) and (job := next(todo, None)) is not None:
+                    waiting.append(pool.submit(job, silence, seconds))
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def check_limits(workers: int, seconds: float, gigabytes: float) -> None:
+    """Raises a UserError for a negative number of workers, and for limits that let nothing through."""
     if not (seconds > 0 and gigabytes > 0):
         raise UserError(f"decoding in {seconds:g} s with {gigabytes:g} GB of memory cannot be: both must be above 0.")
     if workers < 0:
         raise UserError(f"{workers} workers are none: choose 1 or more, or 0 for as many as there are cores.")
-    jobs = [(path, seed if dense else seed + n, stills, n if dense else None, longest) for path in paths for n in looks]
-    count = min(workers or cores(), len(jobs))
-    idle: SimpleQueue[Worker] = SimpleQueue()
-    started = [Worker(gigabytes) for _ in range(count)]
-    for worker in started:
-        idle.put(worker)
 
-    def decode(job: Job) -> Decoded:
-        worker = idle.get()
+
+class Decoders:
+    """Processes that decode, until `close`.
+
+    Args:
+        count: their number.
+        gigabytes: of memory that each may take, 10**9 bytes each.
+    """
+
+    def __init__(self, count: int, gigabytes: float):
+        self.workers = [Worker(gigabytes) for _ in range(count)]
+        self.idle: SimpleQueue[Worker] = SimpleQueue()
+        for worker in self.workers:
+            self.idle.put(worker)
+        self.pool = ThreadPoolExecutor(max(count, 1))  # a thread waits for each process
+
+    def submit(self, job: Job, silence: float, seconds: float) -> "Future[Decoded]":
+        """Has a file decoded as soon as a process is free."""
+        return self.pool.submit(self.decode, job, silence, seconds)
+
+    def decode(self, job: Job, silence: float, seconds: float) -> Decoded:
+        """Waits for a free process, and for what becomes of a file there."""
+        worker = self.idle.get()
         try:
             return worker.decode(job, silence, seconds)
         finally:
-            idle.put(worker)
+            self.idle.put(worker)
 
-    waiting: deque[Future] = deque()
-    todo = iter(jobs)
-    pool = ThreadPoolExecutor(max(count, 1))  # a thread waits for each process
-    try:
-        for _ in jobs:
-            while len(waiting) < AHEAD * count and (job := next(todo, None)) is not None:
-                waiting.append(pool.submit(decode, job))
-            yield waiting.popleft().result()
-    finally:
-        for worker in started:
+    def close(self) -> None:
+        """Ends the processes, whatever they are at."""
+        for worker in self.workers:
             worker.end()
-        pool.shutdown(cancel_futures=True)
+        self.pool.shutdown(cancel_futures=True)
 
 
 class Worker:
