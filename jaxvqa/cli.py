@@ -37,6 +37,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "score": Command("score", "score videos in 16 quality dimensions", ("videos",)),
+    "score-many": Command("score_many", "score very large collections, on many machines if need be", ("videos",)),
     "report": Command("score", "and write a page that shows where, when and why", ("videos",), (("report", True),)),
     "compare": Command("compare", "compare two videos, or two folders of them", ("first", "second")),
     "zero-shot": Command("zero_shot", "score videos in words of your own, by CLIP alone", ("videos",)),

@@ -3,6 +3,7 @@
 usage: python -m jaxvqa.main --config configs/NAME.py [--config.FIELD=VALUE ...]
 
     configs/score.py         score video files in 16 quality dimensions
+    configs/score_many.py    score very large collections of them, on many machines if need be
     configs/zero_shot.py     score video files in words of your own, by CLIP alone
     configs/compare.py       compare two videos, or two folders of them
     configs/demo.py          score and compare videos on a page in the browser
@@ -125,6 +126,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     match config.task:
         case "score":
             from .scoring import run as task
+        case "score_many":
+            from .beam import run as task
         case "zero_shot":
             from .zero_shot import run as task
         case "compare":
@@ -157,8 +160,8 @@ def run(config: ml_collections.ConfigDict) -> int:
             from .doctor import run as task
         case other:
             raise UserError(
-                f"config.task is {other!r}, but must be score, zero_shot, compare, demo, evaluate, train, finetune, "
-                "ablate, cross, pretrain, synthesize, extract, convert, export, download or doctor."
+                f"config.task is {other!r}, but must be score, score_many, zero_shot, compare, demo, evaluate, train, "
+                "finetune, ablate, cross, pretrain, synthesize, extract, convert, export, download or doctor."
             )
     return task(config)
 

@@ -1,0 +1,30 @@
+"""Scores very large collections of videos as an Apache Beam pipeline, on this machine or on many.
+
+    python -m jaxvqa.main --config configs/score_many.py --config.videos=VIDEOS --config.output=FOLDER
+
+Takes `pip install 'jaxvqa[beam]'`. Every video becomes a row, as by configs/score.py, failures too. Rows are on disk
+as soon as a batch of 16 videos is done, in OUTPUT/parts; stopped at any moment, the same command goes on with what is
+left. At the end they are put in order: OUTPUT/scores.jsonl and OUTPUT/scores.csv. Exit code 1 if a video could not be
+scored.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = ml_collections.ConfigDict()
+    config.task = "score_many"
+    config.videos = ""  # a file, a folder (and all folders in it), a glob, or a .txt with a path a line
+    config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory that all workers see
+    config.output = "scores-many"  # folder of the results, which all workers see
+    config.seed = 0  # decides, with each file's name, which frames and patches are looked at
+    config.repeats = 1  # samplings of each video; several give the mean, and how far they differ
+    config.dense = False  # whether to look at every frame and the whole grid instead, in as many samplings as it takes
+    config.own = ""  # pairs of words to score as well, such as "cinematic / amateurish; lively / dull"
+    config.precision = "float32"  # or bfloat16: faster on most GPUs, but raw scores move by about 0.01
+    config.runner = "DirectRunner"  # of Beam: this machine, or FlinkRunner, DataflowRunner, ...
+    config.beam_options = ""  # of Beam and its runner, in one text, such as "--flink_master=HOST:8081"
+    config.workers = 0  # processes that decode for each of Beam's workers; 0, as many as cores
+    config.decode_seconds = 3600.0  # seconds that decoding a video may take until it is given up
+    config.decode_gigabytes = 8.0  # gigabytes of memory that a process that decodes may take
+    return config
