@@ -10,6 +10,8 @@ Rows, by default the first five:
     overlap    scoring several videos: decoding alone, encoding alone, and both at once
     compile    functions that are compiled for the first video, and for more of other sizes
     growth     scoring 1, 10 and 100 videos, of 5 s to 10 min and 240p to 2160p, with small encoders
+    cost       time of processor cores, and bytes, that a video takes at each step
+    many       scoring 200 clips with jaxvqa-mini, in one process and as a Beam pipeline, in turn
     long       1,000 scorings of short clips in one process, half of them as the command line decodes, every tenth of a
                damaged file: growth of memory per scoring after the first 200 of each half, open files, processes
     unfreeze   a training step of four videos that trains the encoders' last stages as well
@@ -21,11 +23,12 @@ formulation runs beside in the same process (on a GPU, ours is the plain one): t
 once, without the parts that stay in a CPU's cache. The published PyTorch implementation is no part of this program: its
 figures were measured on two cores that multiply matrices at 390 GFLOP/s, so compare the share of the machine's own
 rate, which is measured as well. Weights are random if none are given: they cost the same. The default rows take ten
-minutes on two cores, growth, long, unfreeze and chunk up to as long each.
+minutes on two cores, each of the others up to as long.
 """
 
 import argparse
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -58,7 +61,7 @@ from jaxvqa.train.config import training_config
 from jaxvqa.train.loop import Trainer
 from jaxvqa.train.step import AXIS, Batch, replicate, share, start
 from jaxvqa.video.sampling import CLIP_FRAMES, SIDE
-from jaxvqa.video.workers import decode_files
+from jaxvqa.video.workers import decode_file, decode_files
 from jaxvqa.weights import ENCODERS, load
 
 ROOT = Path(__file__).parents[1]
@@ -287,9 +290,11 @@ def write_clip(path: Path, seconds: float, height: int, width: int, fps: int = 3
     return path
 
 
-def score(videos: Path, folder: str, args: argparse.Namespace, weights: str) -> tuple[float, float]:
+def score(
+    videos: Path, folder: str, args: argparse.Namespace, weights: str, config: str = "score.py"
+) -> tuple[float, float]:
     """Seconds and peak memory (GB, of all processes together) of the command line that scores videos."""
-    command = [sys.executable, "-m", "jaxvqa.main", f"--config={ROOT / 'configs' / 'score.py'}"]
+    command = [sys.executable, "-m", "jaxvqa.main", f"--config={ROOT / 'configs' / config}"]
     fields = {"videos": videos, "weights": weights, "output": tempfile.mkdtemp(dir=folder)}
     environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_COMPILATION_CACHE")}
     began = time.perf_counter()
@@ -376,6 +381,50 @@ def row_growth(args: argparse.Namespace) -> list[Record]:
             clip = write_clip(Path(folder) / "clip.mp4", seconds, height, width)
             spent, memory = score(clip, folder, args, "random-small")
             records.append({"what": f"one of {seconds} s, {height}p", "seconds": [spent], "peak_GB": memory})
+    return records
+
+
+def row_cost(args: argparse.Namespace) -> list[Record]:
+    records = []
+
+    def processor_time(what, function, **more):
+        function()
+        seconds, cpu = [], time.process_time()
+        for _ in range(args.repeats):
+            began = time.perf_counter()
+            function()
+            seconds.append(time.perf_counter() - began)
+        cpu = (time.process_time() - cpu) / args.repeats
+        records.append({"what": what, "seconds": seconds, "core_s": cpu, **more})
+
+    with tempfile.TemporaryDirectory() as folder:
+        for height, width in ((540, 960), (1080, 1920), (2160, 3840)):
+            clip = write_clip(Path(folder) / f"{height}.mp4", 10, height, width)
+            size = clip.stat().st_size / 1e6
+            processor_time(f"decoding 10 s of {height}p", functools.partial(decode_file, str(clip), 0), file_MB=size)
+        views = decode_file(str(clip), 0).views
+    for weights in (args.weights, "mini"):
+        model = jaxvqa.load(weights)
+        size = sum(view.nbytes for view in views) / 1e6
+        processor_time(f"scores of views, weights {weights}", lambda m=model: m.score_features(m.features(views)))
+        records[-1] |= {"views_MB": size, "features_MB": model.features(views).astype(np.float16).nbytes / 1e6}
+    return records
+
+
+def row_many(args: argparse.Namespace) -> list[Record]:
+    records = []
+    with tempfile.TemporaryDirectory() as folder:
+        clips = Path(folder) / "clips"
+        clips.mkdir()
+        first = write_clip(clips / "0.mp4", 2, 240, 426)
+        score(first, folder, args, "mini")  # compiles
+        for i in range(1, 200):
+            os.link(first, clips / f"{i}.mp4")
+        for _ in range(args.repeats):
+            for what, config in (("scoring", "score.py"), ("scoring as a Beam pipeline", "score_many.py")):
+                seconds, memory = score(clips, folder, args, "mini", config)
+                record = {"what": f"{what}, a video of 200", "seconds": [seconds / 200], "peak_GB": memory}
+                records.append(record)
     return records
 
 
