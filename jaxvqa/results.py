@@ -81,12 +81,9 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
     Raises:
         UserError: a line is not such a row.
     """
-    return parse_rows(path.read_bytes(), path, columns) if path.exists() else []
-
-
-def parse_rows(content: bytes, path: str | os.PathLike, columns: Sequence[str] = COLUMNS) -> list[Row]:
-    """The same of what was read from `path`."""
-    lines = content.decode("utf-8", "surrogateescape").split("\n")
+    if not path.exists():
+        return []
+    lines = path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
     rows = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
