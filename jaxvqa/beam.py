@@ -6,6 +6,7 @@ output are on file systems that all workers see.
 
 import contextlib
 import functools
+import io
 import json
 import logging
 import os
@@ -112,14 +113,19 @@ def make_pipeline(config: ml_collections.ConfigDict) -> beam.Pipeline:
         UserError: Beam does not understand them.
     """
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # what breaks a run off is told once
+    said = io.StringIO()
     try:
         options = PipelineOptions([f"--runner={config.runner}", *shlex.split(config.beam_options)])
+        with contextlib.redirect_stderr(said):
+            options.get_all_options()
         return beam.Pipeline(options=options)
-    except (ValueError, ImportError, SystemExit) as error:  # the last one after words of its own
-        raise UserError(
-            f"Beam cannot run by config.runner={config.runner} and config.beam_options={config.beam_options!r}: "
-            f"{first_line(error)}."
-        ) from error
+    except SystemExit:  # after pages of all options that there are
+        reason = said.getvalue().rpartition("error: ")[2].strip()
+    except (ValueError, ImportError) as error:
+        reason = first_line(error)
+    raise UserError(
+        f"Beam cannot run by config.runner={config.runner} and config.beam_options={config.beam_options!r}: {reason}."
+    )
 
 
 @functools.lru_cache(maxsize=1)

@@ -167,6 +167,7 @@ def test_a_pipeline_that_breaks_off_says_why(videos, small_weights, tmp_path):
     ("options", "sentence"),
     [
         ({"runner": "NoRunner"}, "Beam cannot run by --runner=NoRunner"),
+        ({"beam-options": "--direct_num_workers=x"}, "direct_num_workers: invalid int value: 'x'."),
         ({"seed": -1}, "seed"),
         ({"repeats": 0}, "repeats"),
         ({"decode-seconds": 0.0}, "both must be above 0"),
