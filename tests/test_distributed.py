@@ -13,6 +13,7 @@ from test_train import ROOT, data, encoders  # noqa: F401
 
 from jaxvqa import weights
 from jaxvqa.features import extract
+from jaxvqa.main import main
 
 SCRIPT = ROOT / "scripts" / "slurm.sh"
 
@@ -89,6 +90,23 @@ def test_two_processes_share_an_extraction(join, damaged, encoders, tmp_path):  
     alone, errors = extract(paths, loaded, tmp_path / "alone", 0, 1)
     assert len(errors) == 1
     np.testing.assert_array_equal(together.read(range(7)), alone.read(range(7)))
+
+
+@pytest.mark.parametrize("cluster", ["slurm", "node1", "node1:", ":1234", "node1:x", "node1:0", "node1:65536"])
+@pytest.mark.parametrize("lacking", ["SLURM_JOB_ID", "SLURM_STEP_NODELIST"])  # no SLURM, and a script without srun
+def test_what_no_process_can_join_is_one_sentence(cluster, lacking, monkeypatch, capfd):
+    for name, value in join_by_slurm(0)[1].items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(lacking)
+    fields = {"databases": "maxwell:validation", "weights": "mini", "cluster": cluster}
+    arguments = [f"--config.{name}={value}" for name, value in fields.items()]
+    assert main(["jaxvqa", f"--config={ROOT / 'configs' / 'extract.py'}", *arguments]) == 2
+    said = f"'{cluster}', but must be slurm, or HOST:PORT"
+    if cluster == "slurm":
+        said = f"slurm, but SLURM did not start this process ('{lacking}' is not set)"
+    err = capfd.readouterr().err
+    assert err.startswith(f"jaxvqa: config.cluster is {said}")
+    assert err.count("\n") == 1
 
 
 def test_the_example_for_slurm_asks_for_what_there_is(tmp_path):
