@@ -12,7 +12,7 @@ an hour on two CPU cores once features are extracted.
 
 import ml_collections
 
-from jaxvqa.train.config import training_config
+from jaxvqa.tasks.defaults import training_config
 
 
 def get_config() -> ml_collections.ConfigDict:

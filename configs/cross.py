@@ -9,7 +9,7 @@ and the predictions of each.
 
 import ml_collections
 
-from jaxvqa.train.config import training_config
+from jaxvqa.tasks.defaults import training_config
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -12,7 +12,7 @@ Stopped at any moment and started again, it goes on.
 
 import ml_collections
 
-from jaxvqa.train.config import training_config
+from jaxvqa.tasks.defaults import training_config
 
 
 def get_config() -> ml_collections.ConfigDict:

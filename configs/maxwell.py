@@ -6,12 +6,12 @@ DIR holds the encoders (scripts/convert.py --fastvqa DOVER.pth --clip RN50.pt); 
 four label files of MaxWell (README.md, Train). Features are extracted once, into 51 GB of disk: seven seconds a video
 on two CPU cores, that is nine hours, decoding included. An epoch on a chunk of 912 videos is 57 steps. Ends with a
 table of correlations on the validation videos, learning curves, and a model that configs/score.py takes. Stopped at
-any moment and started again, it goes on. All settings are in jaxvqa/train/config.py.
+any moment and started again, it goes on. All settings are in jaxvqa/tasks/defaults.py.
 """
 
 import ml_collections
 
-from jaxvqa.train.config import training_config
+from jaxvqa.tasks.defaults import training_config
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -9,7 +9,7 @@ losses that compare videos do so within each database as well as over all (READM
 
 import ml_collections
 
-from jaxvqa.train.config import training_config
+from jaxvqa.tasks.defaults import training_config
 
 
 def get_config() -> ml_collections.ConfigDict:

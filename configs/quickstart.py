@@ -10,7 +10,7 @@ encoders that were never trained.
 
 import ml_collections
 
-from jaxvqa.train.config import training_config
+from jaxvqa.tasks.defaults import training_config
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -11,14 +11,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .dimensions import DIMENSIONS, Dimension, display
-from .errors import UserError
-from .video.decode import VideoError
+from .errors import UserError, VideoError, WeightsError
 from .video.sampling import SamplingPlan
 from .video.views import Views
 
 if TYPE_CHECKING:
-    from .model import Model, Scores, load
-    from .weights import WeightsError
+    from .model import Model, load
+    from .results.scores import Scores
 
 __version__ = "0.1.0"
 __all__ = [
@@ -40,4 +39,4 @@ def __getattr__(name: str) -> Any:
     """Imports what takes JAX when it is first asked for: processes that decode never do."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(".weights" if name == "WeightsError" else ".model", __name__), name)
+    return getattr(importlib.import_module(".results.scores" if name == "Scores" else ".model", __name__), name)

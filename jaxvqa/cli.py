@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, NoReturn
 import ml_collections
 
 from . import __version__
-from .configuration import Field, config_path, describe
 from .errors import UserError
-from .main import EXIT_CODES, guard, read_config, run, start
+from .tasks.configuration import Field, config_path, describe, read_config
+from .tasks.run import EXIT_CODES, exit_code_of, run, start
 
 FIELD = re.compile(r"(?:--)?\bconfig\.(\w+(?:\.\w+)*)")  # as errors name it
 TRAININGS = ("quickstart", "maxwell", "cross", "mixed", "ablation", "mini")
@@ -64,7 +64,7 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str]) -> int:
     """Runs a command, given without the name of the program, and returns the exit code."""
     names: set[str] = set()
-    return guard(lambda: run(read(argv, names)), lambda sentence: in_options(sentence, names))
+    return exit_code_of(lambda: run(read(argv, names)), lambda sentence: in_options(sentence, names))
 
 
 def in_options(text: str, names: Collection[str]) -> str:

@@ -8,3 +8,19 @@ class UserError(Exception):
 def first_line(error: BaseException) -> str:
     """The first line of what a library says, without its final full stop, to be put into a sentence of ours."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+
+
+class WeightsError(UserError):
+    """A weights directory that cannot be used as it is."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint that cannot be read, or does not fit the model it is meant for."""
+
+
+class VideoError(UserError):
+    """A video file that cannot be decoded."""
+
+
+class DamagedError(VideoError):
+    """A video file that is not whole, so that scores of it would not be the video's."""

@@ -2,61 +2,33 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from . import weights
-from .compilation import jitted
 from .dimensions import DIMENSIONS, display
-from .errors import UserError, first_line
+from .errors import DamagedError, UserError, VideoError, WeightsError, first_line
 from .explain.explanation import Explanation
+from .features.encoder import VIEWS, encode_ahead, result_of
+from .geometry import GRID, MOMENTS
+from .models.clip_text import prompt_tree
 from .models.maxvqa import MaxVQA
-from .models.visual import PRECISIONS, encode_views, in_precision
-from .prompts import prompt_tree, tokenize, with_pairs
-from .video.decode import DamagedError, VideoError, open_video
-from .video.sampling import CLIP_FRAMES, CLIPS, GRID, MOMENTS, SIDE, SamplingPlan, check_repeats, check_seed
+from .models.visual_encoders import PRECISIONS, encode_views, in_precision
+from .results.scores import Scores
+from .system.compilation import jitted
+from .text.prompts import with_pairs
+from .text.tokens import tokenize
+from .video.decode import open_video
+from .video.sampling import SamplingPlan, check_repeats, check_seed
 from .video.views import Views, video_dense_plans, video_plan, video_views
 from .video.workers import Decoded, decode_file
-
-VIEWS = [jax.ShapeDtypeStruct((n, SIDE, SIDE, 3), np.uint8) for n in (CLIPS * CLIP_FRAMES, MOMENTS)]
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """What a model says of one video. Higher is always better, for noise or compression as well.
-
-    Attributes:
-        local: float32 in (0, 1), score of each of the 64 moments and 7x7 positions (row by row) in each
-            of the 16 dimensions, in the order of `jaxvqa.DIMENSIONS`; of several samplings, one after the other.
-        raw: the means over moments and positions: MaxVQA's own scores, in (0, 1). They are comparable
-            between videos within a dimension, not between dimensions.
-        display: the same on the display scale of the weights, see `jaxvqa.display`. Both are float32.
-        deviation: of the raw scores between several samplings, if these are their means.
-        own: raw scores of more pairs of words, by pair: of those that the weights were trained in, and of a user's own,
-            which are zero-shot.
-    """
-
-    local: Float[np.ndarray, "moments 49 16"]
-    raw: Float[np.ndarray, "16"]
-    display: Float[np.ndarray, "16"]
-    deviation: Float[np.ndarray, "16"] | None = None
-    own: dict[tuple[str, str], float] = field(default_factory=dict)
-
-    @property
-    def overall(self) -> float:
-        """The overall raw score."""
-        return float(self.raw[0])
-
-    @property
-    def dimensions(self) -> dict[str, float]:
-        """Raw score by dimension name, such as "sharpness"."""
-        return {dimension.name: float(score) for dimension, score in zip(DIMENSIONS, self.raw, strict=True)}
+from .weights.assemble import ENCODERS, PARTS, SCORING_PARTS
+from .weights.directory import HOW_TO_GET, Weights
+from .weights.load import default_weights, load_weights
 
 
 class Model:
@@ -65,11 +37,11 @@ class Model:
     Attributes:
         weights_id: names the weights, and the precision where it is not float32; scores of different ones do not
             compare.
-        training: what the weights were trained on, if by this package, as in `jaxvqa.weights.Weights`.
+        training: what the weights were trained on, if by this package, as in `jaxvqa.weights.directory.Weights`.
         own: pairs of words scored beside the 16 dimensions: those of the weights, then a user's own.
     """
 
-    def __init__(self, loaded: weights.Weights, precision: str = "float32", own: Sequence[tuple[str, str]] = ()):
+    def __init__(self, loaded: Weights, precision: str = "float32", own: Sequence[tuple[str, str]] = ()):
         self.weights_id = loaded.id if precision == "float32" else f"{loaded.id}-{precision}"
         new = [pair for pair in own if pair not in loaded.own]
         self.training, self.own = loaded.training, [*loaded.own, *new]
@@ -77,11 +49,11 @@ class Model:
         if new and not text:
             raise UserError(
                 f"weights {loaded.id} hold no text transformer, so that words of your own cannot be scored with them: "
-                f"take others; to get them, {weights.HOW_TO_GET}."
+                f"take others; to get them, {HOW_TO_GET}."
             )
         prompts = with_pairs(loaded.prompts, new)
         tree = prompt_tree(tokenize(prompts)) if text else None
-        swin, clip_visual = (in_precision(loaded.parts[part], precision) for part in weights.ENCODERS)
+        swin, clip_visual = (in_precision(loaded.parts[part], precision) for part in ENCODERS)
         self.encode = jitted(encode_views, swin, clip_visual)
         self.localize = jitted(MaxVQA.__call__, head)
         try:
@@ -91,7 +63,7 @@ class Model:
             if shape != (MOMENTS, GRID**2, len(prompts) // 2):
                 raise ValueError(f"scores would be {list(shape)}")
         except Exception as error:  # JAX meets sizes that make no sense with whatever fails first
-            raise weights.WeightsError(
+            raise WeightsError(
                 f"the parts of weights {loaded.id} do not fit together ({first_line(error)}): copy or convert them "
                 "again."
             ) from error
@@ -218,26 +190,18 @@ def load(directory: str | os.PathLike = "", precision: str = "float32", own: Seq
     """
     if precision not in PRECISIONS:
         raise UserError(f"precision is {precision!r}, but must be {' or '.join(PRECISIONS)}.")
-    return Model(weights.load(directory or weights.default(), weights.SCORING_PARTS), precision, own)
+    return Model(load_weights(directory or default_weights(), SCORING_PARTS), precision, own)
 
 
-def result_of(compiled: Callable, *arrays: Any) -> jax.ShapeDtypeStruct:
-    """Shape and type of what a function of `jitted` gives, which costs no more than the first steps of compiling it."""
-    return compiled.func.eval_shape(*compiled.args, *arrays)
+def check_weights(folder: Path) -> str:
+    """The id of a weights directory, after making sure that it has all parts and gives scores.
 
-
-def encode_ahead(
-    encode: Callable, videos: Iterable[Decoded]
-) -> Iterator[tuple[Decoded, Float[Array, "64 49 1792"] | None]]:
-    """Features of decoded videos, None for those that could not be decoded.
-
-    The device has the next video before one is given, so that it need not wait while that is dealt with.
+    Raises:
+        UserError: it does not.
     """
-    before = None
-    for video in videos:
-        now = (video, None if video.views is None else encode(*video.views))
-        if before:
-            yield before
-        before = now
-    if before:
-        yield before
+    loaded = load_weights(folder, tuple(PARTS))
+    sizes = loaded.parts["maxvqa"].config
+    shape = MOMENTS, GRID**2, sizes.clip_width + sizes.technical_width
+    # Raises an error where scores are not finite.
+    Model(loaded).score_features(np.random.default_rng(0).standard_normal(shape, np.float32))
+    return loaded.id

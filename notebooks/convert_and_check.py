@@ -63,7 +63,11 @@ for file in sorted(files.iterdir()):
 # %%
 import shutil
 
-from jaxvqa.convert import convert_checkpoints
+from jaxvqa.parity import check_folder
+from jaxvqa.synthetic.scenes import Camera, film, picture
+from jaxvqa.synthetic.transcode import encode
+from jaxvqa.upstream.convert import convert_checkpoints
+from jaxvqa.weights.load import load_weights
 
 shutil.rmtree("weights", ignore_errors=True)  # of an earlier run of this notebook
 weights_id = convert_checkpoints("weights", files / "DOVER.pth", files / "RN50.pt", files / "maxvqa_maxwell.pt")
@@ -75,8 +79,6 @@ print("weights", weights_id)
 # Golden arrays are of the stand-ins: with other weights there is nothing to compare with, and the modules are the same.
 
 # %%
-from jaxvqa import weights
-from jaxvqa.parity import compare_folder
 
 found = []
 if standins:
@@ -86,7 +88,7 @@ if standins:
     for file in (golden / "seed0").iterdir():
         if not PARTS or file.name.startswith(tuple(PARTS.split(","))):
             shutil.copy(file, chosen)
-    found = list(compare_folder(chosen, weights.load("weights"), None))
+    found = list(check_folder(chosen, load_weights("weights"), None))
     print(f"{sum(comparison.passed for _, comparison in found)} of {len(found)} arrays are within their limits")
     for file in dict.fromkeys(file for file, _ in found):
         worst = max((each for name, each in found if name == file), key=lambda each: each.relative)
@@ -117,8 +119,6 @@ if drawn:
 
 # %%
 import jaxvqa
-from jaxvqa.datasets.scenes import Camera, film, picture
-from jaxvqa.datasets.synthetic import encode
 
 generator = np.random.default_rng(0)
 encode(

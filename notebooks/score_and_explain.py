@@ -37,9 +37,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import jaxvqa
-from jaxvqa.datasets.degradations import AESTHETIC, TECHNICAL, degrade
-from jaxvqa.datasets.scenes import Camera, film, picture
-from jaxvqa.datasets.synthetic import encode
+from jaxvqa.synthetic.degradations import AESTHETIC, TECHNICAL, degrade
+from jaxvqa.synthetic.scenes import Camera, film, picture
+from jaxvqa.synthetic.transcode import encode
+from jaxvqa.weights.model_card import unvalidated
 
 
 def make(path: str, crf: int, flaws: dict[str, float] | None = None) -> str:
@@ -91,8 +92,6 @@ plt.show()
 
 # %%
 from IPython.display import Markdown, display
-
-from jaxvqa.weights import unvalidated
 
 stars = unvalidated(model.training)
 names = [dimension.name + " *" * (dimension.code in stars) for dimension in jaxvqa.DIMENSIONS]

@@ -29,7 +29,8 @@ CLIPS = int(os.environ.get("JAXVQA_NOTEBOOK_CLIPS", "120"))  # to render; a fift
 # %%
 from pathlib import Path
 
-from jaxvqa.datasets.synthetic import render
+from jaxvqa.cli import main
+from jaxvqa.synthetic.maxwell import render
 
 if not Path("data/synthetic_maxwell").exists():
     render("data/synthetic_maxwell", clips=CLIPS)
@@ -43,7 +44,6 @@ print((Path("data/synthetic_maxwell") / "MaxWell_train.csv").read_text()[:250], 
 # sizes; `jaxvqa train quickstart --help` tells all settings. Stopped and started again, it goes on.
 
 # %%
-from jaxvqa.cli import main
 
 chunk = CLIPS // 5 * 4 // 4
 code = main(

@@ -36,8 +36,9 @@ CLIPS = int(os.environ.get("JAXVQA_NOTEBOOK_CLIPS", "100"))  # to render where t
 import csv
 from pathlib import Path
 
-from jaxvqa.datasets.synthetic import render
-from jaxvqa.labels import read_scores
+from jaxvqa.cli import main
+from jaxvqa.results.table import read_table
+from jaxvqa.synthetic.maxwell import render
 
 if not LABELS:
     LABELS, FOLDER = "labels.csv", "rendered/videos"
@@ -47,7 +48,7 @@ if not LABELS:
         writer = csv.writer(file)
         writer.writerow(["filename", "overall", "sharpness", "calm / grainy"])
         for table, names in (("MaxWell_train.csv", "train_labels.txt"), ("MaxWell_val.csv", "test_labels.txt")):
-            rated = read_scores(Path("rendered", table), Path("rendered", names))
+            rated = read_table(Path("rendered", table), Path("rendered", names))
             scores = zip(rated.names, *(rated.scores[code] for code in ("O", "T-1", "T-3")), strict=True)
             writer.writerows([name, o, s if i % 3 else "", n] for i, (name, o, s, n) in enumerate(scores))
 print(*Path(LABELS).read_text().splitlines()[:4], sep="\n")
@@ -61,7 +62,6 @@ print(*Path(LABELS).read_text().splitlines()[:4], sep="\n")
 # what training adds: if its interval holds 0, nothing that could be shown with so few videos.
 
 # %%
-from jaxvqa.cli import main
 
 videos = len(Path(LABELS).read_text().splitlines()) - 1
 finetune = [
@@ -82,8 +82,8 @@ assert main(finetune) == 0
 # %%
 import matplotlib.pyplot as plt
 
-human = read_scores(LABELS, missing=True, own=True)
-predicted = read_scores("tuned/predictions.csv", own=True)
+human = read_table(LABELS, missing=True, own=True)
+predicted = read_table("tuned/predictions.csv", own=True)
 row_of = {name: row for row, name in enumerate(human.names)}
 rows = [row_of[name] for name in predicted.names]
 codes = list(predicted.scores)

@@ -50,19 +50,20 @@ import psutil
 from flax import nnx
 
 import jaxvqa
-from jaxvqa.compilation import jitted
-from jaxvqa.features import MOMENTS, POSITIONS, Features, aligned, create
-from jaxvqa.model import encode_ahead
+from jaxvqa.features.encoder import encode_ahead
+from jaxvqa.features.store import Features, aligned, create_shard
+from jaxvqa.geometry import CLIP_FRAMES, MOMENTS, POSITIONS, SIDE
 from jaxvqa.models.last_stages import LastStages
 from jaxvqa.models.maxvqa import HeadConfig, MaxVQA
-from jaxvqa.models.visual import PRECISIONS, encode_clips, encode_frames, encode_views, in_precision
+from jaxvqa.models.visual_encoders import PRECISIONS, encode_clips, encode_frames, encode_views, in_precision
+from jaxvqa.system.compilation import jitted
+from jaxvqa.tasks.defaults import training_config
 from jaxvqa.train.chunks import epoch_batches, read_ahead
-from jaxvqa.train.config import training_config
 from jaxvqa.train.loop import Trainer
-from jaxvqa.train.step import AXIS, Batch, replicate, share, start
-from jaxvqa.video.sampling import CLIP_FRAMES, SIDE
+from jaxvqa.train.step import AXIS, Batch, replicate, shard, start
 from jaxvqa.video.workers import decode_file, decode_files
-from jaxvqa.weights import ENCODERS, load
+from jaxvqa.weights.assemble import ENCODERS
+from jaxvqa.weights.load import load_weights
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = ("features", "step", "first", "overlap", "compile")
@@ -166,7 +167,7 @@ def row_features(args: argparse.Namespace) -> list[Record]:
     frames = np.random.default_rng(0).integers(0, 256, (4 * CLIP_FRAMES, SIDE, SIDE, 3), np.uint8)
     clips = frames.reshape(4, CLIP_FRAMES, SIDE, SIDE, 3)
     records = []
-    parts = load(args.weights, ENCODERS).parts
+    parts = load_weights(args.weights, ENCODERS).parts
     for precision in PRECISIONS if args.device == "gpu" else ("float32",):
         swin, clip_visual = (in_precision(parts[name], precision) for name in ENCODERS)
         cases = {  # function, its modules, its arrays, how many items they are
@@ -200,13 +201,13 @@ def step_function(
     config = training_config()
     config.loss.huber, config.train.batch = 0.0, batch_size
     network = network or MaxVQA(HeadConfig(), nnx.Rngs(0))
-    trainer = Trainer(config, load(args.weights, ("clip_text",)), network, list(range(16)))
+    trainer = Trainer(config, load_weights(args.weights, ("clip_text",)), network, list(range(16)))
     state = replicate(start(network, trainer.optimizer))
     targets = np.random.default_rng(0).uniform(size=(trainer.batch, 16)).astype(np.float32)
 
     def step(features):
         nonlocal state
-        batch = Batch(features, share(targets))
+        batch = Batch(features, shard(targets))
         state, terms = trainer.step.update(state, trainer.frozen, batch, 1e-3, jax.random.key(0))
         return float(terms["loss"])
 
@@ -223,7 +224,7 @@ def random_features(videos: int, channels: int = 1792) -> np.ndarray:
 
 
 def row_step(args: argparse.Namespace) -> list[Record]:
-    features = share(random_features(training_config().train.batch))
+    features = shard(random_features(training_config().train.batch))
     step = step_function(args)
     loaded = peak()
     seconds = measure(lambda: step(features), 2 * args.repeats)
@@ -241,11 +242,11 @@ def row_step(args: argparse.Namespace) -> list[Record]:
 
 
 def row_unfreeze(args: argparse.Namespace) -> list[Record]:
-    parts = load(args.weights, ENCODERS).parts
+    parts = load_weights(args.weights, ENCODERS).parts
     network = LastStages(*(parts[part] for part in ENCODERS), MaxVQA(HeadConfig(), nnx.Rngs(0)), last=1)
     channels = sum(int(np.prod(shape)) for shape in network.shapes) // (MOMENTS * POSITIONS)
     videos, step = 4, step_function(args, network, 4)
-    features = share(random_features(videos, channels))
+    features = shard(random_features(videos, channels))
     loaded, seconds = peak(), [each / videos for each in measure(lambda: step(features), args.repeats)]
     size = features.nbytes / videos / 1e6
     what = "training step of the last stages, a video"
@@ -258,17 +259,17 @@ def row_chunk(args: argparse.Namespace) -> list[Record]:
         generator, rows = np.random.default_rng(0), []
         for first in range(0, videos, SHARD):
             path = Path(folder) / f"shard-0-{first}.npy"
-            create(path, (min(SHARD, videos - first), MOMENTS, POSITIONS, 1792))
-            shard = np.load(path, mmap_mode="r+")
-            for row in range(len(shard)):
-                shard[row] = generator.standard_normal(shard.shape[1:], np.float32)
+            create_shard(path, (min(SHARD, videos - first), MOMENTS, POSITIONS, 1792))
+            stored = np.load(path, mmap_mode="r+")
+            for row in range(len(stored)):
+                stored[row] = generator.standard_normal(stored.shape[1:], np.float32)
                 rows.append((path, row))
-            del shard  # unmapped, it no longer counts as memory
+            del stored  # unmapped, it no longer counts as memory
         size = sum(path.stat().st_size for path in Path(folder).iterdir()) / 1e9
         step = step_function(args)
         seconds, began = [], time.perf_counter()
         for features in read_ahead(Features(rows), epoch_batches(np.arange(videos), batch, seed=0, epoch=0)):
-            step(share(features))
+            step(shard(features))
             seconds.append(time.perf_counter() - began)
             began = time.perf_counter()
     return [{"what": f"step of a chunk of {videos} videos", "seconds": seconds, "chunk_GB": size, "peak_GB": peak()}]

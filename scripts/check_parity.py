@@ -13,9 +13,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from jaxvqa import weights
 from jaxvqa.errors import UserError
-from jaxvqa.parity import compare_folder
+from jaxvqa.parity import check_folder
+from jaxvqa.weights.assemble import PARTS
+from jaxvqa.weights.load import load_weights
 
 
 def main() -> int:
@@ -29,9 +30,9 @@ def main() -> int:
     args = parser.parse_args()
     passed = failed = 0
     try:
-        loaded = weights.load(args.weights, tuple(weights.PARTS))
-        deep = weights.load(args.deep, ("clip_text", "maxvqa")) if args.deep else None
-        for file, comparison in compare_folder(args.golden, loaded, args.videos, deep):
+        loaded = load_weights(args.weights, tuple(PARTS))
+        deep = load_weights(args.deep, ("clip_text", "maxvqa")) if args.deep else None
+        for file, comparison in check_folder(args.golden, loaded, args.videos, deep):
             if isinstance(comparison, str):
                 print(f"----  {file:46s} {comparison}")
                 continue

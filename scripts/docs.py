@@ -7,8 +7,8 @@ from html import unescape
 import griffe
 from latex2mathml.converter import convert
 
-from jaxvqa.configuration import config_paths, describe
 from jaxvqa.dimensions import DIMENSIONS, prompt
+from jaxvqa.tasks.configuration import config_paths, describe
 
 REPOSITORY = "https://github.com/jaxvqa/jaxvqa/blob/main/"
 

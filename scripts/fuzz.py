@@ -33,16 +33,28 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from jaxvqa import UserError, evaluate, features, weights
-from jaxvqa.convert import checkpoints, read_checkpoint, tables
-from jaxvqa.datasets import maxwell, mos
+from jaxvqa import UserError
+from jaxvqa.datasets.builders import read_maxwell_labels, read_mos_labels
+from jaxvqa.datasets.match import match_names
 from jaxvqa.dimensions import DIMENSIONS, calibrate, default_prompts
-from jaxvqa.files import file_sha256, find_videos
-from jaxvqa.labels import read_scores
+from jaxvqa.evaluation.metrics import evaluate
+from jaxvqa.features.store import Features, open_shards, read_index, store_row
 from jaxvqa.models.maxvqa import HeadConfig
-from jaxvqa.prompts import read_pairs, tokenize
-from jaxvqa.results import RAW, Results
+from jaxvqa.results.rows import RAW
+from jaxvqa.results.store import Results
+from jaxvqa.results.table import read_table
+from jaxvqa.system.files import file_sha256
+from jaxvqa.text.prompts import read_pairs
+from jaxvqa.text.tokens import tokenize
 from jaxvqa.train import checkpoint
+from jaxvqa.upstream import parameter_names
+from jaxvqa.upstream.convert import fit_tensors
+from jaxvqa.upstream.reader import read_checkpoint
+from jaxvqa.video.find import find_videos
+from jaxvqa.weights.assemble import flat_shapes
+from jaxvqa.weights.directory import DESCRIPTION, TENSORS, save_weights
+from jaxvqa.weights.load import load_weights
+from jaxvqa.weights.model_card import notice
 
 Tree = dict[str, bytes]  # files of a folder, by name
 SIZES = HeadConfig(clip_width=8, technical_width=8, hidden=4, text_width=8)
@@ -197,7 +209,7 @@ def make_checkpoints(folder: Path) -> list[Tree]:
 def read_checkpoints(folder: Path) -> None:
     path = folder / "a.pth"
     state = read_checkpoint(path)
-    checkpoints.fit(path, state, tables.maxvqa(False), weights.flat_shapes("maxvqa", SIZES), ("prefix", "suffix"))
+    fit_tensors(path, state, parameter_names.maxvqa(False), flat_shapes("maxvqa", SIZES), ("prefix", "suffix"))
 
 
 def make_weights(folder: Path) -> list[Tree]:
@@ -212,19 +224,19 @@ def make_weights(folder: Path) -> list[Tree]:
     }
     account |= calibrate(generator.uniform(size=(9, 16)))
     for name, config, training in (("own", SIZES, None), ("stored", STORED, account)):
-        arrays = {key: generator.random(s, np.float32) for key, s in weights.flat_shapes("maxvqa", config).items()}
-        weights.save(folder / name, arrays, {"maxvqa": config}, default_prompts(), [], training)
+        arrays = {key: generator.random(s, np.float32) for key, s in flat_shapes("maxvqa", config).items()}
+        save_weights(folder / name, arrays, {"maxvqa": config}, default_prompts(), [], training)
         trees.append(tree_of(folder / name))
     return trees
 
 
 def read_weights(folder: Path) -> None:
-    tensors = folder / weights.TENSORS
+    tensors = folder / TENSORS
     with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):  # a hostile file has the right checksum
-        description = json.loads((folder / weights.DESCRIPTION).read_bytes())
+        description = json.loads((folder / DESCRIPTION).read_bytes())
         description["tensors"] |= {"bytes": tensors.stat().st_size, "sha256": file_sha256(tensors)}
-        (folder / weights.DESCRIPTION).write_text(json.dumps(description))
-    weights.notice(weights.load(folder).training)
+        (folder / DESCRIPTION).write_text(json.dumps(description))
+    notice(load_weights(folder).training)
 
 
 def make_scores(folder: Path) -> list[Tree]:
@@ -237,9 +249,9 @@ def make_scores(folder: Path) -> list[Tree]:
 
 
 def read_score_tables(folder: Path) -> None:
-    predictions, labels = read_scores(folder / "a.csv"), read_scores(folder / "b.csv", folder / "b.txt")
-    maxwell.read_labels(folder / "b.csv", folder / "b.txt")
-    evaluate.evaluate(predictions, labels, 2, 0)
+    predictions, labels = read_table(folder / "a.csv"), read_table(folder / "b.csv", folder / "b.txt")
+    read_maxwell_labels(folder / "b.csv", folder / "b.txt")
+    evaluate(predictions, labels, 2, 0)
 
 
 def make_lists(folder: Path) -> list[Tree]:
@@ -247,8 +259,8 @@ def make_lists(folder: Path) -> list[Tree]:
 
 
 def read_lists(folder: Path) -> None:
-    names, _ = mos.read_labels(folder / "labels.txt")
-    maxwell.join(names, folder)
+    names, _ = read_mos_labels(folder / "labels.txt")
+    match_names(names, folder)
     find_videos(str(folder / "videos.txt"))
 
 
@@ -271,15 +283,15 @@ def make_features(folder: Path) -> list[Tree]:
     for shard in range(2):
         for row in range(2):
             values = np.full((64, 49, 1), row, np.float16)
-            features.store((folder / f"features/shard-0-{shard}.npy", row, 3), (f"{row}.mp4", "0" * 64), values)
+            store_row((folder / f"features/shard-0-{shard}.npy", row, 3), (f"{row}.mp4", "0" * 64), values)
     return [tree_of(folder / "features")]
 
 
 def read_features(folder: Path) -> None:
-    rows = [*features.read_index(folder).values()]
+    rows = [*read_index(folder).values()]
     if rows:
-        features.Features(rows).read(range(len(rows)))
-    next(features.open_shards(folder, 0, 1))
+        Features(rows).read(range(len(rows)))
+    next(open_shards(folder, 0, 1))
 
 
 def make_words(folder: Path) -> list[Tree]:

@@ -35,7 +35,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from jaxvqa.terminal import table_console
+from jaxvqa.system.terminal import table_console
 from jaxvqa.train import checkpoint
 
 ROOT = Path(__file__).parents[1]

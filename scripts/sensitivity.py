@@ -32,13 +32,15 @@ from scipy.ndimage import laplace
 from scipy.stats import spearmanr
 
 import jaxvqa
-from jaxvqa import weights
-from jaxvqa.datasets.degradations import AESTHETIC, TECHNICAL, Clip, compression_crf, degrade
-from jaxvqa.datasets.stream import real_clips
-from jaxvqa.datasets.synthetic import encode
 from jaxvqa.dimensions import DIMENSIONS
-from jaxvqa.terminal import progress
-from jaxvqa.video.decode import content_sha256, open_video, read_frames
+from jaxvqa.synthetic.degradations import AESTHETIC, TECHNICAL, Clip, compression_crf, degrade
+from jaxvqa.synthetic.stream import real_clips
+from jaxvqa.synthetic.transcode import encode
+from jaxvqa.system.terminal import progress
+from jaxvqa.video.decode import open_video, read_frames
+from jaxvqa.video.integrity import content_sha256
+from jaxvqa.weights.directory import TENSORS, check_free, read_description, read_tensors, save_weights
+from jaxvqa.weights.load import find_weights, load_weights
 
 FRAMES = 64
 LEVELS = 6
@@ -86,7 +88,7 @@ def main() -> int:
             facts |= {"results": results, "falls": falls, "passed": passed}
             Path(args.output).write_text(json.dumps(facts, indent=1) + "\n")
         if args.release:
-            release(weights.find(args.weights), Path(args.release), passed, len(clips))
+            release(find_weights(args.weights), Path(args.release), passed, len(clips))
     except jaxvqa.UserError as error:
         print(f"sensitivity: {error}", file=sys.stderr)
         return 2
@@ -98,8 +100,8 @@ def check_outputs(args: argparse.Namespace) -> None:
     if args.output and not Path(args.output).absolute().parent.is_dir():
         raise jaxvqa.UserError(f"--output={args.output} is in no folder that there is: make it first.")
     if args.release:
-        weights.check_free(args.release)
-        if "training" not in weights.read_description(weights.find(args.weights)):
+        check_free(args.release)
+        if "training" not in read_description(find_weights(args.weights)):
             raise jaxvqa.UserError(
                 f"{args.weights} has no account of its training: only weights of this package's have."
             )
@@ -237,15 +239,15 @@ def print_results(results: dict[str, dict[str, dict[str, float]]], weights_id: s
 
 def release(source: Path, target: Path, passed: list[str], clips: int) -> None:
     """Copies weights with their name, their limits and the dimensions that passed."""
-    description = weights.read_description(source)
+    description = read_description(source)
     names = ", ".join(dimension.name for dimension in DIMENSIONS if dimension.code in passed)
     said = SAID.format(f"{names} only" if passed else "no dimension", clips)
     account = description["training"] | {"name": NAME, "limits": said, "validated": passed}
-    parts = {part: module.config for part, module in weights.load(source).parts.items()}
+    parts = {part: module.config for part, module in load_weights(source).parts.items()}
     tensors = {}
     for part in parts:
-        tensors |= weights.read_tensors(source / weights.TENSORS, part)
-    weights.save(target, tensors, parts, description["prompts"], description["sources"], account)
+        tensors |= read_tensors(source / TENSORS, part)
+    save_weights(target, tensors, parts, description["prompts"], description["sources"], account)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from clips import moving_clip
 
-from jaxvqa import weights
-from jaxvqa.convert import convert_checkpoints
 from jaxvqa.dimensions import DIMENSIONS, calibrate, default_prompts
+from jaxvqa.upstream.convert import convert_checkpoints
+from jaxvqa.weights.assemble import PARTS, flat_shapes
+from jaxvqa.weights.directory import save_weights
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -72,7 +73,7 @@ def full_weights(checkpoints, tmp_path_factory):
 @pytest.fixture(scope="session")
 def small_weights(tmp_path_factory):
     """Random weights of small sizes of the same modules."""
-    configs = {part: weights.PARTS[part][1](**sizes) for part, sizes in SMALL.items()}
+    configs = {part: PARTS[part][1](**sizes) for part, sizes in SMALL.items()}
     return save_random(tmp_path_factory.mktemp("small") / "weights", configs)
 
 
@@ -81,7 +82,7 @@ def released_weights(tmp_path_factory):
     """Small random weights as the package ships them: prompts stored in the head, a name, limits."""
     sizes = {part: SMALL[part] for part in ("swin", "clip_visual")}
     sizes["maxvqa"] = dict(clip_width=32, technical_width=64, hidden=8, prompts=32)
-    configs = {part: weights.PARTS[part][1](**sizes) for part, sizes in sizes.items()}
+    configs = {part: PARTS[part][1](**sizes) for part, sizes in sizes.items()}
     account = {"databases": ["nothing"], "synthetic": True, "dimensions": [d.code for d in DIMENSIONS]}
     account |= {"label_low": [0.0] * 16, "label_high": [1.0] * 16}
     account |= calibrate(np.linspace(0.3, 0.7, 41)[:, None].repeat(16, axis=1))
@@ -94,10 +95,10 @@ def save_random(directory, configs, prompts=None, training=None):
     generator = np.random.default_rng(0)
     tensors = {}
     for part, config in configs.items():
-        for name, shape in weights.flat_shapes(part, config).items():
+        for name, shape in flat_shapes(part, config).items():
             values = generator.normal(size=shape) * np.prod(shape[:-1]) ** -0.5
             tensors[name] = (1 + 0.1 * abs(values) if name.endswith(("scale", "var")) else values).astype(np.float32)
-    weights.save(directory, tensors, configs, prompts or default_prompts(), [], training)
+    save_weights(directory, tensors, configs, prompts or default_prompts(), [], training)
     return directory
 
 

@@ -16,11 +16,13 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 from conftest import SMALL  # noqa: E402
 
-from jaxvqa import distributed, weights  # noqa: E402
 from jaxvqa.dimensions import default_prompts  # noqa: E402
-from jaxvqa.train.config import training_config  # noqa: E402
-from jaxvqa.train.loop import Trainer, own  # noqa: E402
-from jaxvqa.train.step import Batch, replicate, share, start  # noqa: E402
+from jaxvqa.system import distributed  # noqa: E402
+from jaxvqa.tasks.defaults import training_config  # noqa: E402
+from jaxvqa.train.loop import Trainer, local_rows  # noqa: E402
+from jaxvqa.train.step import Batch, replicate, shard, start  # noqa: E402
+from jaxvqa.weights.assemble import PARTS, build  # noqa: E402
+from jaxvqa.weights.directory import Weights  # noqa: E402
 
 config = training_config()
 if processes > 1:
@@ -30,8 +32,8 @@ assert jax.device_count() == devices * processes
 
 config.train.batch = 16
 config.loss.update({"huber": 1.0, "rank": 0.3, "decorrelation": 0.005})
-parts = {part: weights.build(part, weights.PARTS[part][1](**SMALL[part])) for part in ("clip_text", "maxvqa")}
-loaded = weights.Weights("small", parts, default_prompts())
+parts = {part: build(part, PARTS[part][1](**SMALL[part])) for part in ("clip_text", "maxvqa")}
+loaded = Weights("small", parts, default_prompts())
 trainer = Trainer(config, loaded, parts["maxvqa"], list(range(16)))
 state = replicate(start(parts["maxvqa"], trainer.optimizer))
 random = np.random.default_rng(0)
@@ -39,8 +41,8 @@ features = random.normal(size=(64, 4, 9, 96)).astype(np.float16)
 targets = random.uniform(size=(64, 16)).astype(np.float32)
 losses = []
 for step in range(20):
-    rows = own(np.arange(16) + 16 * (step % 4))
-    batch = Batch(share(features[rows]), share(targets[rows]))
+    rows = local_rows(np.arange(16) + 16 * (step % 4))
+    batch = Batch(shard(features[rows]), shard(targets[rows]))
     state, terms = trainer.step.update(state, trainer.frozen, batch, 1e-3, jax.random.key(0))
     losses.append(float(terms["loss"]))
 print(json.dumps(losses))

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from clips import moving_clip
 
-from jaxvqa import cli
+from jaxvqa.cli import main
+from jaxvqa.scoring.cluster import Score, UserError, load_once
 
 pytest.importorskip("apache_beam")
-from jaxvqa import beam
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,11 +42,11 @@ def own(videos, tmp_path):
 @pytest.fixture
 def score_many(small_weights, monkeypatch):
     """The command in this process, with batches of two."""
-    monkeypatch.setattr(beam, "BATCH", 2)
+    monkeypatch.setattr("jaxvqa.scoring.cluster.BATCH", 2)
 
     def run(videos, output, **options):
         options = {"weights": small_weights, "workers": 1, "output": output, **options}
-        return cli.main(["score-many", str(videos), *(f"--{name}={value}" for name, value in options.items())])
+        return main(["score-many", str(videos), *(f"--{name}={value}" for name, value in options.items())])
 
     return run
 
@@ -65,7 +65,7 @@ def test_rows_are_those_of_scoring(videos, small_weights, score_many, tmp_path, 
     err = capfd.readouterr().err
     assert "failed: " in err
     assert "5 of 6 videos scored (0 of them in an earlier run)" in err
-    assert cli.main(["score", str(videos), f"--weights={small_weights}", f"--output={tmp_path / 'one'}"]) == 1
+    assert main(["score", str(videos), f"--weights={small_weights}", f"--output={tmp_path / 'one'}"]) == 1
     for name in ("scores.jsonl", "scores.csv"):
         assert (tmp_path / "many" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
     assert len(parts(tmp_path / "many")) >= 3
@@ -126,8 +126,8 @@ def test_the_model_is_loaded_once_a_process(videos, small_weights, tmp_path):
     (tmp_path / "parts").mkdir()
     settings = {"weights": str(small_weights), "precision": "float32", "own": "", "output": str(tmp_path / "parts")}
     settings |= {"workers": 1, "decode_gigabytes": 8.0, "decode_seconds": 60.0, "seed": 0, "repeats": 1, "dense": False}
-    identity = beam.load_once(str(small_weights), "float32", "").weights_id
-    first, second = (beam.Score(settings, identity) for _ in range(2))
+    identity = load_once(str(small_weights), "float32", "").weights_id
+    first, second = (Score(settings, identity) for _ in range(2))
     try:
         first.setup()
         second.setup()
@@ -145,8 +145,8 @@ def test_the_model_is_loaded_once_a_process(videos, small_weights, tmp_path):
 
 def test_a_worker_with_other_weights_is_refused(small_weights):
     settings = {"weights": str(small_weights), "precision": "float32", "own": ""}
-    with pytest.raises(beam.UserError, match="on this worker, but other where the run was started"):
-        beam.Score(settings, "other").setup()
+    with pytest.raises(UserError, match="on this worker, but other where the run was started"):
+        Score(settings, "other").setup()
 
 
 @pytest.mark.slow

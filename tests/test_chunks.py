@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.features import Features
+from jaxvqa.features.store import Features
 from jaxvqa.train.chunks import (
     AHEAD,
     batch_shares,

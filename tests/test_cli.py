@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from clips import moving_clip
 
-from jaxvqa import configuration
 from jaxvqa.cli import COMMANDS, TRAININGS, main
-from jaxvqa.results import COLUMNS, RAW
+from jaxvqa.results.rows import COLUMNS, RAW
+from jaxvqa.tasks.configuration import config_path, config_paths, describe
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 COMMAND = [sys.executable, "-c", "from jaxvqa.cli import entry; entry()"]
@@ -159,17 +159,17 @@ def test_help_tells_every_option(capfd, name):
     assert f"usage: jaxvqa {name}" in out
     assert "--config" not in out
     if name != "train":
-        path = configuration.config_path(COMMANDS[name].config if name in COMMANDS else name.split()[1])
-        for field in configuration.describe(path)[1]:
+        path = config_path(COMMANDS[name].config if name in COMMANDS else name.split()[1])
+        for field in describe(path)[1]:
             fixed = name in COMMANDS and field.name in dict(COMMANDS[name].fixed)
             shown = field.name.upper() if name in COMMANDS and field.name in COMMANDS[name].positional else field.name
             told = re.search(rf"^ +(--)?{re.escape(shown).replace('_', '[-_]')}\b", out, re.MULTILINE)
             assert bool(told) != (fixed or isinstance(field.default, list)), field.name
 
 
-@pytest.mark.parametrize("name", configuration.config_paths())
+@pytest.mark.parametrize("name", config_paths())
 def test_every_field_of_a_config_is_explained(name):
-    said, fields = configuration.describe(configuration.config_path(name))
+    said, fields = describe(config_path(name))
     assert said.splitlines()[0].endswith(".")
     assert [field.name for field in fields if not field.comment] == []
 

@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxvqa.compilation import jitted
-from jaxvqa.models.clip_text import CLIPText, TextConfig, quick_gelu
-from jaxvqa.prompts import PromptTree, prompt_tree
+from jaxvqa.models.clip_text import CLIPText, PromptTree, TextConfig, prompt_tree, quick_gelu
+from jaxvqa.system.compilation import jitted
 
 
 @pytest.fixture(scope="module")

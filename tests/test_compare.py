@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import jaxvqa
-from jaxvqa.compare import Pair, clear_differences, print_comparison
-from jaxvqa.files import claim
 from jaxvqa.main import main
-from jaxvqa.results import DEVIATION, DISPLAY, RAW
+from jaxvqa.results.rows import DEVIATION, DISPLAY, RAW
+from jaxvqa.system.files import lock_folder
+from jaxvqa.tasks.compare import Pair, clear_differences, print_comparison
 
 ROOT = Path(__file__).parents[1]
 
@@ -136,7 +136,7 @@ def test_wrong_usage(folders, small_weights, tmp_path, capfd):
 
 
 def test_two_runs_at_once(clips, small_weights, tmp_path, capfd):
-    with claim(tmp_path):
+    with lock_folder(tmp_path):
         assert compare(clips / "a.mp4", clips / "b.mp4", small_weights, tmp_path) == 2
     assert f"another run is writing to {tmp_path}" in capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == [".lock-0"]

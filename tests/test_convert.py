@@ -11,9 +11,14 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from jaxvqa import UserError, weights
-from jaxvqa.convert import CheckpointError, convert_checkpoints, read_checkpoint
-from jaxvqa.files import file_sha256
+from jaxvqa import UserError
+from jaxvqa.errors import CheckpointError
+from jaxvqa.system.files import file_sha256
+from jaxvqa.upstream.convert import convert_checkpoints
+from jaxvqa.upstream.reader import read_checkpoint
+from jaxvqa.weights.assemble import ENCODERS, SCORING_PARTS
+from jaxvqa.weights.directory import read_description
+from jaxvqa.weights.load import load_weights
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "convert.py"
 
@@ -64,14 +69,14 @@ def test_weights_directory_holds_what_the_checkpoints_hold(full_weights, standin
 
 
 def test_id_tells_weights_apart_and_not_containers(full_weights, checkpoints, standin, tmp_path):
-    expected = weights.load(full_weights, ()).id
+    expected = load_weights(full_weights, ()).id
     nested = tmp_path / "nested.pth"
     results = {"srcc": np.float64(0.9), "plcc": np.float32(0.8)}  # numpy numbers, as training scripts leave there
     torch.save({"state_dict": tensors(standin("dover")), "validation_results": results}, nested)
     same = convert_checkpoints(tmp_path / "same", nested, checkpoints["clip_rn50"], checkpoints["maxvqa"])
     deep = convert_checkpoints(tmp_path / "deep", nested, checkpoints["clip_rn50"], checkpoints["maxvqa_deep"])
     assert same == expected != deep
-    assert len(weights.load(tmp_path / "deep", ("maxvqa",)).parts["maxvqa"].layers) == 4
+    assert len(load_weights(tmp_path / "deep", ("maxvqa",)).parts["maxvqa"].layers) == 4
 
 
 @pytest.mark.parametrize("prefix", ["fragments_backbone", "backbone"])
@@ -100,7 +105,7 @@ def test_torchscript_archive_in_half_precision(full_weights, checkpoints, standi
 
 
 def test_source_files_are_recorded(full_weights, checkpoints):
-    sources = weights.read_description(full_weights)["sources"]
+    sources = read_description(full_weights)["sources"]
     assert [source["file"] for source in sources] == ["dover.pth", "clip_rn50.pth", "maxvqa.pth"]
     assert sources[2]["sha256"] == file_sha256(checkpoints["maxvqa"])
     assert sources[2]["bytes"] == checkpoints["maxvqa"].stat().st_size
@@ -299,7 +304,7 @@ def test_script(checkpoints, tmp_path):
     command = [sys.executable, SCRIPT, "--fastvqa", checkpoints["dover"], "--output", tmp_path / "weights"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert set(weights.load(tmp_path / "weights").parts) == {"swin", "fastvqa_head"}
+    assert set(load_weights(tmp_path / "weights").parts) == {"swin", "fastvqa_head"}
     again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 2
     assert again.stderr == (
@@ -329,10 +334,10 @@ def test_video_swin_of_kinetics_starts_both_bias_tables(kinetics, checkpoints, s
     for name in ("relative", "fragment"):
         np.testing.assert_array_equal(held[f"swin/stages/1/1/attention/{name}_bias"], table)
     np.testing.assert_array_equal(held["swin/norm/scale"], dover["technical_backbone.norm.weight"])
-    loaded = weights.load(tmp_path / "out", (*weights.ENCODERS, "clip_text"))  # what a training starts from
+    loaded = load_weights(tmp_path / "out", (*ENCODERS, "clip_text"))  # what a training starts from
     assert loaded.parts.keys() == {"swin", "clip_visual", "clip_text"}
     with pytest.raises(UserError, match="but not of maxvqa"):
-        weights.load(tmp_path / "out", weights.SCORING_PARTS)
+        load_weights(tmp_path / "out", SCORING_PARTS)
 
 
 def test_video_swin_comes_instead_of_fast_vqa_and_whole(kinetics, checkpoints, tmp_path):

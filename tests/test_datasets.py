@@ -3,14 +3,15 @@ import csv
 import shutil
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from clips import moving_clip
 
 from jaxvqa import DIMENSIONS, UserError
-from jaxvqa.datasets import DATABASES, load, split_folds
+from jaxvqa.datasets.cache import load_rated
+from jaxvqa.datasets.databases import DATABASES
+from jaxvqa.datasets.videos import split_folds
 
 CODES = [dimension.code for dimension in DIMENSIONS]
 FILES = DATABASES["maxwell"].label_files
@@ -68,7 +69,7 @@ def write_mos(root, text, database="konvid_1k"):
 def fails(match, spec, root, **options):
     """Asserts that loading ends with a sentence on one line."""
     with pytest.raises(UserError, match=match) as caught:
-        load(spec, root, **options)
+        load_rated(spec, root, **options)
     message = str(caught.value)
     assert "\n" not in message
     assert message.endswith(".")
@@ -76,7 +77,7 @@ def fails(match, spec, root, **options):
 
 
 def test_maxwell_is_in_the_order_of_its_labels(maxwell, capfd, caplog):
-    videos = load("maxwell:train", maxwell)
+    videos = load_rated("maxwell:train", maxwell)
     assert videos.names == NAMES["train"]
     assert videos.paths == [str(maxwell / "maxwell" / "videos" / name) for name in NAMES["train"]]
     assert videos.labels.dtype == np.float64
@@ -87,9 +88,9 @@ def test_maxwell_is_in_the_order_of_its_labels(maxwell, capfd, caplog):
 
 
 def test_splits_and_selection(maxwell):
-    assert load("maxwell:validation", maxwell).names == NAMES["validation"]
+    assert load_rated("maxwell:validation", maxwell).names == NAMES["validation"]
     for spec in ("maxwell", "maxwell:all"):
-        videos = load(spec, maxwell)
+        videos = load_rated(spec, maxwell)
         assert videos.names == NAMES["train"] + NAMES["validation"]
     some = videos.select(np.array([5, 0]))
     assert some.names == [NAMES["validation"][1], NAMES["train"][0]]
@@ -98,11 +99,11 @@ def test_splits_and_selection(maxwell):
 
 
 def test_labels_go_with_names_wherever_the_files_are(maxwell, add):
-    before = load("maxwell", maxwell)
+    before = load_rated("maxwell", maxwell)
     shutil.rmtree(maxwell / "maxwell" / "videos")
     for i, name in enumerate(reversed(NAMES["train"] + NAMES["validation"])):
         add(f"maxwell/{9 - i}/deep", name)
-    after = load("maxwell", maxwell)
+    after = load_rated("maxwell", maxwell)
     assert after.names == before.names
     np.testing.assert_array_equal(after.labels, before.labels)
     assert after.paths != before.paths
@@ -113,20 +114,20 @@ def test_videos_may_lie_in_a_linked_folder(maxwell):
     elsewhere = maxwell / "elsewhere"
     (maxwell / "maxwell" / "videos").rename(elsewhere)
     (maxwell / "maxwell" / "videos").symlink_to(elsewhere)
-    assert load("maxwell:train", maxwell).names == NAMES["train"]
+    assert load_rated("maxwell:train", maxwell).names == NAMES["train"]
 
 
 def test_changes_are_seen(maxwell, add):
-    load("maxwell", maxwell)
+    load_rated("maxwell", maxwell)
     labels = labels_of("validation")
     labels[1, 9] = 0.5
     write_maxwell(maxwell / "maxwell", "validation", labels=labels)
-    np.testing.assert_array_equal(load("maxwell:validation", maxwell).labels, labels.astype(np.float32))
+    np.testing.assert_array_equal(load_rated("maxwell:validation", maxwell).labels, labels.astype(np.float32))
     video = maxwell / "maxwell" / "videos" / NAMES["train"][0]
     video.unlink()
     fails("lacks 1 of 4 videos", "maxwell:train", maxwell)
     add("maxwell/elsewhere", NAMES["train"][0])
-    assert "elsewhere" in load("maxwell:train", maxwell).paths[0]
+    assert "elsewhere" in load_rated("maxwell:train", maxwell).paths[0]
 
 
 def test_missing_videos(maxwell, capsys):
@@ -137,12 +138,12 @@ def test_missing_videos(maxwell, capsys):
         assert ", ".join(NAMES["train"][:3]) in message
         assert (maxwell / "missing_maxwell.txt").read_text().split() == NAMES["train"][:3]
     capsys.readouterr()
-    videos = load("maxwell:train", maxwell, allow_missing=True)
+    videos = load_rated("maxwell:train", maxwell, allow_missing=True)
     assert videos.names == NAMES["train"][3:]
     np.testing.assert_array_equal(videos.labels, labels_of("train")[3:].astype(np.float32))
     lines = capsys.readouterr().err.splitlines()
     assert lines == [f"maxwell:train: left out 3 of 4 videos, which are not in {maxwell / 'maxwell'}."]
-    assert load("maxwell:validation", maxwell).names == NAMES["validation"]
+    assert load_rated("maxwell:validation", maxwell).names == NAMES["validation"]
     (maxwell / "maxwell" / "videos" / NAMES["train"][3]).unlink()
     fails("maxwell:train is empty", "maxwell:train", maxwell, allow_missing=True)
 
@@ -156,7 +157,7 @@ def test_the_list_of_missing_videos_is_whole(maxwell):
 
 def test_videos_without_labels_are_told_of(maxwell, add, capsys):
     add("maxwell/videos", "new.mp4", "newer.mkv")
-    assert load("maxwell:train", maxwell).names == NAMES["train"]
+    assert load_rated("maxwell:train", maxwell).names == NAMES["train"]
     expected = "maxwell: left out 2 videos without labels, such as videos/new.mp4.\n"
     assert capsys.readouterr().err == expected
 
@@ -201,7 +202,7 @@ def test_wrong_labels_of_maxwell(maxwell):
     (home / "MaxWell_train.csv").write_text(text.splitlines()[0])
     fails("0 rows", "maxwell:train", maxwell)
     write_maxwell(home, "train")
-    assert load("maxwell:train", maxwell).names == names
+    assert load_rated("maxwell:train", maxwell).names == names
 
 
 def test_mean_opinion_scores(tmp_path, add, capsys):
@@ -209,7 +210,7 @@ def test_mean_opinion_scores(tmp_path, add, capsys):
     add("konvid_1k/any/where", "b.MP4", "a.mp4")
     add("konvid_1k", "sub/c.mkv", "other/c.mkv")
     for spec in ("konvid_1k", "konvid_1k:all", "konvid_1k:rated"):
-        videos = load(spec, tmp_path)
+        videos = load_rated(spec, tmp_path)
         assert videos.names == ["a.mp4", "b", "sub/c.mkv"]
         expected = [f"{tmp_path}/konvid_1k/{path}" for path in ("any/where/a.mp4", "any/where/b.MP4", "sub/c.mkv")]
         assert videos.paths == expected
@@ -222,7 +223,7 @@ def test_mean_opinion_scores(tmp_path, add, capsys):
 def test_a_header_ends_with_mos_or_score(tmp_path, add, header):
     write_mos(tmp_path, header + "a.mp4, 3\n")
     add("konvid_1k", "a.mp4")
-    assert load("konvid_1k", tmp_path).names == ["a.mp4"]
+    assert load_rated("konvid_1k", tmp_path).names == ["a.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -255,13 +256,13 @@ def test_own_databases_have_the_dimensions_of_their_columns(tmp_path, add):
     add("own/clips", "a.mp4", "b.mp4", "c.mkv")
     (tmp_path / "own" / "train.csv").write_text("filename,who,sharpness,O\nb.mp4,me,3,70\na.mp4,me,1,20.5\n")
     (tmp_path / "own" / "validation.csv").write_text("filename,T-1\nc.mkv,2\n")
-    videos = load("own:train", tmp_path)
+    videos = load_rated("own:train", tmp_path)
     assert videos.names == ["b.mp4", "a.mp4"]
     assert videos.paths == [f"{tmp_path}/own/clips/{name}" for name in videos.names]
     np.testing.assert_array_equal(videos.labels[:, [0, 7]], [[70, 3], [20.5, 1]])
     assert not videos.synthetic
     assert np.flatnonzero(~np.isnan(videos.labels).any(axis=0)).tolist() == [0, 7]
-    assert np.flatnonzero(~np.isnan(load("own:validation", tmp_path).labels).any(axis=0)).tolist() == [7]
+    assert np.flatnonzero(~np.isnan(load_rated("own:validation", tmp_path).labels).any(axis=0)).tolist() == [7]
 
     table = tmp_path / "own" / "validation.csv"
     for text, match in (
@@ -281,7 +282,7 @@ def test_names_with_folders(tmp_path, add):
     """As in LSVQ, whose lists have `ia-batch1/xyz`: another batch's file is never taken for a missing one."""
     write_mos(tmp_path, "ia-batch1/x, 1\nia-batch2/x, 2\nyfcc-batch3/y, 3\n", "lsvq")
     add("lsvq/videos", "ia-batch1/x.mp4", "ia-batch2/x.mp4", "y.mp4")
-    videos = load("lsvq", tmp_path)
+    videos = load_rated("lsvq", tmp_path)
     names = [path.removeprefix(f"{tmp_path}/lsvq/videos/") for path in videos.paths]
     assert names == ["ia-batch1/x.mp4", "ia-batch2/x.mp4", "y.mp4"]
     (tmp_path / "lsvq/videos/ia-batch1/x.mp4").unlink()
@@ -292,7 +293,7 @@ def test_names_need_not_be_text(tmp_path, add):
     name = b"caf\xe9.mp4".decode("utf-8", "surrogateescape")
     add("konvid_1k", name, "grün.mp4")
     (tmp_path / "konvid_1k" / "labels.txt").write_bytes(b"caf\xe9.mp4, 2\ngr\xc3\xbcn.mp4, 3\n")
-    assert load("konvid_1k", tmp_path).names == [name, "grün.mp4"]
+    assert load_rated("konvid_1k", tmp_path).names == [name, "grün.mp4"]
 
 
 def test_the_synthetic_database_is_rendered_once(tmp_path, add, monkeypatch, capsys):
@@ -305,13 +306,13 @@ def test_the_synthetic_database_is_rendered_once(tmp_path, add, monkeypatch, cap
         add("synthetic_maxwell/videos", *NAMES["train"], *NAMES["validation"])
         (folder / "synthetic.json").write_text("{}")
 
-    monkeypatch.setitem(sys.modules, "jaxvqa.datasets.synthetic", SimpleNamespace(render=render))
-    videos = load("synthetic_maxwell:train", tmp_path)
+    monkeypatch.setattr("jaxvqa.datasets.cache.render", render)
+    videos = load_rated("synthetic_maxwell:train", tmp_path)
     assert (videos.database, videos.synthetic, videos.names) == ("synthetic_maxwell", True, NAMES["train"])
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "synthetic" in err
-    assert load("synthetic_maxwell:validation", tmp_path).names == NAMES["validation"]
+    assert load_rated("synthetic_maxwell:validation", tmp_path).names == NAMES["validation"]
     assert rendered == [tmp_path / "synthetic_maxwell"]
     assert capsys.readouterr().err == ""
     (tmp_path / "synthetic_maxwell" / "synthetic.json").unlink()
@@ -329,7 +330,9 @@ def test_a_root_that_cannot_be_written(maxwell):
 
 
 def test_two_processes_may_prepare_at_once(maxwell):
-    program = f"from jaxvqa.datasets import load; print(*load('maxwell:train', {str(maxwell)!r}).names)"
+    program = (
+        f"from jaxvqa.datasets.cache import load_rated; print(*load_rated('maxwell:train', {str(maxwell)!r}).names)"
+    )
     program += "; import sys; assert 'tensorflow' not in sys.modules"
     running = [
         subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -353,7 +356,7 @@ def test_the_published_label_files(shared, tmp_path):
             (home / "videos" / name).touch()
         expected[split] = names, labels.astype(np.float32)
     for split, (names, labels) in expected.items():
-        videos = load(f"maxwell:{split}", tmp_path)
+        videos = load_rated(f"maxwell:{split}", tmp_path)
         assert videos.names == names
         np.testing.assert_array_equal(videos.labels, labels)
 
@@ -379,4 +382,4 @@ def test_full_disk_is_one_sentence(maxwell, small_disk):
         (root.parent / "filler").write_bytes(bytes(8 << 20))
     fails(f"{root} cannot be written .*No space left on device", "maxwell", root)
     (root.parent / "filler").unlink()
-    assert load("maxwell:train", root).names == NAMES["train"]
+    assert load_rated("maxwell:train", root).names == NAMES["train"]

@@ -7,7 +7,9 @@ import pytest
 from clips import frame_number, moving_clip, numbered_clip, write_clip
 
 from jaxvqa import VideoError
-from jaxvqa.video.decode import DamagedError, container_size, open_video, read_frames
+from jaxvqa.errors import DamagedError
+from jaxvqa.video.decode import open_video, read_frames
+from jaxvqa.video.integrity import container_size
 
 
 @pytest.fixture(scope="module")

@@ -286,7 +286,7 @@ def test_a_port_in_use_is_one_sentence(capfd):
 
 
 def test_without_gradio_it_says_what_to_install(monkeypatch, capfd):
-    monkeypatch.delitem(sys.modules, "jaxvqa.demo", raising=False)
+    monkeypatch.delitem(sys.modules, "jaxvqa.tasks.demo", raising=False)
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert main(["jaxvqa", CONFIG]) == 2
     assert capfd.readouterr().err.startswith("jaxvqa: the demo needs Gradio: pip install 'jaxvqa[demo]'")

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from test_train import ROOT, data, encoders  # noqa: F401
 
-from jaxvqa import weights
-from jaxvqa.features import extract
+from jaxvqa.features.extract import extract
 from jaxvqa.main import main
+from jaxvqa.weights.assemble import ENCODERS
+from jaxvqa.weights.load import load_weights
 
 SCRIPT = ROOT / "scripts" / "slurm.sh"
 
@@ -85,7 +86,7 @@ def test_two_processes_share_an_extraction(join, damaged, encoders, tmp_path):  
     assert sorted(shares.values()) == [3, 4]  # each its half, but for the one that cannot be decoded
 
     paths = sorted(map(str, (damaged / "maxwell" / "videos").glob("validation-*")))
-    loaded = weights.load(encoders, weights.ENCODERS)
+    loaded = load_weights(encoders, ENCODERS)
     together, _ = extract(paths, loaded, tmp_path / "features", 0, 1)
     alone, errors = extract(paths, loaded, tmp_path / "alone", 0, 1)
     assert len(errors) == 1

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import jaxvqa
-from jaxvqa.configuration import config_paths, describe
 from jaxvqa.dimensions import DIMENSIONS, default_prompts
+from jaxvqa.tasks.configuration import config_paths, describe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

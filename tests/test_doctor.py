@@ -9,8 +9,10 @@ import pytest
 from clips import moving_clip
 
 import jaxvqa
-from jaxvqa import doctor, weights
-from jaxvqa.configuration import config_path
+from jaxvqa.tasks.configuration import config_path
+from jaxvqa.tasks.doctor import DECODERS, available, finding, installed, is_decoder, memory, published, unmet
+from jaxvqa.weights.directory import TENSORS
+from jaxvqa.weights.load import downloaded, load_weights
 
 COMMAND = [sys.executable, "-c", "from jaxvqa.cli import entry; entry()", "doctor"]
 WHAT = "versions devices cores memory disk compiled codecs convert demo decoder jaxvqa-mini MaxVQA score".split()
@@ -64,28 +66,28 @@ def test_cache_that_cannot_be_made(tmp_path):
 
 
 def test_little_memory():
-    states = [doctor.memory(free * 1e9).state for free in (0.5, 1, 3)]
+    states = [memory(free * 1e9).state for free in (0.5, 1, 3)]
     assert states == ["fails", "limited", "ok"]
-    assert 0 < doctor.available() < 1e15
+    assert 0 < available() < 1e15
 
 
 def test_optional_packages():
-    assert doctor.installed("test", "pytest", "test").state == "ok"
-    said = doctor.installed("sing", "no_such_module", "sing")
+    assert installed("test", "pytest", "test").state == "ok"
+    said = installed("sing", "no_such_module", "sing")
     assert said == ("limited", "to sing: pip install 'jaxvqa[sing]'")
 
 
 def test_published_weights(small_weights, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    shutil.copytree(small_weights, weights.downloaded())
-    state, said = doctor.finding(doctor.published)
+    shutil.copytree(small_weights, downloaded())
+    state, said = finding(published)
     assert state == "ok"
-    assert said.startswith(f"{weights.load(small_weights, ()).id}, whole")
-    (weights.downloaded() / weights.TENSORS).unlink()
+    assert said.startswith(f"{load_weights(small_weights, ()).id}, whole")
+    (downloaded() / TENSORS).unlink()
     code, lines = examine()
     assert code == 1
     assert " fails " in lines["MaxVQA"]
-    assert f"remove {weights.downloaded()}, and run jaxvqa download again" in lines["MaxVQA"]
+    assert f"remove {downloaded()}, and run jaxvqa download again" in lines["MaxVQA"]
     assert " ok " in lines["score"]
     assert lines["Videos"] == "Videos cannot be scored here: see MaxVQA."
 
@@ -112,7 +114,7 @@ def test_unmet_requirements():
         "other>=1; extra == 'test'",
         "old; python_version < '3'",
     ]
-    assert doctor.unmet(required) == ["'no-such-package>=1'", "'pytest<1'"]
+    assert unmet(required) == ["'no-such-package>=1'", "'pytest<1'"]
 
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp8": "libvpx", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
@@ -125,12 +127,12 @@ def test_codecs_are_decoded_by_the_decoders_that_are_looked_for(codec, tmp_path)
     with av.open(str(path)) as container:
         decoder = container.streams.video[0].codec_context.codec
         assert decoder.canonical_name == codec
-        assert decoder.name in doctor.DECODERS.get(codec, (codec,))
-        assert doctor.is_decoder(decoder.name)
+        assert decoder.name in DECODERS.get(codec, (codec,))
+        assert is_decoder(decoder.name)
         assert len([*container.decode(video=0)]) == 3
 
 
 def test_encoders_are_no_decoders():
-    assert doctor.is_decoder("theora")
-    assert not doctor.is_decoder("libx264")
-    assert not doctor.is_decoder("nothing")
+    assert is_decoder("theora")
+    assert not is_decoder("libx264")
+    assert not is_decoder("nothing")

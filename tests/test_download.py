@@ -14,9 +14,13 @@ import torch
 from rich.console import Console
 
 import jaxvqa
-from jaxvqa import UserError, download, weights
+from jaxvqa import UserError
 from jaxvqa.cli import main
-from jaxvqa.files import claim
+from jaxvqa.system.files import lock_folder
+from jaxvqa.upstream import download
+from jaxvqa.upstream.download import PAUSES, PUBLISHED, fetch, obtain
+from jaxvqa.weights.directory import DESCRIPTION, TENSORS, read_description
+from jaxvqa.weights.load import load_weights
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
 NAMES = ["maxvqa_maxwell.pt", "DOVER.pth", "RN50.pt"]
@@ -125,7 +129,7 @@ def speaks_another_language(request, data, state):
 
 def fetched(server, path, pauses=(0.0, 0.0, 0.0)):
     server.files["/file"] = DATA
-    download.fetch(f"{server.address}/file", path, QUIET, STALL, pauses)
+    fetch(f"{server.address}/file", path, QUIET, STALL, pauses)
     return path.read_bytes()
 
 
@@ -178,23 +182,23 @@ def test_length_that_is_never_reached(server, tmp_path):
 
 def test_pauses_before_further_tries(server, tmp_path, monkeypatch):
     slept = []
-    monkeypatch.setattr(download.time, "sleep", slept.append)
+    monkeypatch.setattr("jaxvqa.upstream.download.time.sleep", slept.append)
     server.ways = [is_busy] * 4
     with pytest.raises(UserError, match="the server answered 503"):
-        fetched(server, tmp_path / "file", download.PAUSES)
+        fetched(server, tmp_path / "file", PAUSES)
     assert slept == [1, 4, 16]
 
 
 def test_what_a_server_does_not_have_is_asked_for_once(server, tmp_path):
     with pytest.raises(UserError, match="the server answered 404 Not Found: fetch the files by hand"):
-        download.fetch(f"{server.address}/nothing", tmp_path / "file", QUIET, STALL)
+        fetch(f"{server.address}/nothing", tmp_path / "file", QUIET, STALL)
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/file", "http://[/file"])
 def test_no_server_there(tmp_path, address):
     with pytest.raises(UserError, match=f"{re.escape(address)} could not be fetched"):
-        download.fetch(address, tmp_path / "file", QUIET, STALL, pauses=())
+        fetch(address, tmp_path / "file", QUIET, STALL, pauses=())
 
 
 def test_full_disk(server, tmp_path, small_disk, monkeypatch, capfd):
@@ -207,7 +211,7 @@ def test_full_disk(server, tmp_path, small_disk, monkeypatch, capfd):
 
 def published(monkeypatch, **sha256):
     """Changes what is known of the published files."""
-    changed = [file._replace(sha256=sha256.get(file.part, file.sha256)) for file in download.PUBLISHED]
+    changed = [file._replace(sha256=sha256.get(file.part, file.sha256)) for file in PUBLISHED]
     monkeypatch.setattr(download, "PUBLISHED", changed)
 
 
@@ -253,9 +257,9 @@ def test_length_told_too_short(server, tmp_path, monkeypatch):
     published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
     server.ways = [says_less]
     with pytest.raises(UserError, match="gave another file than the published one"):
-        download.obtain(download.PUBLISHED[2], f"{server.address}/RN50.pt", tmp_path, QUIET)
+        obtain(PUBLISHED[2], f"{server.address}/RN50.pt", tmp_path, QUIET)
     assert list(tmp_path.iterdir()) == []
-    path = download.obtain(download.PUBLISHED[2], f"{server.address}/RN50.pt", tmp_path, QUIET)
+    path = obtain(PUBLISHED[2], f"{server.address}/RN50.pt", tmp_path, QUIET)
     assert path.read_bytes() == server.files["/RN50.pt"]
 
 
@@ -295,7 +299,7 @@ def test_pytorch_is_asked_for_before_anything_is_fetched(server, tmp_path, monke
 
 
 def test_two_runs_at_once(server, tmp_path, capfd):
-    with claim(tmp_path / ".weights-fetched"):
+    with lock_folder(tmp_path / ".weights-fetched"):
         assert main(["download", f"--source={server.address}", f"--output={tmp_path / 'weights'}"]) == 2
     assert "another run is writing to" in capfd.readouterr().err
     assert server.requests == []
@@ -304,15 +308,15 @@ def test_two_runs_at_once(server, tmp_path, capfd):
 def test_what_is_there_must_be_sound(server, small_weights, tmp_path, monkeypatch, capfd):
     command = ["download", f"--source={server.address}", "--output"]
     assert main([*command, str(small_weights)]) == 0
-    wanted = weights.load(small_weights, ()).id
+    wanted = load_weights(small_weights, ()).id
     assert capfd.readouterr().out == f"{small_weights}: weights {wanted}, already there and sound\n"
     (tmp_path / "other").mkdir()
     assert main([*command, str(tmp_path / "other")]) == 2
     assert "other is there, but of no use" in capfd.readouterr().err
     (tmp_path / "damaged").mkdir()
-    for name in (weights.DESCRIPTION, weights.TENSORS):
+    for name in (DESCRIPTION, TENSORS):
         (tmp_path / "damaged" / name).write_bytes((small_weights / name).read_bytes())
-    with (tmp_path / "damaged" / weights.TENSORS).open("r+b") as file:
+    with (tmp_path / "damaged" / TENSORS).open("r+b") as file:
         file.seek(-1, io.SEEK_END)
         file.write(b"\xff")
     assert main([*command, str(tmp_path / "damaged")]) == 2
@@ -332,7 +336,7 @@ def test_weights_that_score_by_default(small_weights, clips, tmp_path, monkeypat
 
     (tmp_path / "jaxvqa").mkdir()
     (tmp_path / "jaxvqa" / "maxvqa").symlink_to(small_weights)
-    wanted = weights.load(small_weights, ()).id
+    wanted = load_weights(small_weights, ()).id
     assert jaxvqa.load().weights_id == jaxvqa.load("maxvqa").weights_id == wanted
     command = ["score", str(clips / "a.mp4"), "--format=jsonl", f"--output={tmp_path / 'scores'}"]
     assert main(command) == 0
@@ -363,10 +367,10 @@ def test_downloaded_weights_score(server, checkpoints, full_weights, clips, tmp_
     server.requests, server.ways = [], [answer, breaks_off]
     (tmp_path / "jaxvqa" / ".maxvqa-fetched" / "RN50.pt").unlink()
     assert main(command) == 0
-    folder, wanted = tmp_path / "jaxvqa" / "maxvqa", weights.load(full_weights, ()).id
+    folder, wanted = tmp_path / "jaxvqa" / "maxvqa", load_weights(full_weights, ()).id
     assert capfd.readouterr().out == f"{folder}: weights {wanted}\n"
     assert [path for path, _ in server.requests] == [f"/{NAMES[0]}", *[f"/{NAMES[1]}"] * 2, f"/{NAMES[2]}"]
-    sources = weights.read_description(folder)["sources"]
+    sources = read_description(folder)["sources"]
     assert {source["file"]: source["sha256"] for source in sources} == {
         name: hashlib.sha256(server.files[f"/{name}"]).hexdigest() for name in NAMES
     }

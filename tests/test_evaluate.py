@@ -10,11 +10,11 @@ import pytest
 
 import jaxvqa
 from jaxvqa import DIMENSIONS, UserError
-from jaxvqa.datasets.synthetic import render
-from jaxvqa.evaluate import evaluate, fitted
-from jaxvqa.files import claim
-from jaxvqa.labels import ScoreTable, read_scores
+from jaxvqa.evaluation.metrics import evaluate, fitted
 from jaxvqa.main import main
+from jaxvqa.results.table import ScoreTable, read_table
+from jaxvqa.synthetic.maxwell import render
+from jaxvqa.system.files import lock_folder
 
 CONFIG = Path(__file__).parents[1] / "configs" / "evaluate.py"
 
@@ -53,8 +53,8 @@ def run(predictions, labels, output, *overrides):
 
 def test_published_predictions_have_the_published_metrics(shared):
     folder = shared / "maxwell"
-    labels = read_scores(folder / "MaxWell_val.csv", folder / "test_labels.txt")
-    results = evaluate(read_scores(folder / "published_val_predictions.csv"), labels, resamples=2)
+    labels = read_table(folder / "MaxWell_val.csv", folder / "test_labels.txt")
+    results = evaluate(read_table(folder / "published_val_predictions.csv"), labels, resamples=2)
     published = json.loads((folder / "published_val_metrics.json").read_text())
     assert list(results) == list(published) == [*(d.code for d in DIMENSIONS), "mean"]
     for code, metrics in published.items():
@@ -63,7 +63,7 @@ def test_published_predictions_have_the_published_metrics(shared):
 
 
 def test_videos_are_joined_by_name_not_by_row(pair):
-    predictions, labels = (read_scores(path) for path in pair)
+    predictions, labels = (read_table(path) for path in pair)
     results = evaluate(predictions, labels)
     assert list(results) == ["O", "T-3", "mean"]
     for agreement in results.values():
@@ -74,7 +74,7 @@ def test_videos_are_joined_by_name_not_by_row(pair):
 
 
 def test_videos_without_a_label_do_not_count_in_a_dimension(pair):
-    predictions, labels = (read_scores(path) for path in pair)
+    predictions, labels = (read_table(path) for path in pair)
     some = np.arange(len(labels.names)) % 3 > 0
     with_holes = replace(labels, scores=labels.scores | {"O": np.where(some, labels.scores["O"], np.nan)})
     results, whole = evaluate(predictions, with_holes, 50), evaluate(predictions, labels, 50)
@@ -89,7 +89,7 @@ def test_videos_without_a_label_do_not_count_in_a_dimension(pair):
 
 
 def test_intervals_repeat_with_the_seed(pair):
-    predictions, labels = (read_scores(path) for path in pair)
+    predictions, labels = (read_table(path) for path in pair)
     once, again, other = (evaluate(predictions, labels, 200, seed)["O"].intervals for seed in (0, 0, 1))
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
@@ -111,7 +111,7 @@ def test_few_videos(tmp_path, capfd):
     row = json.loads(capfd.readouterr().out.splitlines()[0])
     assert row["srcc"] == pytest.approx(0.5)
     assert row["srcc_low"] <= row["srcc"] <= row["srcc_high"]
-    table = [read_scores(tmp_path / f"{name}.csv") for name in ("predictions", "labels")]
+    table = [read_table(tmp_path / f"{name}.csv") for name in ("predictions", "labels")]
     intervals = [evaluate(*table, resamples=1, seed=seed)["O"].intervals[0] for seed in range(40)]
     assert 1 <= sum(np.isnan(interval).all() for interval in intervals) < 20
 
@@ -172,7 +172,7 @@ def test_labels_without_names_need_the_list_that_goes_with_them(tmp_path):
     table.write_text("O,T-3\n1.5,0.1\n2.5,0.2\n4.5,-0.3\n")
     names = tmp_path / "list.txt"
     names.write_text("a.mp4, -1, -1, 1.6\nb.mp4, -1, -1, 2.4\nc.mp4, -1, -1, 4.0\n")
-    assert read_scores(table, names).names == ["a.mp4", "b.mp4", "c.mp4"]
+    assert read_table(table, names).names == ["a.mp4", "b.mp4", "c.mp4"]
     for content, message in (
         ("b.mp4, -1, -1, 2.4\na.mp4, -1, -1, 1.6\nc.mp4, -1, -1, 4.0\n", "rank the videos differently"),
         ("a.mp4, -1, -1, 1.6\n", "has 1 lines, but .* 3 rows"),
@@ -180,9 +180,9 @@ def test_labels_without_names_need_the_list_that_goes_with_them(tmp_path):
     ):
         names.write_text(content)
         with pytest.raises(UserError, match=message):
-            read_scores(table, names)
+            read_table(table, names)
     with pytest.raises(UserError, match="name the list of its files"):
-        read_scores(table)
+        read_table(table)
 
 
 def test_model_on_a_database(tmp_path, capfd):
@@ -197,7 +197,7 @@ def test_model_on_a_database(tmp_path, capfd):
     out = capfd.readouterr().out
     assert "random-small on synthetic_maxwell (synthetic" in out
     assert "12 videos" in out
-    predictions = read_scores(tmp_path / "output" / "predictions.csv")
+    predictions = read_table(tmp_path / "output" / "predictions.csv")
     assert sorted(predictions.names) == [f"{number:04}.mp4" for number in range(12)]
     model = jaxvqa.load("random-small")
     scores = model.score(tmp_path / "data" / "synthetic_maxwell" / "videos" / "0009.mp4")
@@ -215,7 +215,7 @@ def test_two_runs_at_once_and_a_full_disk(pair, small_disk, capfd):
     arguments += [f"--config.output={output}", "--config.resamples=20"]
     assert main(arguments) == 0
     earlier = {path.name: path.read_bytes() for path in output.iterdir()}
-    with claim(output):
+    with lock_folder(output):
         assert main(arguments) == 2
     assert f"another run is writing to {output}" in capfd.readouterr().err
     with contextlib.suppress(OSError):

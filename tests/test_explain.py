@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 import jaxvqa
 from jaxvqa.dimensions import PERCENTS, calibrate
 from jaxvqa.explain.explanation import Explanation, ordinal, region
-from jaxvqa.explain.maps import TECHNICAL, boxes, places
+from jaxvqa.explain.locations import TECHNICAL, boxes, locate
 from jaxvqa.explain.report import Entry, colours, report, section
 from jaxvqa.video.decode import open_video, read_frames
 from jaxvqa.video.sampling import draw_plan
@@ -58,7 +58,7 @@ def test_patches_and_frames_are_where_a_real_clip_was_blurred_and_frozen(shared,
         frame[quarter] = blurred
     video = open_video(lossless(tmp_path / "after.mkv", after))
     plan = video_plan(video, 0)
-    where, views = places(video, [plan]), video_views(video, plan)
+    where, views = locate(video, [plan]), video_views(video, plan)
     blurred, sharp, frozen = 0, 0, 0
     for moment in range(64):
         number = where.frames[1, moment]
@@ -91,7 +91,7 @@ def test_patches_and_frames_are_where_a_real_clip_was_blurred_and_frozen(shared,
 def test_patches_of_a_small_frame_are_in_its_own_pixels(tmp_path):
     video = open_video(moving_clip(tmp_path / "small.mp4", 40, 120, 160))
     plan = draw_plan(0, "small.mp4", 40, 120, 160)
-    where = places(video, [plan])
+    where = locate(video, [plan])
     left = plan.column_offsets[0, 0, 0] * 160 / 298  # the frame is enlarged to 298x224
     np.testing.assert_allclose(where.patches[0, 0], [left, 0, 32 * 160 / 298, 32 * 120 / 224])
     assert (where.patches[..., 0] + where.patches[..., 2] <= 160).all()
@@ -342,7 +342,7 @@ def test_dense_explanations_cover_the_video_to_the_pixel_and_the_frame(model, tm
     seen = np.zeros((70, 240, 320), bool)
     for plan in e.plans:
         for clip in range(4):
-            where = places(video, [plan]).patches[16 * clip].round().astype(int)
+            where = locate(video, [plan]).patches[16 * clip].round().astype(int)
             for left, top, width, height in where:
                 seen[plan.technical_indices[32 * clip : 32 * clip + 32], top : top + height, left : left + width] = True
     assert seen.any(axis=(1, 2)).all()

@@ -12,8 +12,8 @@ from test_finetune import rated, run, tuned  # noqa: F401
 from test_train import data, encoders, features  # noqa: F401
 
 import jaxvqa
-from jaxvqa import cli
-from jaxvqa.export import ARTIFACT, DESCRIPTION
+from jaxvqa.cli import main
+from jaxvqa.scoring.stablehlo import ARTIFACT, DESCRIPTION
 from jaxvqa.video.decode import open_video
 from jaxvqa.video.views import video_plan, video_views
 
@@ -58,7 +58,7 @@ def outputs_elsewhere(folder, videos, scratch):
 
 
 def test_it_scores_as_the_model_does_without_this_package(videos, tmp_path):
-    assert cli.main(["export", "--weights=mini", f"--output={tmp_path / 'out'}"]) == 0
+    assert main(["export", "--weights=mini", f"--output={tmp_path / 'out'}"]) == 0
     scores = outputs_elsewhere(tmp_path / "out", videos, tmp_path)
     model = jaxvqa.load("mini")
     for i, video in enumerate(videos):
@@ -80,7 +80,7 @@ def test_it_scores_as_the_model_does_without_this_package(videos, tmp_path):
 
 
 def test_dimensions_of_ones_own_are_there(tuned, rated, tmp_path):  # noqa: F811
-    assert cli.main(["export", f"--weights={tuned / 'model'}", f"--output={tmp_path / 'out'}"]) == 0
+    assert main(["export", f"--weights={tuned / 'model'}", f"--output={tmp_path / 'out'}"]) == 0
     exported = jax.export.deserialize(bytearray((tmp_path / "out" / ARTIFACT).read_bytes()))
     video = rated / "videos" / "3.mp4"
     opened = open_video(video)
@@ -99,6 +99,6 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(tmp_path, capfd):
         (["--weights=nowhere", f"--output={tmp_path / 'out'}"], "weights directory nowhere does not exist"),
     ):
         capfd.readouterr()
-        assert cli.main(["export", *arguments]) == 2
+        assert main(["export", *arguments]) == 2
         assert sentence in capfd.readouterr().err.splitlines()[-1]
     assert not [*tmp_path.iterdir()]

@@ -14,22 +14,26 @@ import pytest
 from clips import moving_clip
 from conftest import SMALL, save_random
 
-from jaxvqa import UserError, features, weights
-from jaxvqa.compilation import jitted
-from jaxvqa.features import extract
-from jaxvqa.files import claim
-from jaxvqa.models.visual import encode_views
+from jaxvqa import UserError
+from jaxvqa.features.extract import extract
+from jaxvqa.features.store import store_row
+from jaxvqa.models.visual_encoders import encode_views
+from jaxvqa.system.compilation import jitted
+from jaxvqa.system.files import lock_folder
 from jaxvqa.video.decode import open_video
 from jaxvqa.video.views import video_plan, video_views
 from jaxvqa.video.workers import decode_file
+from jaxvqa.weights.assemble import ENCODERS, PARTS
+from jaxvqa.weights.load import load_weights
 
 PROGRAM = """
 import sys
-from jaxvqa import weights
-from jaxvqa.features import extract
-from jaxvqa.files import claim
+from jaxvqa.features.extract import extract
+from jaxvqa.system.files import lock_folder
+from jaxvqa.weights.assemble import ENCODERS
+from jaxvqa.weights.load import load_weights
 directory, root, *paths = sys.argv[1:]
-extract(paths, weights.load(directory, weights.ENCODERS), root, 0)
+extract(paths, load_weights(directory, ENCODERS), root, 0)
 """
 
 
@@ -42,7 +46,7 @@ def videos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def encoders(small_weights):
-    return weights.load(small_weights, weights.ENCODERS)
+    return load_weights(small_weights, ENCODERS)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,9 @@ def root(extracted, tmp_path):
 @pytest.fixture
 def in_this_process(monkeypatch):
     """Decodes in this process, without the second that others take to start."""
-    monkeypatch.setattr(features, "decode_files", lambda paths, seed, workers: (decode_file(p, seed) for p in paths))
+    monkeypatch.setattr(
+        "jaxvqa.features.extract.decode_files", lambda paths, seed, workers: (decode_file(p, seed) for p in paths)
+    )
 
 
 @pytest.fixture
@@ -73,7 +79,7 @@ def no_decoding(monkeypatch):
     def fail(*_):
         raise AssertionError("something is extracted again")
 
-    monkeypatch.setattr(features, "decode_files", fail)
+    monkeypatch.setattr("jaxvqa.features.extract.decode_files", fail)
 
 
 def one(root, pattern):
@@ -141,9 +147,9 @@ def test_changed_file_is_extracted_anew(videos, encoders, root, extracted, tmp_p
 def test_other_seed_or_weights_have_their_own(videos, encoders, root, extracted, tmp_path, in_this_process):
     path = videos[0]
     seed = extract([path], encoders, root, 1)[0].read([0])
-    configs = {part: weights.PARTS[part][1](**SMALL[part]) for part in weights.ENCODERS}
-    configs["clip_visual"] = weights.PARTS["clip_visual"][1](**SMALL["clip_visual"] | {"output_width": 16})
-    other = weights.load(save_random(tmp_path / "weights", configs))
+    configs = {part: PARTS[part][1](**SMALL[part]) for part in ENCODERS}
+    configs["clip_visual"] = PARTS["clip_visual"][1](**SMALL["clip_visual"] | {"output_width": 16})
+    other = load_weights(save_random(tmp_path / "weights", configs))
     assert extract([path], other, root, 0)[0].read([0]).shape == (1, 64, 49, 80)
     assert not np.array_equal(seed, extracted[1][[0]])
     assert len(list(root.iterdir())) == 3
@@ -206,7 +212,7 @@ def test_videos_that_fail_are_left_out_by_name(videos, encoders, tmp_path, in_th
 
 
 def test_features_beyond_float16_are_an_error(videos, encoders, tmp_path, monkeypatch, recwarn, in_this_process):
-    monkeypatch.setattr(features, "jitted", lambda *_: lambda *_: np.full((64, 49, 96), 1e5, np.float32))
+    monkeypatch.setattr("jaxvqa.features.extract.jitted", lambda *_: lambda *_: np.full((64, 49, 96), 1e5, np.float32))
     found, errors = extract(videos[:1], encoders, tmp_path, 0)
     assert len(found) == 0
     assert "beyond float16" in errors[videos[0]]
@@ -259,7 +265,7 @@ def test_full_disk_keeps_what_is_there(videos, encoders, extracted, small_disk, 
 
 def test_two_runs_at_once(videos, encoders, root, extracted, tmp_path):
     folder = one(root, ".lock-0").parent
-    with claim(folder):
+    with lock_folder(folder):
         new = shutil.copy(videos[0], tmp_path / "new.mp4")
         fails(f"another run is writing to {folder}", [new], encoders, root, 0)
         found, _ = extract(videos, encoders, root, 0)  # reading what is there is no harm
@@ -267,14 +273,14 @@ def test_two_runs_at_once(videos, encoders, root, extracted, tmp_path):
 
 
 def test_death_of_decoders_costs_their_videos_alone(videos, encoders, extracted, tmp_path, monkeypatch):
-    store = features.store
+    store = store_row
 
     def store_and_kill(*arguments):
         store(*arguments)
         for child in multiprocessing.active_children():
             os.kill(child.pid, signal.SIGKILL)
 
-    monkeypatch.setattr(features, "store", store_and_kill)
+    monkeypatch.setattr("jaxvqa.features.extract.store_row", store_and_kill)
     found, errors = extract(videos, encoders, tmp_path, 0, 1)
     assert len(found) + len(errors) == len(videos)
     assert videos[0] not in errors
@@ -291,7 +297,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_stored(videos, encoders, tm
         shutil.copy(videos[1], path)
         yield decode_file(paths[0], seed)
 
-    monkeypatch.setattr(features, "decode_files", change_and_decode)
+    monkeypatch.setattr("jaxvqa.features.extract.decode_files", change_and_decode)
     found, errors = extract([str(path)], encoders, tmp_path / "features", 0)
     assert len(found) == 0
     assert "changed while it was read" in errors[str(path)]

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.files import allocate, claim, find_videos, new_folder
+from jaxvqa.system.files import allocate, atomic_folder, lock_folder
+from jaxvqa.video.find import find_videos
 
 
 @pytest.fixture
@@ -108,45 +109,50 @@ def test_unreadable_folder_is_an_error_not_an_omission(folder):
 def test_a_folder_is_claimed_by_one_at_a_time(tmp_path):
     folder = tmp_path / "deep" / "folder"
     message = f"another run is writing to {folder}: wait for it, or choose another folder."
-    with claim(folder), claim(folder, process=1), pytest.raises(UserError, match=message):  # of one run, two processes
-        claim(folder)
-    with claim(folder):
+    with (
+        lock_folder(folder),
+        lock_folder(folder, process=1),
+        pytest.raises(UserError, match=message),
+    ):  # of one run, two processes
+        lock_folder(folder)
+    with lock_folder(folder):
         pass
 
 
 def test_what_a_killed_process_claimed_is_free(tmp_path):
-    program = "import sys; from jaxvqa.files import claim; claimed = claim(sys.argv[1]); print(); sys.stdin.read()"
+    program = "import sys; from jaxvqa.system.files import lock_folder; "
+    program += "claimed = lock_folder(sys.argv[1]); print(); sys.stdin.read()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", program, tmp_path], **pipes) as process:
         process.stdout.readline()
         with pytest.raises(UserError, match="another run"):
-            claim(tmp_path)
+            lock_folder(tmp_path)
         process.kill()
-    with claim(tmp_path):
+    with lock_folder(tmp_path):
         pass
 
 
 def test_folders_that_cannot_be_written(tmp_path, small_disk):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"/file/folder cannot be written: Not a directory\.$"):
-        claim(tmp_path / "file" / "folder")
+        lock_folder(tmp_path / "file" / "folder")
     disk = small_disk("1m", "ro")
     for folder in (disk, disk / "new"):
         with pytest.raises(UserError, match=r"cannot be written: Read-only file system\.$"):
-            claim(folder)
+            lock_folder(folder)
 
 
 def test_new_folders_are_whole_or_not_there(tmp_path):
     folder = tmp_path / "new"
-    with contextlib.suppress(KeyboardInterrupt), new_folder(folder) as scratch:
+    with contextlib.suppress(KeyboardInterrupt), atomic_folder(folder) as scratch:
         (scratch / "half").touch()
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
     (tmp_path / ".new-unfinished" / "new").mkdir(parents=True)
     (tmp_path / ".new-unfinished" / "new" / "half").touch()  # left by a run that was killed
-    with new_folder(folder) as scratch:
+    with atomic_folder(folder) as scratch:
         (scratch / "whole").touch()
-        with pytest.raises(UserError, match="another run is writing to"), new_folder(folder):
+        with pytest.raises(UserError, match="another run is writing to"), atomic_folder(folder):
             pass
     assert [path.name for path in folder.iterdir()] == ["whole"]
     assert [path.name for path in tmp_path.iterdir()] == ["new"]

@@ -10,10 +10,12 @@ import pytest
 from test_train import data, encoders, features, history, textured_clip  # noqa: F401
 
 import jaxvqa
-from jaxvqa import UserError, cli, weights
-from jaxvqa.datasets import own
-from jaxvqa.labels import read_scores
-from jaxvqa.train import finetune
+from jaxvqa import UserError
+from jaxvqa.cli import main
+from jaxvqa.datasets.custom import load_custom
+from jaxvqa.datasets.videos import make_folds
+from jaxvqa.results.table import read_table
+from jaxvqa.weights.load import load_weights
 
 WORDS = ("fine", "coarse")
 SETTINGS = {
@@ -50,9 +52,7 @@ def write(path, rows, header=("filename", "overall", "T-1", "fine / coarse", "gr
 def run(rated, encoders, features):  # noqa: F811
     def run(output, labels=rated / "labels.csv", folder=rated / "videos", **changes):
         settings = {"weights": encoders, "features": features, "output": output, **SETTINGS, **changes}
-        return cli.main(
-            ["finetune", str(labels), str(folder), *(f"--{name}={value}" for name, value in settings.items())]
-        )
+        return main(["finetune", str(labels), str(folder), *(f"--{name}={value}" for name, value in settings.items())])
 
     return run
 
@@ -65,25 +65,25 @@ def tuned(run, tmp_path_factory):
 
 
 def test_labels_of_ones_own(rated):
-    videos = own.load(rated / "labels.csv", rated / "videos")
+    videos = load_custom(rated / "labels.csv", rated / "videos")
     assert videos.own == (WORDS,)
     assert videos.labels.shape == (12, 17)
     there = ~np.isnan(videos.labels)
     assert np.flatnonzero(there.any(axis=0)).tolist() == [0, 7, 16]
     assert there[:, [0, 7, 16]].sum(axis=0).tolist() == [12, 9, 10]
     assert [Path(path).name for path in videos.paths] == videos.names
-    folds = finetune.make_folds(videos, 3, 0)
+    folds = make_folds(videos, 3, 0)
     assert np.sum(folds, axis=0).tolist() == [1] * 12
     for fold in folds:
         assert not {videos.groups[i] for i in np.flatnonzero(fold)} & {videos.groups[i] for i in np.flatnonzero(~fold)}
 
 
 def test_every_video_is_scored_by_a_model_that_has_not_seen_it(tuned, rated):
-    table = read_scores(tuned / "predictions.csv", own=True)
+    table = read_table(tuned / "predictions.csv", own=True)
     assert [*table.scores] == ["O", "T-1", "fine / coarse"]
     assert sorted(table.names) == sorted(f"{i}.mp4" for i in range(12))
-    videos = own.load(rated / "labels.csv", rated / "videos")
-    for number, fold in enumerate(finetune.make_folds(videos, 3, 0)):
+    videos = load_custom(rated / "labels.csv", rated / "videos")
+    for number, fold in enumerate(make_folds(videos, 3, 0)):
         held_out = {videos.names[i] for i in np.flatnonzero(fold)}
         assert held_out == set(table.names[4 * number : 4 * number + 4])
         assert len(history(tuned / f"fold-{number}")) == 2
@@ -98,7 +98,7 @@ def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated
     assert model.training["databases"] == ["labels"]
     assert model.training["dimensions"] == ["O", "T-1"]
     [[good, bad, low, high]] = model.training["own"]
-    labels = read_scores(rated / "labels.csv", missing=True, own=True).scores["fine / coarse"]
+    labels = read_table(rated / "labels.csv", missing=True, own=True).scores["fine / coarse"]
     assert (good, bad) == WORDS
     assert low < np.nanmin(labels) < np.nanmax(labels) < high
     assert 0 < np.nanmin(labels) - low < 0.1 * (high - low)
@@ -108,7 +108,7 @@ def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated
     assert scores.own[WORDS] != pytest.approx(before.score(video).own[WORDS], abs=1e-4)
 
     command = ["score", video, f"--weights={tuned / 'model'}", f"--output={tmp_path}", "--report"]
-    assert cli.main([*command, "--own=lively / dull; fine / coarse"]) == 0
+    assert main([*command, "--own=lively / dull; fine / coarse"]) == 0
     out = capfd.readouterr().out
     assert re.search(r" fine / coarse +lively / dull \(zero-shot\)", out)
     assert f"{scores.own[WORDS]:.3f}" in out
@@ -142,7 +142,7 @@ def test_labels_that_are_missing_have_no_part_in_it(run, rated, tuned, tmp_path)
 
 def test_a_head_that_holds_its_prompts_learns_new_ones(run, released_weights, tmp_path):
     assert run(tmp_path / "out", weights=released_weights) == 0
-    before, after = (weights.load(folder).parts["maxvqa"] for folder in (released_weights, tmp_path / "out" / "model"))
+    before, after = (load_weights(folder).parts["maxvqa"] for folder in (released_weights, tmp_path / "out" / "model"))
     assert before.prompts.shape[0] == 32
     assert after.prompts.shape[0] == 34
     [first, second] = (np.split(np.asarray(head.prompts[...]), 2) for head in (before, after))
@@ -150,7 +150,7 @@ def test_a_head_that_holds_its_prompts_learns_new_ones(run, released_weights, tm
     assert not np.array_equal(second[0][16], first[0][0])
     # and go on from there
     assert run(tmp_path / "again", weights=tmp_path / "out" / "model") == 0
-    assert weights.load(tmp_path / "again" / "model").own == (WORDS,)
+    assert load_weights(tmp_path / "again" / "model").own == (WORDS,)
 
 
 @pytest.mark.parametrize(

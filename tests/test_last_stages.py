@@ -14,21 +14,24 @@ from test_finetune import run as finetune  # noqa: F401
 from test_train import command, data, encoders, features, sentence, train  # noqa: F401
 
 import jaxvqa
-from jaxvqa import UserError, weights
-from jaxvqa.compilation import jitted
-from jaxvqa.features import extract
-from jaxvqa.labels import read_scores
-from jaxvqa.model import VIEWS, Model
+from jaxvqa import UserError
+from jaxvqa.features.encoder import VIEWS
+from jaxvqa.features.extract import extract
+from jaxvqa.model import Model
 from jaxvqa.models.clip_resnet import convolve, strided
 from jaxvqa.models.last_stages import LastStages, encode_first
 from jaxvqa.models.maxvqa import MaxVQA
-from jaxvqa.models.visual import encode_views
-from jaxvqa.train.config import training_config
+from jaxvqa.models.visual_encoders import encode_views
+from jaxvqa.results.table import read_table
+from jaxvqa.system.compilation import jitted
+from jaxvqa.tasks.defaults import training_config
 from jaxvqa.train.loop import Trainer
 from jaxvqa.train.optimizer import make_optimizer
-from jaxvqa.train.step import Batch, replicate, share, start
+from jaxvqa.train.step import Batch, replicate, shard, start
+from jaxvqa.weights.assemble import ENCODERS, PARTS, build
+from jaxvqa.weights.load import load_weights
 
-HEAD = weights.PARTS["maxvqa"][1](**SMALL["maxvqa"])
+HEAD = PARTS["maxvqa"][1](**SMALL["maxvqa"])
 CHANGES = {"train.chunk": 16, "train.epochs_per_chunk": 2, "train.passes": 1}
 
 
@@ -39,7 +42,7 @@ def views(seed=0):
 
 @pytest.mark.parametrize("last", [1, 2, 3])
 def test_first_and_last_stages_make_the_whole_encoders(encoders, last):  # noqa: F811
-    loaded = weights.load(encoders)
+    loaded = load_weights(encoders)
     swin, clip_visual, head = (loaded.parts[part] for part in ("swin", "clip_visual", "maxvqa"))
     encoded = jitted(functools.partial(encode_first, last=last), swin, clip_visual)(*views())
     assert encoded.shape[:2] == (64, 49)
@@ -54,7 +57,7 @@ def test_first_and_last_stages_make_the_whole_encoders(encoders, last):  # noqa:
 
 @pytest.mark.slow
 def test_gradient_is_that_of_the_whole_network(encoders):  # noqa: F811
-    loaded = weights.load(encoders)
+    loaded = load_weights(encoders)
     swin, clip_visual, head = (loaded.parts[part] for part in ("swin", "clip_visual", "maxvqa"))
     text_features, network = Model(loaded).text_features, LastStages(swin, clip_visual, head, 1)
 
@@ -103,7 +106,7 @@ def test_gradient_of_a_convolution_is_jaxs_own():
 
 @pytest.mark.slow
 def test_encoders_have_a_rate_of_their_own_and_keep_statistics(encoders):  # noqa: F811
-    parts = weights.load(encoders).parts
+    parts = load_weights(encoders).parts
     network = LastStages(parts["swin"], parts["clip_visual"], parts["maxvqa"], 1)
     params = nnx.state(network)
     optimizer = make_optimizer(0.5, 0.1)
@@ -118,7 +121,7 @@ def test_encoders_have_a_rate_of_their_own_and_keep_statistics(encoders):  # noq
 
 @pytest.mark.slow
 def test_steps_lower_the_loss_of_a_batch(encoders):  # noqa: F811
-    loaded, config = weights.load(encoders), training_config()
+    loaded, config = load_weights(encoders), training_config()
     config.train.batch, config.train.dropout = 4, False
     swin, clip_visual, head = (loaded.parts[part] for part in ("swin", "clip_visual", "maxvqa"))
     encode = jitted(functools.partial(encode_first, last=1), swin, clip_visual)
@@ -128,7 +131,7 @@ def test_steps_lower_the_loss_of_a_batch(encoders):  # noqa: F811
     trainer = Trainer(config, loaded, network, list(range(16)))
     state, losses = replicate(start(network, trainer.optimizer)), []
     for _ in range(8):
-        batch = Batch(share(encoded), share(targets))
+        batch = Batch(shard(encoded), shard(targets))
         state, terms = trainer.step.update(state, trainer.frozen, batch, 3e-3, jax.random.key(0))
         losses.append(float(terms["loss"]))
     assert losses[-1] < 0.95 * losses[0], losses
@@ -151,7 +154,7 @@ def test_training_changes_the_last_stages_alone_and_scoring_follows(unfrozen, en
         name.startswith(("swin/stages/3", "swin/norm", "clip_visual/stages/3", "clip_visual/pool")) for name in encoder
     )
     assert not [name for name in encoder if name.endswith(("/mean", "/var"))]
-    predicted = read_scores(unfrozen / "predictions-maxwell-validation.csv")
+    predicted = read_table(unfrozen / "predictions-maxwell-validation.csv")
     model = jaxvqa.load(unfrozen / "model")
     for name, expected in list(zip(predicted.names, predicted.scores["O"], strict=True))[:2]:
         # What goes into the last stages is stored as float16.
@@ -165,10 +168,10 @@ def test_a_training_with_other_stages_does_not_go_on(unfrozen, train, capfd):  #
 
 
 def test_features_of_both_kinds_stand_side_by_side(encoders, features, data):  # noqa: F811
-    loaded = weights.load(encoders, weights.ENCODERS)
+    loaded = load_weights(encoders, ENCODERS)
     paths = sorted(map(str, (data / "maxwell" / "videos").glob("train-*")))[:2]
     whole, first = (extract(paths, loaded, features, 0, 1, last)[0].read([0, 1]) for last in (0, 1))
-    network = LastStages(loaded.parts["swin"], loaded.parts["clip_visual"], weights.build("maxvqa", HEAD), 1)
+    network = LastStages(loaded.parts["swin"], loaded.parts["clip_visual"], build("maxvqa", HEAD), 1)
     for one, encoded in zip(whole, first, strict=True):
         np.testing.assert_allclose(jitted(LastStages.features, network)(encoded), one, atol=0.02)
 
@@ -194,7 +197,7 @@ def test_stages_that_cannot_be_trained(changes, match, train, tmp_path, capfd): 
 
 
 def test_all_stages_may_be_trained_but_no_more(encoders):  # noqa: F811
-    parts = weights.load(encoders).parts
+    parts = load_weights(encoders).parts
     arguments = [parts[part] for part in ("swin", "clip_visual", "maxvqa")]
     assert isinstance(LastStages(*arguments, 4).maxvqa, MaxVQA)
     for last in (0, 5):

@@ -3,13 +3,14 @@ import numpy as np
 import pytest
 from conftest import GOLDEN
 
-from jaxvqa.train import losses, parity
+from jaxvqa.parity.training import compare_losses, compare_schedule
+from jaxvqa.train.losses import decorrelation_loss, huber_loss, plcc_loss, rank_loss
 
 
 def test_golden_losses_and_learning_rates():
     comparisons = [
-        *parity.compare_losses(GOLDEN / "seed0" / "losses.npz", {}),
-        *parity.compare_schedule(GOLDEN / "seed0" / "schedule.npz", {}),
+        *compare_losses(GOLDEN / "seed0" / "losses.npz", {}),
+        *compare_schedule(GOLDEN / "seed0" / "schedule.npz", {}),
     ]
     assert len(comparisons) == 6
     for comparison in comparisons:
@@ -25,48 +26,48 @@ def test_plcc_loss_is_a_function_of_the_correlation(pair):
     p, t = pair
     rho = np.array([np.corrcoef(p[:, i], t[:, i])[0, 1] for i in range(3)])
     # (mse(p, t) + mse(rho p, t)) / 8 of standardised p and t
-    np.testing.assert_allclose(losses.plcc_loss(p, t), (2 - 2 * rho + 1 - rho**2) / 8, atol=1e-6)
-    np.testing.assert_allclose(losses.plcc_loss(3 * t + 5, t), 0, atol=1e-6)
-    np.testing.assert_allclose(losses.plcc_loss(-t, t), 0.5, atol=1e-6)
+    np.testing.assert_allclose(plcc_loss(p, t), (2 - 2 * rho + 1 - rho**2) / 8, atol=1e-6)
+    np.testing.assert_allclose(plcc_loss(3 * t + 5, t), 0, atol=1e-6)
+    np.testing.assert_allclose(plcc_loss(-t, t), 0.5, atol=1e-6)
 
 
 def test_plcc_loss_of_shares_is_not_that_of_the_batch(pair):
     p, t = pair
-    halves = (losses.plcc_loss(p[:8], t[:8]) + losses.plcc_loss(p[8:], t[8:])) / 2
-    assert np.abs(halves - losses.plcc_loss(p, t)).max() > 1e-2
+    halves = (plcc_loss(p[:8], t[:8]) + plcc_loss(p[8:], t[8:])) / 2
+    assert np.abs(halves - plcc_loss(p, t)).max() > 1e-2
 
 
 def test_gradients_are_finite_where_all_predictions_are_the_same(pair):
     for p in (np.zeros_like(pair[0]), np.full_like(pair[0], 0.7)):
-        assert np.isfinite(jax.grad(lambda p: losses.plcc_loss(p, pair[1]).sum())(p)).all()
+        assert np.isfinite(jax.grad(lambda p: plcc_loss(p, pair[1]).sum())(p)).all()
 
 
 def test_huber_loss_is_linear_beyond_delta():
     errors = np.array([[0.5], [2.0], [-3.0]], np.float32)
     expected = np.mean([0.125, 1.5, 2.5])
-    np.testing.assert_allclose(losses.huber_loss(errors, np.zeros_like(errors))[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(huber_loss(errors, np.zeros_like(errors))[0], expected, rtol=1e-6)
     expected = np.mean([0.1 * (abs(e) - 0.05) for e in errors[:, 0]])
-    np.testing.assert_allclose(losses.huber_loss(errors, np.zeros_like(errors), 0.1)[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(huber_loss(errors, np.zeros_like(errors), 0.1)[0], expected, rtol=1e-6)
 
 
 def test_rank_loss_counts_wrong_pairs_alone(pair):
     p, t = pair
-    assert np.abs(losses.rank_loss(t, t)).max() == 0
+    assert np.abs(rank_loss(t, t)).max() == 0
     one, wrong = np.array([[0.0], [0.4]], np.float32), np.array([[1.0], [0.0]], np.float32)
-    np.testing.assert_allclose(losses.rank_loss(one, wrong), [0.4 / 1.4], rtol=1e-6)
-    assert (losses.rank_loss(p, t) > 0).all()
+    np.testing.assert_allclose(rank_loss(one, wrong), [0.4 / 1.4], rtol=1e-6)
+    assert (rank_loss(p, t) > 0).all()
 
 
 def test_decorrelation_pushes_dimensions_apart(pair):
     p = pair[0]
     alike = np.stack([p[:, 0], p[:, 0] + 0.1 * p[:, 1]], axis=1)
-    assert losses.decorrelation_loss(alike) > losses.decorrelation_loss(p[:, :2])
-    gradient = np.asarray(jax.grad(losses.decorrelation_loss)(alike))
+    assert decorrelation_loss(alike) > decorrelation_loss(p[:, :2])
+    gradient = np.asarray(jax.grad(decorrelation_loss)(alike))
     assert np.abs(gradient).max() > 1e-4  # the published code's is 0
-    assert losses.decorrelation_loss(alike - 0.1 * gradient) < losses.decorrelation_loss(alike)
+    assert decorrelation_loss(alike - 0.1 * gradient) < decorrelation_loss(alike)
 
 
-@pytest.mark.parametrize("loss", [losses.plcc_loss, losses.huber_loss, losses.rank_loss])
+@pytest.mark.parametrize("loss", [plcc_loss, huber_loss, rank_loss])
 def test_losses_are_of_the_videos_that_are_rated(pair, loss):
     p, t = pair
     holes = np.array(t)

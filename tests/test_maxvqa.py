@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxvqa.compilation import jitted
-from jaxvqa.models.clip_text import CLIPText, TextConfig
+from jaxvqa.models.clip_text import CLIPText, TextConfig, prompt_tree
 from jaxvqa.models.maxvqa import FastVQAConfig, FastVQAHead, HeadConfig, MaxVQA
-from jaxvqa.prompts import prompt_tree
+from jaxvqa.system.compilation import jitted
 
 
 @pytest.mark.parametrize("depth", [2, 4])

@@ -11,12 +11,13 @@ import pytest
 from scipy.stats import spearmanr
 
 import jaxvqa
-from jaxvqa import weights
-from jaxvqa.datasets.degradations import AESTHETIC, TECHNICAL, degrade
-from jaxvqa.datasets.scenes import Camera, film, load, photographs
-from jaxvqa.datasets.synthetic import encode
 from jaxvqa.main import main
-from jaxvqa.results import RAW
+from jaxvqa.results.rows import RAW
+from jaxvqa.synthetic.degradations import AESTHETIC, TECHNICAL, degrade
+from jaxvqa.synthetic.scenes import Camera, film, load, photographs
+from jaxvqa.synthetic.transcode import encode
+from jaxvqa.weights.directory import TENSORS, read_tensors
+from jaxvqa.weights.load import PACKAGED
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,11 +28,9 @@ def mini():
 
 
 def test_it_is_small_and_says_what_it_is(mini):
-    folder = weights.PACKAGED["mini"]
+    folder = PACKAGED["mini"]
     assert sum(path.stat().st_size for path in folder.iterdir()) < 10e6
-    assert {str(values.dtype) for values in weights.read_tensors(folder / weights.TENSORS, "swin").values()} == {
-        "float16"
-    }
+    assert {str(values.dtype) for values in read_tensors(folder / TENSORS, "swin").values()} == {"float16"}
     assert mini.weights_id.startswith("jaxvqa-mini-")
     assert "trained on synthetic degradations, blind to content and taste" in mini.training["limits"]
     assert mini.training["validated"]

@@ -9,14 +9,14 @@ import pytest
 from test_step import one_step, trainer  # noqa: F401
 from test_train import encoders, features, textured_clip  # noqa: F401
 
-from jaxvqa import weights
-from jaxvqa.datasets import Videos
-from jaxvqa.features import Features
+from jaxvqa.datasets.videos import RatedVideos
+from jaxvqa.features.store import Features
 from jaxvqa.main import main
+from jaxvqa.train.data import LabeledFeatures, label_scales, rated_features
 from jaxvqa.train.loop import Trainer
 from jaxvqa.train.losses import huber_loss, plcc_loss, rank_loss
-from jaxvqa.train.step import AXIS, Batch, replicate, share, start
-from jaxvqa.train.task import Prepared, label_scales, rated_features
+from jaxvqa.train.step import AXIS, Batch, replicate, shard, start
+from jaxvqa.weights.load import load_weights
 
 ROOT = Path(__file__).parents[1]
 SIZES = {"live_vqc": (9, 100), "konvid_1k": (6, 5), "cvd2014": (4, 80)}  # videos, and best score
@@ -44,7 +44,7 @@ def test_trains_on_two_tests_on_a_third(data, encoders, features, tmp_path, capf
     assert [*values] == ["live_vqc (held out)", "konvid_1k (held out)", "cvd2014 (unseen)"]
     assert all(len(cells) == 3 for row in values.values() for cells in row.values())
     assert "cvd2014 (unseen)" in capfd.readouterr().out
-    account = weights.load(tmp_path / "out" / "fold-0" / "model").training
+    account = load_weights(tmp_path / "out" / "fold-0" / "model").training
     assert account["databases"] == ["live_vqc", "konvid_1k"]
     assert account["dimensions"] == ["O"]
     assert account["label_low"] == [None] * 16  # each has its own
@@ -57,8 +57,8 @@ def test_trains_on_two_tests_on_a_third(data, encoders, features, tmp_path, capf
 
 def rated(name, labels):
     none = np.full((len(labels), 15), np.nan)
-    videos = Videos(name, list(map(str, range(len(labels)))), [], np.column_stack([labels, none]), False)
-    return Prepared(name, videos, Features([(Path(name), i) for i in range(len(labels))]))
+    videos = RatedVideos(name, list(map(str, range(len(labels)))), [], np.column_stack([labels, none]), False)
+    return LabeledFeatures(name, videos, Features([(Path(name), i) for i in range(len(labels))]))
 
 
 def test_labels_of_several_databases_are_standardised():
@@ -86,8 +86,8 @@ def test_losses_compare_within_each_database_and_over_all(trainer):  # noqa: F81
     targets[2, 3] = np.nan
     state = replicate(start(mixed.network, mixed.optimizer))
     text = mixed.step.text_features(state.params, mixed.frozen)
-    scores = np.asarray(mixed.step.predict(state.params, text, share(features)))[:, [0, 3]]
-    batch = Batch(share(features), share(targets), share(np.repeat([0, 1], [5, 3])))
+    scores = np.asarray(mixed.step.predict(state.params, text, shard(features)))[:, [0, 3]]
+    batch = Batch(shard(features), shard(targets), shard(np.repeat([0, 1], [5, 3])))
     _, terms = jax.pmap(lambda *arguments: mixed.step.gradients(*arguments, None), AXIS)(
         state.params, mixed.frozen, batch
     )

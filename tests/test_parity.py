@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from conftest import GOLDEN, SMALL, save_random
 
-from jaxvqa import parity, weights
-from jaxvqa.convert import convert_checkpoints
+from jaxvqa.parity import check_folder
+from jaxvqa.parity.comparison import EXACT, Comparison
+from jaxvqa.parity.inference import pattern_video
+from jaxvqa.upstream.convert import convert_checkpoints
+from jaxvqa.weights.assemble import PARTS
+from jaxvqa.weights.load import load_weights
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "check_parity.py"
 
@@ -18,7 +22,7 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "check_parity.py"
 @pytest.mark.slow
 def test_golden_arrays_of_this_repository(full_weights):
     arrays = 0
-    for file, comparison in parity.compare_folder(GOLDEN / "seed0", weights.load(full_weights), None):
+    for file, comparison in check_folder(GOLDEN / "seed0", load_weights(full_weights), None):
         assert comparison.passed, (file, comparison.array, comparison.relative)
         arrays += 1
     assert arrays == 4 + 6 + 7 * 6 + 2 + 18 + 4 + 2
@@ -53,7 +57,7 @@ def test_input_is_the_golden_one(shared):
     spec = importlib.util.spec_from_file_location("inputs", shared / "golden" / "inputs.py")
     inputs = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(inputs)
-    assert np.array_equal(parity.pattern_video(3, 40, 50, 7), inputs.pattern_video(3, 40, 50, 7))
+    assert np.array_equal(pattern_video(3, 40, 50, 7), inputs.pattern_video(3, 40, 50, 7))
 
 
 def test_script_fails_where_a_number_is_off(tmp_path, standin):
@@ -62,7 +66,7 @@ def test_script_fails_where_a_number_is_off(tmp_path, standin):
     shutil.copy(GOLDEN / "seed0" / "frame_sampler.json", golden)
     text = dict(np.load(GOLDEN / "seed0" / "text.npz"))
     np.savez(golden / "text.npz", **text)
-    configs = {part: weights.PARTS[part][1]() for part in weights.PARTS}
+    configs = {part: PARTS[part][1]() for part in PARTS}
     directory = save_random(tmp_path / "weights", configs)
     done = subprocess.run([sys.executable, SCRIPT, golden, "--weights", directory], capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
@@ -73,7 +77,7 @@ def test_script_fails_where_a_number_is_off(tmp_path, standin):
 
 def test_wrong_usage(tmp_path, small_weights):
     (tmp_path / "video_x.npz").touch()
-    swin_only = save_random(tmp_path / "swin", {"swin": weights.PARTS["swin"][1](**SMALL["swin"])})
+    swin_only = save_random(tmp_path / "swin", {"swin": PARTS["swin"][1](**SMALL["swin"])})
     for arguments, message in (
         ([tmp_path / "none", "--weights", small_weights], "does not exist"),
         ([tmp_path, "--weights", swin_only], "but not of fastvqa_head, clip_visual, clip_text, maxvqa"),
@@ -90,15 +94,15 @@ def test_wrong_usage(tmp_path, small_weights):
 def test_limits_tell_right_from_wrong():
     golden = np.linspace(0, 100, 50, dtype=np.float32)
     near, far = golden + np.float32(1e-3), golden + np.float32(4e-3)
-    assert parity.Comparison("x", near, golden, 2e-5).passed
-    assert not parity.Comparison("x", far, golden, 2e-5).passed
-    assert not parity.Comparison("x", golden[:-1], golden, 2e-5).passed
-    assert not parity.Comparison("x", np.where(golden > 50, np.nan, golden), golden, 2e-5).passed
-    assert not parity.Comparison("x", near, golden, parity.EXACT).passed
+    assert Comparison("x", near, golden, 2e-5).passed
+    assert not Comparison("x", far, golden, 2e-5).passed
+    assert not Comparison("x", golden[:-1], golden, 2e-5).passed
+    assert not Comparison("x", np.where(golden > 50, np.nan, golden), golden, 2e-5).passed
+    assert not Comparison("x", near, golden, EXACT).passed
     pixels = np.zeros(100_000, np.uint8)
     for count, passed in ((9, True), (10, False)):
         other = pixels.copy()
         other[:count] = 1
-        assert parity.Comparison("x", other, pixels, parity.EXACT, fraction=1e-4).passed == passed
+        assert Comparison("x", other, pixels, EXACT, fraction=1e-4).passed == passed
     other[:1] = 2
-    assert not parity.Comparison("x", other, pixels, parity.EXACT, fraction=1e-4).passed
+    assert not Comparison("x", other, pixels, EXACT, fraction=1e-4).passed

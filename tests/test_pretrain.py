@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import jaxvqa
-from jaxvqa import weights
-from jaxvqa.datasets.scenes import Camera, film, load
-from jaxvqa.files import claim
 from jaxvqa.main import main
-from jaxvqa.models.visual import normalize
+from jaxvqa.models.visual_encoders import normalize
+from jaxvqa.synthetic.scenes import Camera, film, load
+from jaxvqa.system.files import lock_folder
 from jaxvqa.train.pretrain import make_optimizer, whitening_cosines
+from jaxvqa.weights.directory import TENSORS, read_tensors
+from jaxvqa.weights.load import load_weights
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = {
@@ -82,7 +83,7 @@ def test_trained_model_scores_without_text_transformer(trained, clips):
     assert len(history) == 3
     assert all(np.isfinite(float(value)) for row in history for value in row.values())
     model = jaxvqa.load(trained / "model")
-    assert "clip_text" not in weights.load(trained / "model").parts
+    assert "clip_text" not in load_weights(trained / "model").parts
     assert model.training["synthetic"]
     scores = model.score(clips / "a.mp4")
     assert scores.local.shape == (64, 49, 16)
@@ -105,7 +106,7 @@ def test_killed_training_goes_on_to_the_same_weights(trained, tmp_path):
     assert process.returncode == 0, err
     assert "going on after epoch" in err
     for part in ("swin", "clip_visual", "maxvqa"):
-        one, other = (weights.read_tensors(folder / "model" / weights.TENSORS, part) for folder in (output, trained))
+        one, other = (read_tensors(folder / "model" / TENSORS, part) for folder in (output, trained))
         assert all(np.array_equal(one[name], other[name]) for name in other)
 
 
@@ -146,7 +147,7 @@ def test_a_finished_training_is_left_alone(trained, capfd):
 
 @pytest.mark.slow
 def test_two_runs_at_once(tmp_path, capfd):
-    with claim(tmp_path):
+    with lock_folder(tmp_path):
         assert main(command(tmp_path)) == 2
     assert f"another run is writing to {tmp_path}" in capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == [".lock-0"]

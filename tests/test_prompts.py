@@ -4,7 +4,8 @@ from conftest import GOLDEN
 
 from jaxvqa import DIMENSIONS, UserError
 from jaxvqa.dimensions import default_prompts
-from jaxvqa.prompts import prompt_tree, tokenize
+from jaxvqa.models.clip_text import prompt_tree
+from jaxvqa.text.tokens import tokenize
 
 
 def test_default_prompts_have_clips_own_tokens():

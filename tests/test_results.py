@@ -4,7 +4,9 @@ import json
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.results import COLUMNS, DISPLAY, RAW, Results, replace
+from jaxvqa.results.rows import COLUMNS, DISPLAY, RAW
+from jaxvqa.results.store import Results
+from jaxvqa.system.files import write_atomic
 
 
 def row(path, status="ok", seed=0, weights="abc", **fields):
@@ -128,9 +130,9 @@ def test_full_disk_costs_the_last_row(small_disk):
 
 def test_a_file_is_replaced_whole_or_not_at_all(small_disk):
     path = small_disk("64k") / "report.html"
-    replace(path, ["earlier ", "results"])
+    write_atomic(path, ["earlier ", "results"])
     with pytest.raises(OSError, match="No space left on device") as caught:
-        replace(path, (1000 * "later" for _ in range(100)))
+        write_atomic(path, (1000 * "later" for _ in range(100)))
     assert caught.value.filename == str(path)
     assert path.read_text() == "earlier results"
     assert [path.name for path in path.parent.iterdir()] == ["report.html"]

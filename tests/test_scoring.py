@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import jaxvqa
-from jaxvqa import scoring
 from jaxvqa.main import main
 from jaxvqa.video.sampling import draw_plan
 from jaxvqa.video.workers import decode_files
@@ -116,7 +115,8 @@ def test_resumed_run_scores_the_rest_only(clips, small_weights, scored, tmp_path
     (output / "scores.jsonl").write_bytes(lines[0] + lines[1][:50])
     opened = []
     monkeypatch.setattr(
-        scoring, "decode_files", lambda paths, *_, **limits: opened.extend(paths) or decode_files(paths, *_, **limits)
+        "jaxvqa.scoring.videos.decode_files",
+        lambda paths, *_, **limits: opened.extend(paths) or decode_files(paths, *_, **limits),
     )
     assert score(clips, small_weights, output) == 0
     assert [os.path.basename(path) for path in opened] == ["b.mp4", "c.mkv"]
@@ -365,7 +365,7 @@ def test_what_fails_in_one_of_several_samplings_has_failed(clips, small_weights,
         yield first
         yield dataclasses.replace(second, views=None, error="it broke.")
 
-    monkeypatch.setattr(scoring, "decode_files", decode)
+    monkeypatch.setattr("jaxvqa.scoring.videos.decode_files", decode)
     assert score(clips / "a.mp4", small_weights, tmp_path, "--config.repeats=2") == 1
     [row] = rows(tmp_path)
     assert (row["status"], row["error"], row["overall"]) == ("error", "it broke.", "")

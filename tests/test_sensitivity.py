@@ -8,9 +8,9 @@ import pytest
 from clips import moving_clip
 
 import jaxvqa
-from jaxvqa.datasets.degradations import TECHNICAL
-from jaxvqa.datasets.scenes import load
-from jaxvqa.datasets.stream import real_clips
+from jaxvqa.synthetic.degradations import TECHNICAL
+from jaxvqa.synthetic.scenes import load
+from jaxvqa.synthetic.stream import real_clips
 from jaxvqa.video.decode import open_video, read_frames
 
 

@@ -12,12 +12,13 @@ import pytest
 from conftest import SMALL
 from flax import nnx
 
-from jaxvqa import weights
 from jaxvqa.dimensions import default_prompts
 from jaxvqa.models.maxvqa import dropout
-from jaxvqa.train.config import training_config
+from jaxvqa.tasks.defaults import training_config
 from jaxvqa.train.loop import Trainer
-from jaxvqa.train.step import Batch, first_copy, replicate, share, start
+from jaxvqa.train.step import Batch, replicate, shard, start, unreplicate
+from jaxvqa.weights.assemble import PARTS, build
+from jaxvqa.weights.directory import Weights
 
 PROGRAM = Path(__file__).with_name("steps.py")
 
@@ -61,19 +62,19 @@ def test_processes_change_nothing(one_device):
 def trainer():
     config = training_config()
     config.train.batch = 8
-    parts = {part: weights.build(part, weights.PARTS[part][1](**SMALL[part])) for part in ("clip_text", "maxvqa")}
-    return Trainer(config, weights.Weights("small", parts, default_prompts()), parts["maxvqa"], list(range(16)))
+    parts = {part: build(part, PARTS[part][1](**SMALL[part])) for part in ("clip_text", "maxvqa")}
+    return Trainer(config, Weights("small", parts, default_prompts()), parts["maxvqa"], list(range(16)))
 
 
 def one_step(trainer, rate=1e-3, decay=None):
     random = np.random.default_rng(1)
     batch = Batch(
-        share(random.normal(size=(8, 4, 9, 96)).astype(np.float16)),
-        share(random.uniform(size=(8, 16)).astype(np.float32)),
+        shard(random.normal(size=(8, 4, 9, 96)).astype(np.float16)),
+        shard(random.uniform(size=(8, 16)).astype(np.float32)),
     )
     state = start(trainer.network, trainer.optimizer)
     after, terms = trainer.step.update(replicate(state), trainer.frozen, batch, rate, jax.random.key(0))
-    return state, first_copy(after), terms
+    return state, unreplicate(after), terms
 
 
 def test_average_starts_from_the_parameters_and_follows_them_slowly(trainer):

@@ -6,9 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxvqa import DIMENSIONS, UserError, datasets
-from jaxvqa.datasets import degradations, scenes, synthetic
+from jaxvqa import DIMENSIONS, UserError
+from jaxvqa.datasets.cache import load_rated
 from jaxvqa.main import main
+from jaxvqa.synthetic import scenes
+from jaxvqa.synthetic.degradations import AESTHETIC, TECHNICAL, compression_crf, degrade, expose, perceived
+from jaxvqa.synthetic.maxwell import FIVE_POINTS, choose_source, rate_clip, render, render_clip
+from jaxvqa.synthetic.scenes import PHOTOGRAPHS, RENDERED, Camera, picture
+from jaxvqa.synthetic.transcode import encode
 from jaxvqa.video.decode import open_video, read_frames
 
 CLIPS = 10
@@ -17,7 +22,7 @@ CLIPS = 10
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "synthetic_maxwell"
-    synthetic.render(folder, CLIPS, seed=3, workers=2)
+    render(folder, CLIPS, seed=3, workers=2)
     return folder
 
 
@@ -31,18 +36,18 @@ def content(folder):
 
 
 def test_the_seed_decides_every_byte_and_the_number_of_workers_none(rendered, tmp_path):
-    synthetic.render(tmp_path / "again", CLIPS, seed=3, workers=1)
+    render(tmp_path / "again", CLIPS, seed=3, workers=1)
     once, again = content(rendered), content(tmp_path / "again")
     assert once.keys() == again.keys()
     assert [name for name in once if once[name] != again[name]] == []
-    synthetic.render_clip(tmp_path, seed=4, number=0)
+    render_clip(tmp_path, seed=4, number=0)
     assert (tmp_path / "0000.mp4").read_bytes() != (rendered / "videos" / "0000.mp4").read_bytes()
 
 
 def test_it_is_a_database_that_says_it_is_synthetic(rendered, facts, capfd):
     assert "SYNTHETIC" in facts["what"]
     for split, number in (("train", 8), ("validation", 2)):
-        videos = datasets.load(f"synthetic_maxwell:{split}", rendered.parent)
+        videos = load_rated(f"synthetic_maxwell:{split}", rendered.parent)
         assert videos.synthetic
         assert videos.labels.shape == (number, 16)
         clips = [clip for clip in facts["clips"] if clip["split"] == split]
@@ -65,10 +70,10 @@ def test_no_source_is_in_both_splits():
     sources = {"train": set(), "validation": set()}
     for split, found in sources.items():
         for number in range(300):
-            found.add(synthetic.choose_source(split, np.random.default_rng(number)))
-    photographs = {split: found & scenes.PHOTOGRAPHS.keys() for split, found in sources.items()}
+            found.add(choose_source(split, np.random.default_rng(number)))
+    photographs = {split: found & PHOTOGRAPHS.keys() for split, found in sources.items()}
     assert not photographs["train"] & photographs["validation"]
-    assert photographs["train"] | photographs["validation"] == scenes.PHOTOGRAPHS.keys()
+    assert photographs["train"] | photographs["validation"] == PHOTOGRAPHS.keys()
     assert photographs["validation"] == set(scenes.photographs("validation"))
     assert len(photographs["validation"]) == 4
 
@@ -76,32 +81,32 @@ def test_no_source_is_in_both_splits():
 def test_labels_are_mean_votes(facts):
     for clip in facts["clips"]:
         for code, label in clip["labels"].items():
-            low, high = (1, 5) if code in synthetic.FIVE_POINTS else (-1, 1)
+            low, high = (1, 5) if code in FIVE_POINTS else (-1, 1)
             assert low <= label <= high
             assert abs(35 * label - round(35 * label)) < 1e-9
 
 
 def test_each_strength_lowers_its_own_label_and_the_overall_one():
-    none = dict.fromkeys(degradations.AESTHETIC + degradations.TECHNICAL, 0.0)
-    assert set(degradations.perceived(none).values()) == {0.0}
+    none = dict.fromkeys(AESTHETIC + TECHNICAL, 0.0)
+    assert set(perceived(none).values()) == {0.0}
     for code in none:
         means = []
         for strength in (0.0, 0.5, 1.0):
-            votes = [synthetic.rate_clip({**none, code: strength}, np.random.default_rng(i)) for i in range(20)]
+            votes = [rate_clip({**none, code: strength}, np.random.default_rng(i)) for i in range(20)]
             means.append({name: np.mean([vote[name] for vote in votes]) for name in votes[0]})
         for name in (code, "O", f"{code[0]}-all"):
             assert means[0][name] > means[1][name] > means[2][name], (code, name)
-        assert degradations.perceived({**none, code: 1.0})[code] == 1
+        assert perceived({**none, code: 1.0})[code] == 1
 
 
 @pytest.fixture(scope="module")
 def clip():
-    return film("coffee", 24, 240, 320, 0.0, scenes.Camera(), 0)
+    return film("coffee", 24, 240, 320, 0.0, Camera(), 0)
 
 
 def film(source, frames, height, width, clutter, camera, seed):
     generator = np.random.default_rng(seed)
-    scene = [scenes.picture(source, height, width, generator)] * frames
+    scene = [picture(source, height, width, generator)] * frames
     return scenes.film(scene, height, width, clutter, camera, generator)
 
 
@@ -137,11 +142,11 @@ def still(clip):
     ],
 )
 def test_degradations_do_what_they_say(clip, code, measure, sign):
-    none = dict.fromkeys(degradations.AESTHETIC + degradations.TECHNICAL, 0.0)
-    assert np.array_equal(degradations.degrade(clip, none, np.random.default_rng(0)), clip)
+    none = dict.fromkeys(AESTHETIC + TECHNICAL, 0.0)
+    assert np.array_equal(degrade(clip, none, np.random.default_rng(0)), clip)
     values = []
     for strength in (0.0, 0.3, 0.6, 1.0):
-        degraded = degradations.degrade(clip, {**none, code: strength}, np.random.default_rng(1))
+        degraded = degrade(clip, {**none, code: strength}, np.random.default_rng(1))
         assert degraded.shape == clip.shape
         assert degraded.dtype == np.uint8
         values.append(measure(degraded))
@@ -149,22 +154,22 @@ def test_degradations_do_what_they_say(clip, code, measure, sign):
 
 
 def test_exposure_goes_both_ways(clip):
-    dark, bright = (degradations.expose(clip, 0.6, bright) for bright in (False, True))
+    dark, bright = (expose(clip, 0.6, bright) for bright in (False, True))
     assert dark.mean() < clip.mean() < bright.mean()
 
 
-@pytest.mark.parametrize("camera", [scenes.Camera(shake=1), scenes.Camera(wander=1)])
+@pytest.mark.parametrize("camera", [Camera(shake=1), Camera(wander=1)])
 def test_an_unsteady_camera_is_seen(camera):
     steady, unsteady = (
-        np.mean([changes(film("coffee", 48, 240, 320, 0.0, c, i)) for i in range(3)]) for c in (scenes.Camera(), camera)
+        np.mean([changes(film("coffee", 48, 240, 320, 0.0, c, i)) for i in range(3)]) for c in (Camera(), camera)
     )
     assert unsteady > 1.2 * steady
 
 
-@pytest.mark.parametrize("source", [*scenes.RENDERED, *scenes.PHOTOGRAPHS])
+@pytest.mark.parametrize("source", [*RENDERED, *PHOTOGRAPHS])
 def test_every_source_fills_the_frame(source):
     for height, width in ((426, 240), (270, 480)):
-        camera = scenes.Camera(shake=1, wander=1, tilt=1)
+        camera = Camera(shake=1, wander=1, tilt=1)
         clip = film(source, 3, height, width, 1.0, camera, 5)
         black = (clip == 0).all(axis=3)
         assert not black[:, [0, 0, -1, -1], [0, -1, 0, -1]].all(), "a corner outside of the picture"
@@ -175,25 +180,25 @@ def test_compression_is_the_encoders(clip, tmp_path):
     sizes = []
     for strength in (0.0, 0.5, 1.0):
         path = tmp_path / f"{strength}.mp4"
-        synthetic.encode(path, clip, 25, degradations.compression_crf(strength))
+        encode(path, clip, 25, compression_crf(strength))
         sizes.append(path.stat().st_size)
     assert sizes[0] > 2 * sizes[1] > 3 * sizes[2]
 
 
 def test_what_is_there_is_not_overwritten(rendered):
     with pytest.raises(UserError, match="already exists"):
-        synthetic.render(rendered, CLIPS)
+        render(rendered, CLIPS)
     with pytest.raises(UserError, match="too few"):
-        synthetic.render(rendered.parent / "few", 3)
+        render(rendered.parent / "few", 3)
 
 
 def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(synthetic, "write_labels", full)
+    monkeypatch.setattr("jaxvqa.synthetic.maxwell.write_labels", full)
     with pytest.raises(OSError, match="No space"):
-        synthetic.render(tmp_path / "x" / "y", CLIPS)
+        render(tmp_path / "x" / "y", CLIPS)
     assert not list((tmp_path / "x").iterdir())
 
 

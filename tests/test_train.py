@@ -21,15 +21,19 @@ from clips import write_clip
 from conftest import SMALL
 
 import jaxvqa
-from jaxvqa import UserError, weights
-from jaxvqa.datasets import DATABASES
+from jaxvqa import UserError
+from jaxvqa.datasets.databases import DATABASES
 from jaxvqa.dimensions import default_prompts
-from jaxvqa.features import extract
-from jaxvqa.files import claim
-from jaxvqa.labels import read_scores
+from jaxvqa.features.extract import extract
 from jaxvqa.main import main
+from jaxvqa.results.table import read_table
+from jaxvqa.system.files import lock_folder
 from jaxvqa.train import checkpoint
 from jaxvqa.train.monitor import Monitor
+from jaxvqa.train.step import TrainStep
+from jaxvqa.weights.assemble import ENCODERS, PARTS, flat_shapes, tensors_of
+from jaxvqa.weights.directory import save_weights
+from jaxvqa.weights.load import initial, load_weights
 
 ROOT = Path(__file__).parents[1]
 CODES = [dimension.code for dimension in jaxvqa.DIMENSIONS]
@@ -79,14 +83,14 @@ def textured_clip(path, seed):
 def encoders(tmp_path_factory):
     """Small weights that are random as before a training: what they make of videos differs."""
     random = np.random.default_rng(0)
-    configs = {part: weights.PARTS[part][1](**sizes) for part, sizes in SMALL.items()}
+    configs = {part: PARTS[part][1](**sizes) for part, sizes in SMALL.items()}
     tensors = {
-        name: weights.initial(name, shape, random)
+        name: initial(name, shape, random)
         for part, config in configs.items()
-        for name, shape in weights.flat_shapes(part, config).items()
+        for name, shape in flat_shapes(part, config).items()
     }
     directory = tmp_path_factory.mktemp("encoders") / "weights"
-    weights.save(directory, tensors, configs, default_prompts(), [])
+    save_weights(directory, tensors, configs, default_prompts(), [])
     return directory
 
 
@@ -206,9 +210,9 @@ def test_events_are_those_of_the_history(trained):
 
 def test_exported_model_is_the_best_epoch(trained, data):
     best = max(float(row["plcc_mean"]) for row in history(trained))
-    table = read_scores(trained / "predictions-maxwell-validation.csv")
+    table = read_table(trained / "predictions-maxwell-validation.csv")
     home = data / "maxwell"
-    labels = read_scores(home / "MaxWell_val.csv", home / "test_labels.txt")
+    labels = read_table(home / "MaxWell_val.csv", home / "test_labels.txt")
     assert table.names == labels.names
     correlations = [np.corrcoef(table.scores[code], labels.scores[code])[0, 1] for code in CODES]
     assert np.mean(correlations) == pytest.approx(best, abs=1e-5)
@@ -216,7 +220,7 @@ def test_exported_model_is_the_best_epoch(trained, data):
 
 def test_exported_model_scores_like_the_predictions(trained, data, features):
     model = jaxvqa.load(trained / "model")
-    table = read_scores(trained / "predictions-maxwell-validation.csv")
+    table = read_table(trained / "predictions-maxwell-validation.csv")
     for row in (0, 5):
         scores = model.score(data / "maxwell" / "videos" / table.names[row])
         expected = [table.scores[code][row] for code in CODES]
@@ -230,14 +234,14 @@ def test_exported_model_scores_like_the_predictions(trained, data, features):
     np.testing.assert_allclose(model.training["label_low"], labels.min(axis=0) - margin, atol=1e-5)
     np.testing.assert_allclose(model.training["label_high"], labels.max(axis=0) + margin, atol=1e-5)
     paths = [str(path) for path in (data / "maxwell" / "videos").glob("train-*")]
-    stored, _ = extract(paths, weights.load(trained / "model", weights.ENCODERS), features, 0)
+    stored, _ = extract(paths, load_weights(trained / "model", ENCODERS), features, 0)
     raw = [model.score_features(values.astype(np.float32)).raw for values in stored.read(range(16))]
     np.testing.assert_allclose(model.training["display_mean"], np.mean(raw, axis=0), atol=1e-3)
     np.testing.assert_allclose(model.training["display_deviation"], np.std(raw, axis=0), atol=1e-3)
 
 
 def test_finished_command_again_changes_nothing(train, trained, again, capfd, monkeypatch):
-    from jaxvqa.train.step import TrainStep
+    pass
 
     def fail(self, *_):
         raise AssertionError("it trains again")
@@ -350,11 +354,11 @@ def test_other_settings_in_the_same_folder(train, trained, again, capfd, changes
 def copy_of_weights(output, factor):
     """Weights that differ in the text transformer only, so that features are those there are."""
     directory = output / "other"
-    loaded = weights.load(output / "model")
+    loaded = load_weights(output / "model")
     parts = loaded.parts.items()
-    values = {name: value for part, module in parts for name, value in weights.tensors_of(part, module).items()}
+    values = {name: value for part, module in parts for name, value in tensors_of(part, module).items()}
     values["clip_text/projection/kernel"] = values["clip_text/projection/kernel"] * factor
-    weights.save(directory, values, {part: module.config for part, module in parts}, loaded.prompts, [])
+    save_weights(directory, values, {part: module.config for part, module in parts}, loaded.prompts, [])
     return directory
 
 
@@ -364,7 +368,7 @@ def test_settings_that_change_nothing_may_change(train, trained, again, data, en
     assert train(again, weights=shutil.copytree(encoders, tmp_path / "moved"), **changes) == 0
     assert history(again) == history(trained)
     assert (again / "evaluation-maxwell" / "evaluation.csv").exists()
-    assert len(read_scores(again / "predictions-maxwell.csv").names) == 24
+    assert len(read_table(again / "predictions-maxwell.csv").names) == 24
 
 
 def test_model_of_an_earlier_training_gives_way(train, trained, again):
@@ -387,7 +391,7 @@ def test_a_head_that_holds_its_prompts_is_trained_with_them(train, released_weig
     assert train(tmp_path / "new", weights=released_weights) == 2
     assert "has no text transformer for a new head: add --config.warm_start" in capfd.readouterr().err
     assert train(tmp_path / "out", weights=released_weights, warm_start=True, **{"train.passes": 1}) == 0
-    before, after = (weights.load(folder).parts for folder in (released_weights, tmp_path / "out" / "model"))
+    before, after = (load_weights(folder).parts for folder in (released_weights, tmp_path / "out" / "model"))
     assert [*after] == ["swin", "clip_visual", "maxvqa"]
     assert not np.array_equal(before["maxvqa"].prompts[...], after["maxvqa"].prompts[...])
     assert np.array_equal(before["swin"].patch_embed.kernel[...], after["swin"].patch_embed.kernel[...])
@@ -509,14 +513,14 @@ def test_two_processes_do_the_same(command, trained, tmp_path):
     assert sum(lines) == 24
     assert {path.name.split("-")[1] for path in features.glob("*/*.jsonl")} == {"0", "1"}
     close(history(output), history(trained))
-    one, other = (read_scores(folder / "predictions-maxwell-validation.csv") for folder in (output, trained))
+    one, other = (read_table(folder / "predictions-maxwell-validation.csv") for folder in (output, trained))
     for code in CODES:
         np.testing.assert_allclose(one.scores[code], other.scores[code], atol=1e-5)
     assert jaxvqa.load(output / "model").training["databases"] == ["maxwell:train"]
 
 
 ABLATION = """
-from jaxvqa.train.config import training_config
+from jaxvqa.tasks.defaults import training_config
 
 
 def get_config():
@@ -593,7 +597,7 @@ def test_cross_database_protocol(train, data, trained, tmp_path, capfd):
         assert values["maxwell:train (held out)"]["PLCC"][fold] == pytest.approx(best, abs=1e-5)
         assert (output / f"fold-{fold}" / "curves.png").exists()
         held_out, unseen = (
-            read_scores(output / f"fold-{fold}" / f"predictions-{name}.csv")
+            read_table(output / f"fold-{fold}" / f"predictions-{name}.csv")
             for name in ("maxwell-train-held-out", "konvid_1k-unseen")
         )
         assert 2 * len(held_out.names) == len(list((root / "maxwell" / "videos").glob("train-*.mp4")))
@@ -670,7 +674,7 @@ def test_events_on_a_full_disk_are_not_waited_for(small_disk):
 @pytest.mark.parametrize("config", ["maxwell", "ablation", "cross"])
 def test_two_runs_at_once(train, trained, tmp_path, capfd, config):
     output = tmp_path / "out"
-    with claim(output):
+    with lock_folder(output):
         assert train(output, config=ROOT / "configs" / f"{config}.py") == 2
     sentence(capfd, f"another run is writing to {output}: wait for it, or choose another folder")
     assert [path.name for path in output.iterdir()] == [".lock-0"]

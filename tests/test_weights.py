@@ -8,8 +8,11 @@ from flax import nnx
 from safetensors.numpy import load_file, save_file
 
 import jaxvqa
-from jaxvqa import UserError, WeightsError, weights
-from jaxvqa.files import file_sha256
+from jaxvqa import UserError, WeightsError
+from jaxvqa.system.files import file_sha256
+from jaxvqa.weights.assemble import PARTS, SCORING_PARTS, build, parameter_name
+from jaxvqa.weights.directory import save_weights
+from jaxvqa.weights.load import load_weights
 
 
 @pytest.fixture
@@ -24,14 +27,14 @@ def edit(directory, **changes):
 
 
 def test_parameters_survive_and_become_float32(tmp_path):
-    config = weights.PARTS["maxvqa"][1](**SMALL["maxvqa"])
-    head = weights.build("maxvqa", config)
+    config = PARTS["maxvqa"][1](**SMALL["maxvqa"])
+    head = build("maxvqa", config)
     arrays = {
-        weights.parameter_name("maxvqa", path): np.asarray(variable[...], np.float16)
+        parameter_name("maxvqa", path): np.asarray(variable[...], np.float16)
         for path, variable in nnx.to_flat_state(nnx.state(head))
     }
-    written = weights.save(tmp_path / "weights", arrays, {"maxvqa": config}, [f"prompt {i}" for i in range(32)], [])
-    loaded = weights.load(tmp_path / "weights")
+    written = save_weights(tmp_path / "weights", arrays, {"maxvqa": config}, [f"prompt {i}" for i in range(32)], [])
+    loaded = load_weights(tmp_path / "weights")
     assert (loaded.id, loaded.prompts[31]) == (written, "prompt 31")
     assert loaded.parts["maxvqa"].config == config
     context = loaded.parts["maxvqa"].context[...]
@@ -40,39 +43,39 @@ def test_parameters_survive_and_become_float32(tmp_path):
 
 
 def test_a_copy_is_the_same_weights(copy, small_weights):
-    assert weights.load(copy, ()).id == weights.load(small_weights, ()).id
+    assert load_weights(copy, ()).id == load_weights(small_weights, ()).id
 
 
 def test_id_changes_with_a_prompt(copy):
-    before = weights.load(copy, ()).id
+    before = load_weights(copy, ()).id
     edit(copy, prompts=["x"] * 32)
-    assert weights.load(copy, ()).id != before
+    assert load_weights(copy, ()).id != before
 
 
 def test_missing_directory_says_how_to_get_one(tmp_path):
     with pytest.raises(WeightsError, match="none does not exist: run `jaxvqa download`"):
-        weights.load(tmp_path / "none")
+        load_weights(tmp_path / "none")
 
 
 def test_directory_of_another_model(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     save_file({"a": np.zeros(3)}, tmp_path / "model.safetensors")
     with pytest.raises(WeightsError, match=r"has no jaxvqa\.json, so it is no jaxvqa weights directory"):
-        weights.load(tmp_path)
+        load_weights(tmp_path)
     (tmp_path / "jaxvqa.json").write_text("[1, 2]")
     with pytest.raises(WeightsError, match="does not describe jaxvqa weights"):
-        weights.load(tmp_path)
+        load_weights(tmp_path)
 
 
 def test_file_instead_of_a_directory(copy):
     with pytest.raises(WeightsError, match="is a file, not a weights directory"):
-        weights.load(copy / "jaxvqa.json")
+        load_weights(copy / "jaxvqa.json")
 
 
 def test_without_the_head_scoring_is_refused(tmp_path):
-    directory = save_random(tmp_path / "w", {"swin": weights.PARTS["swin"][1](**SMALL["swin"])})
+    directory = save_random(tmp_path / "w", {"swin": PARTS["swin"][1](**SMALL["swin"])})
     with pytest.raises(WeightsError, match="holds the weights of swin, but not of clip_visual, clip_text, maxvqa"):
-        weights.load(directory, weights.SCORING_PARTS)
+        load_weights(directory, SCORING_PARTS)
 
 
 def test_half_written_directories(copy):
@@ -80,13 +83,13 @@ def test_half_written_directories(copy):
     whole = tensors.read_bytes()
     tensors.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(WeightsError, match="was not written or copied whole"):
-        weights.load(copy)
+        load_weights(copy)
     tensors.unlink()
     with pytest.raises(WeightsError, match=r"is incomplete: tensors.safetensors is missing"):
-        weights.load(copy)
+        load_weights(copy)
     (copy / "jaxvqa.json").write_text('{"format": "jaxvqa-wei')
     with pytest.raises(WeightsError, match="cannot be read"):
-        weights.load(copy)
+        load_weights(copy)
 
 
 def test_altered_numbers_are_noticed(copy):
@@ -95,44 +98,44 @@ def test_altered_numbers_are_noticed(copy):
     content[-1] ^= 1
     tensors.write_bytes(content)
     with pytest.raises(WeightsError, match="SHA-256 differs"):
-        weights.load(copy)
+        load_weights(copy)
 
 
 def test_other_version(copy):
     edit(copy, version=99)
     with pytest.raises(WeightsError, match="has weights format 99, this jaxvqa reads 1"):
-        weights.load(copy)
+        load_weights(copy)
 
 
 def test_sizes_that_do_not_fit_the_tensors(copy):
     description = json.loads((copy / "jaxvqa.json").read_text())
     edit(copy, parts={**description["parts"], "maxvqa": {**description["parts"]["maxvqa"], "hidden": 9}})
     with pytest.raises(WeightsError, match=r"misshapen: maxvqa/layers/0/kernel is \[96, 8\], not \[96, 9\]"):
-        weights.load(copy)
+        load_weights(copy)
     edit(copy, parts={"maxvqa": {"hiden": 9}})
     with pytest.raises(WeightsError, match="gives sizes of maxvqa that do not fit"):
-        weights.load(copy)
+        load_weights(copy)
     for sizes in (None, [1], {"hidden": "8"}, {"hidden": -1}, {"hidden": 0.5}, {"depth": None}):
         edit(copy, parts={"maxvqa": sizes})
         with pytest.raises(WeightsError, match="maxvqa"):
-            weights.load(copy)
+            load_weights(copy)
     for sizes in ({"heads": 0}, {"heads": 3}, {"image_size": 0.5}, {"depths": 3}):
         edit(copy, parts={"clip_visual": {**SMALL["clip_visual"], **sizes}})
         with pytest.raises(WeightsError, match="clip_visual"):
-            weights.load(copy)
+            load_weights(copy)
     edit(copy, parts={"vgg": {}})
     with pytest.raises(WeightsError, match="names unknown parts vgg"):
-        weights.load(copy)
+        load_weights(copy)
     edit(copy, parts=[1])
     with pytest.raises(WeightsError, match="lacks parts, prompts or tensors"):
-        weights.load(copy)
+        load_weights(copy)
 
 
 def test_prompts_must_be_those_of_16_dimensions(copy):
     for prompts in (["a"] * 31, [], [1] * 32):
         edit(copy, prompts=prompts)
         with pytest.raises(WeightsError, match="must have 32 prompts"):
-            weights.load(copy)
+            load_weights(copy)
 
 
 def test_missing_and_extra_tensors_are_listed(copy):
@@ -142,7 +145,7 @@ def test_missing_and_extra_tensors_are_listed(copy):
     size, digest = (copy / "tensors.safetensors").stat().st_size, file_sha256(copy / "tensors.safetensors")
     edit(copy, tensors={"bytes": size, "sha256": digest})
     with pytest.raises(WeightsError, match=r"missing: maxvqa/context \[16\]\n  unexpected: maxvqa/other \[16\]"):
-        weights.load(copy)
+        load_weights(copy)
 
 
 def seal(directory):
@@ -158,7 +161,7 @@ def test_numbers_that_are_none_in_float32(copy, odd):
     save_file(tensors, copy / "tensors.safetensors")
     seal(copy)
     with pytest.raises(WeightsError, match=r"describes:\n  not finite: maxvqa/context"):
-        weights.load(copy)
+        load_weights(copy)
 
 
 def test_what_is_no_tensors_file(copy):
@@ -166,7 +169,7 @@ def test_what_is_no_tensors_file(copy):
         (copy / "tensors.safetensors").write_bytes(content)
         seal(copy)
         with pytest.raises(WeightsError, match=r"tensors\.safetensors cannot be read"):
-            weights.load(copy)
+            load_weights(copy)
 
 
 def test_descriptions_made_to_harm(copy, released_weights, tmp_path):
@@ -178,16 +181,16 @@ def test_descriptions_made_to_harm(copy, released_weights, tmp_path):
     ):
         edit(copy, parts={part: parts[part] | sizes})
         with pytest.raises(WeightsError, match=f"gives sizes of {part} that do not fit .*blocks, but"):
-            weights.load(copy)
+            load_weights(copy)
     (copy / "jaxvqa.json").write_text("[" * 10**5)
     with pytest.raises(WeightsError, match="cannot be read"):
-        weights.load(copy)
+        load_weights(copy)
     released = shutil.copytree(released_weights, tmp_path / "w")
     training = json.loads((released / "jaxvqa.json").read_text())["training"]
     for change in ({"name": "\x1b[2J"}, {"limits": "a\nb"}, {"databases": ["\x07"]}, {"label_low": [10**400] * 16}):
         edit(released, training=training | change)
         with pytest.raises(WeightsError, match="has no sound account of its training"):
-            weights.load(released)
+            load_weights(released)
 
 
 def test_parts_that_do_not_fit_together(tmp_path):
@@ -199,7 +202,7 @@ def test_parts_that_do_not_fit_together(tmp_path):
         ("maxvqa", {"prompts": 30}),
     ):
         every = SMALL | {part: SMALL[part] | sizes}
-        configs = {name: weights.PARTS[name][1](**every[name]) for name in weights.SCORING_PARTS}
+        configs = {name: PARTS[name][1](**every[name]) for name in SCORING_PARTS}
         directory = save_random(tmp_path / f"{part}-{next(iter(sizes))}", configs)
         with pytest.raises(WeightsError, match="do not fit together"):
             jaxvqa.load(directory)
@@ -217,12 +220,12 @@ def test_weights_whose_scores_are_no_numbers(copy, clips):
 def test_failed_writing_leaves_nothing(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
-        weights.save(tmp_path / "file" / "weights", {}, {}, [], [])
+        save_weights(tmp_path / "file" / "weights", {}, {}, [], [])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_weights_that_hold_their_prompts(released_weights):
-    loaded = weights.load(released_weights, weights.SCORING_PARTS)
+    loaded = load_weights(released_weights, SCORING_PARTS)
     assert [*loaded.parts] == ["swin", "clip_visual", "maxvqa"]
     assert loaded.parts["maxvqa"].prompts.shape == (32, 32)
     assert loaded.id.startswith("tiny-")
@@ -241,4 +244,4 @@ def test_accounts_of_released_weights_are_checked(released_weights, tmp_path, wr
     description["training"] |= wrong
     (directory / "jaxvqa.json").write_text(json.dumps(description))
     with pytest.raises(WeightsError, match="has no sound account of its training"):
-        weights.load(directory)
+        load_weights(directory)

@@ -20,7 +20,7 @@ from PIL import Image
 
 from jaxvqa import UserError
 from jaxvqa.video import workers
-from jaxvqa.video.workers import Decoded, decode_file, decode_files
+from jaxvqa.video.workers import AHEAD, Decoded, Worker, decode_file, decode_files, serve
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +66,16 @@ def test_longer_videos_than_are_taken_get_a_sentence(tmp_path):
 
 def test_no_more_is_decoded_than_is_soon_needed(videos, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        workers.Worker, "decode", lambda self, job, *_: asked.append(job[0]) or Decoded(job[0], {}, None)
-    )
+    monkeypatch.setattr(Worker, "decode", lambda self, job, *_: asked.append(job[0]) or Decoded(job[0], {}, None))
     with closing(decode_files(videos * 4, 0, workers=1)) as decoded:
         for given in range(1, 6):
             next(decoded)
-            assert len(asked) <= given - 1 + workers.AHEAD
+            assert len(asked) <= given - 1 + AHEAD
 
 
 def test_a_file_on_which_the_decoder_dies_costs_itself_alone(videos, monkeypatch):
     """The third file's process is killed while it works on it."""
-    send = workers.multiprocessing.connection.Connection.send
+    send = multiprocessing.connection.Connection.send
 
     def send_and_kill(self, message):
         send(self, message)
@@ -85,7 +83,7 @@ def test_a_file_on_which_the_decoder_dies_costs_itself_alone(videos, monkeypatch
             [child] = multiprocessing.active_children()
             os.kill(child.pid, signal.SIGSEGV)
 
-    monkeypatch.setattr(workers.multiprocessing.connection.Connection, "send", send_and_kill)
+    monkeypatch.setattr(multiprocessing.connection.Connection, "send", send_and_kill)
     decoded = [*decode_files(videos, 0, workers=1)]
     assert [video.error for video in decoded if video.path != videos[2]] == [""] * 4
     assert decoded[2].error == f"{videos[2]} cannot be decoded: the decoder crashed (SIGSEGV)."
@@ -97,7 +95,7 @@ def test_a_file_on_which_the_decoder_dies_costs_itself_alone(videos, monkeypatch
     [({"silence": 12}, "gave no sign of life for 12 s"), ({"seconds": 12}, "was not done after 12 s")],
 )
 def test_a_decoder_that_hangs_is_replaced(videos, monkeypatch, limit, reason):
-    send = workers.multiprocessing.connection.Connection.send
+    send = multiprocessing.connection.Connection.send
 
     def send_and_stop(self, message):
         if message[0] == videos[1]:  # stopped, a process hangs for ever
@@ -105,7 +103,7 @@ def test_a_decoder_that_hangs_is_replaced(videos, monkeypatch, limit, reason):
             os.kill(child.pid, signal.SIGSTOP)
         send(self, message)
 
-    monkeypatch.setattr(workers.multiprocessing.connection.Connection, "send", send_and_stop)
+    monkeypatch.setattr(multiprocessing.connection.Connection, "send", send_and_stop)
     decoded = [*decode_files(videos[:3], 0, workers=1, **limit)]
     assert [bool(video.error) for video in decoded] == [False, True, False]
     assert decoded[1].error == f"{videos[1]} cannot be decoded: the decoder {reason}."
@@ -171,7 +169,7 @@ def test_many_deaths_at_once_end_nothing_else(videos):
 
 
 def test_a_process_that_died_between_files_costs_none(videos):
-    decoded = decode_files(videos[:1] * (workers.AHEAD + 1), 0, workers=1)
+    decoded = decode_files(videos[:1] * (AHEAD + 1), 0, workers=1)
     first = next(decoded)
     [child] = multiprocessing.active_children()
     time.sleep(3)  # what was asked for ahead is done by now
@@ -190,12 +188,12 @@ def test_left_early_a_stopped_process_does_not_stay(videos):
 
 def test_signs_of_life_come_about_every_second(monkeypatch):
     clock = itertools.count(step=0.4)
-    monkeypatch.setattr(workers.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(workers, "follow_parent", lambda: None)
     monkeypatch.setattr(workers, "limit_memory", lambda gigabytes: None)
     monkeypatch.setattr(workers, "decode_file", lambda *job, alive=None: [alive() for _ in range(9)])
     ours, theirs = multiprocessing.Pipe()
-    thread = threading.Thread(target=workers.serve, args=(theirs, 1))
+    thread = threading.Thread(target=serve, args=(theirs, 1))
     thread.start()
     ours.send(("a file", 0))
     answers = [ours.recv()]

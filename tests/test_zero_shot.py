@@ -7,21 +7,23 @@ import numpy as np
 import pytest
 from conftest import SMALL, save_random
 
-from jaxvqa import weights
-from jaxvqa.compilation import jitted
-from jaxvqa.files import claim
 from jaxvqa.main import main
 from jaxvqa.models.clip_resnet import CLIPResNet
-from jaxvqa.prompts import prompt_tree, tokenize
+from jaxvqa.models.clip_text import prompt_tree
+from jaxvqa.system.compilation import jitted
+from jaxvqa.system.files import lock_folder
+from jaxvqa.text.tokens import tokenize
 from jaxvqa.video.decode import open_video
 from jaxvqa.video.views import video_plan, video_views
+from jaxvqa.weights.assemble import PARTS
+from jaxvqa.weights.load import load_weights
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def clip_weights(tmp_path_factory):
-    configs = {part: weights.PARTS[part][1](**SMALL[part]) for part in ("clip_visual", "clip_text")}
+    configs = {part: PARTS[part][1](**SMALL[part]) for part in ("clip_visual", "clip_text")}
     return save_random(tmp_path_factory.mktemp("clip") / "weights", configs)
 
 
@@ -39,7 +41,7 @@ def test_scores_are_those_of_the_definition(clips, clip_weights, tmp_path, capfd
     path = clips / "a.mp4"
     assert zero_shot(path, clip_weights, tmp_path) == 0
     [row] = rows(tmp_path)
-    parts = weights.load(clip_weights).parts
+    parts = load_weights(clip_weights).parts
     video = open_video(path)
     frames = video_views(video, video_plan(video, 0)).aesthetic / 255
     mean, deviation = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
@@ -94,7 +96,7 @@ def test_what_cannot_work_is_said(clips, clip_weights, released_weights, tmp_pat
 
 
 def test_two_runs_at_once(clips, clip_weights, tmp_path, capfd):
-    with claim(tmp_path):
+    with lock_folder(tmp_path):
         assert zero_shot(clips / "a.mp4", clip_weights, tmp_path) == 2
     assert f"another run is writing to {tmp_path}" in capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == [".lock-0"]

@@ -1,1 +1,1 @@
-"""Explanations: where, when and why a video scores as it does."""
+"""Where, when and why a video scores as it does."""

@@ -5,19 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from ..dimensions import DIMENSIONS, PERCENTS, display
+from ..geometry import GRID, INTERVAL, MOMENTS
+from ..results.scores import Scores
 from ..video.decode import Video
-from ..video.sampling import GRID, INTERVAL, MOMENTS, SamplingPlan
-from ..weights import unvalidated
-from .maps import TECHNICAL, Places, places
-
-if TYPE_CHECKING:
-    from ..model import Scores
+from ..video.sampling import SamplingPlan
+from ..weights.model_card import unvalidated
+from .locations import TECHNICAL, Locations, locate
 
 GENERAL = ("O", "A-all", "T-all")  # dimensions that sum up others
 NOTABLE = 0.25  # differences within a video below this, in deviations between videos, are not spoken of
@@ -60,7 +59,7 @@ class Explanation:
         plans: what was looked at; the local scores are of 64 moments each.
         stills: JPEGs of the frames that moments begin with, by frame number.
         dense: whether the plans are those that cover the video, not drawn from the seed.
-        training: account of the weights' training, as in `jaxvqa.weights.Weights`; None for published ones.
+        training: account of the weights' training, as in `jaxvqa.weights.directory.Weights`; None for published ones.
     """
 
     scores: "Scores"
@@ -82,9 +81,9 @@ class Explanation:
         return "".join(report([entry], self.training))
 
     @cached_property
-    def places(self) -> Places:
+    def places(self) -> Locations:
         """Where and when the encoders looked."""
-        return places(self.video, self.plans)
+        return locate(self.video, self.plans)
 
     @cached_property
     def local_display(self) -> Float[np.ndarray, "moments 49 16"]:

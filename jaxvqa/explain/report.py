@@ -15,11 +15,11 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from ..dimensions import DIMENSIONS, display
-from ..terminal import printable
-from ..video.sampling import GRID
-from ..weights import notice, trained_pairs, unvalidated
+from ..geometry import GRID
+from ..system.terminal import printable
+from ..weights.model_card import notice, trained_pairs, unvalidated
 from .explanation import Explanation, ordinal
-from .maps import TECHNICAL, boxes
+from .locations import TECHNICAL, boxes
 
 WIDTH, HEIGHT = 240, 32  # of a timeline, in units of its picture
 
@@ -44,7 +44,7 @@ def report(entries: Sequence[Entry], training: dict[str, Any] | None) -> Iterato
     """The parts of a page about videos, in their order; a table of several can be sorted.
 
     Args:
-        training: account of the weights' training, as in `jaxvqa.weights.Weights`.
+        training: account of the weights' training, as in `jaxvqa.weights.directory.Weights`.
     """
     return template("page").generate(
         notice=notice(training),

@@ -1,12 +1,47 @@
 """CLIP's text transformer: token embeddings to one feature a prompt. Source: CLIP (arXiv:2103.00020, section 2.4)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
+import numpy as np
 from flax import nnx
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from ..prompts import PromptTree
+
+class PromptTree(NamedTuple):
+    """Prompts as a tree, in which what several begin with stands once: attention is causal, so it is the same in all.
+
+    Attributes:
+        tokens: int32, the tokens of the tree.
+        positions: int32, place of each token in its prompt.
+        visible: whether a token (row) sees another (column): itself and those before it in its prompt.
+        ends: int32, the token that each prompt ends with.
+    """
+
+    tokens: Int[np.ndarray, " nodes"]
+    positions: Int[np.ndarray, " nodes"]
+    visible: Bool[np.ndarray, "nodes nodes"]
+    ends: Int[np.ndarray, " prompts"]
+
+
+def prompt_tree(tokens: Int[np.ndarray, "prompts 77"]) -> PromptTree:
+    """Joins tokenized prompts to a tree; of the 32 default ones, 229 tokens become 133."""
+    nodes: dict[tuple[int, ...], int] = {}  # number of what a prompt begins with
+    ends = []
+    for row in tokens.tolist():
+        for i in range(row.index(max(row)) + 1):  # the end of text has the largest id
+            end = nodes.setdefault(tuple(row[: i + 1]), len(nodes))
+        ends.append(end)
+    visible = np.zeros((len(nodes), len(nodes)), bool)
+    for start, number in nodes.items():
+        visible[number, [nodes[start[: i + 1]] for i in range(len(start))]] = True
+    return PromptTree(
+        np.array([start[-1] for start in nodes], np.int32),
+        np.array([len(start) - 1 for start in nodes], np.int32),
+        visible,
+        np.array(ends, np.int32),
+    )
 
 
 @dataclass(frozen=True)

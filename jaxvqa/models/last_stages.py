@@ -11,14 +11,12 @@ from flax import nnx
 from jaxtyping import Array, Float, Key, UInt8
 
 from ..errors import UserError
-from ..prompts import PromptTree
+from ..geometry import CLIP_FRAMES, MOMENTS, POSITIONS
 from .clip_resnet import CLIPResNet
-from .clip_text import CLIPText
+from .clip_text import CLIPText, PromptTree
 from .maxvqa import MaxVQA
 from .swin3d import VideoSwin
-from .visual import CLIP_FRAMES, encode_clips, encode_frames, side_by_side
-
-MOMENTS, POSITIONS = 64, 49
+from .visual_encoders import encode_clips, encode_frames, side_by_side
 
 
 def encode_first(

@@ -11,8 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Key
 
-from ..prompts import PromptTree
-from .clip_text import CLIPText
+from .clip_text import CLIPText, PromptTree
 from .swin3d import at_once, exact_gelu
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from ..errors import UserError, first_line
-from ..files import allocate, naming
+from ..system.files import allocate, with_filename
 
 MARGIN = 1 << 20  # bytes of a checkpoint beside its arrays
 
@@ -31,7 +31,7 @@ def open_checkpoints(folder: str | os.PathLike) -> Iterator[ocp.CheckpointManage
         logging.getLogger(library).setLevel(logging.CRITICAL)  # what goes wrong is raised as well
     options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True)
     try:
-        with naming(folder):
+        with with_filename(folder):
             manager = ocp.CheckpointManager(Path(folder).absolute(), options=options)
     except OSError:
         raise
@@ -72,7 +72,7 @@ def reserve(folder: Path, size: int) -> None:
     """
     path = folder.with_name(f"{folder.name}.room")
     try:
-        with naming(folder), path.open("wb") as file:
+        with with_filename(folder), path.open("wb") as file:
             allocate(file, size)
     finally:
         path.unlink(missing_ok=True)
@@ -82,7 +82,7 @@ def reserve(folder: Path, size: int) -> None:
 def system_errors(folder: os.PathLike) -> Iterator[None]:
     """Turns what Orbax makes of an error of the system into that again, with the name of the folder."""
     try:
-        with naming(folder):
+        with with_filename(folder):
             yield
     except ValueError as error:
         if not (code := re.search(r"os_error_code='(\d+)'", str(error))):

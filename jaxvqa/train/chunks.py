@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float16, Int
 
 from ..errors import UserError
-from ..features import Features
+from ..features.store import Features
 
 AHEAD = 2  # batches that are read while another trains
 

@@ -7,7 +7,6 @@ import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -15,45 +14,26 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from flax import nnx
-from jaxtyping import Float, Int
-from scipy.stats import spearmanr
+from jaxtyping import Float
 
-from .. import weights
 from ..errors import UserError
-from ..features import Features
+from ..evaluation.metrics import agreement
+from ..features.store import Features
+from ..models.clip_text import prompt_tree
 from ..models.last_stages import LastStages
 from ..models.maxvqa import MaxVQA
-from ..prompts import codes, join, prompt_tree, tokenize
+from ..text.prompts import codes, join
+from ..text.tokens import tokenize
+from ..weights.directory import Weights
 from . import checkpoint
-from .chunks import (
-    chunk_of_epoch,
-    epoch_batches,
-    make_chunks,
-    make_mixed_chunks,
-    mixed_batches,
-    read_ahead,
-    warm,
-)
+from .chunks import chunk_of_epoch, epoch_batches, make_chunks, make_mixed_chunks, mixed_batches, read_ahead, warm
+from .data import TrainingSet
 from .monitor import Monitor
 from .optimizer import learning_rates, make_optimizer
-from .step import NO_TEXT, Batch, Frozen, Recipe, State, TrainStep, first_copy, replicate, share, start
+from .step import NO_TEXT, Batch, Frozen, Recipe, State, TrainStep, replicate, shard, start, unreplicate
 
 
-@dataclass(frozen=True, eq=False)
-class Rated:
-    """Features of videos, and what people said of them.
-
-    Attributes:
-        targets: labels on the scale of scores, NaN where there are none.
-        database: number of each video's database.
-    """
-
-    features: Features
-    targets: Float[np.ndarray, "n dimensions"]
-    database: Int[np.ndarray, " n"]
-
-
-class Trained(NamedTuple):
+class FitResult(NamedTuple):
     """The epoch of a training that is kept: its averaged parameters as a network, and the history of all epochs."""
 
     network: MaxVQA | LastStages
@@ -74,7 +54,7 @@ class Trainer:
     def __init__(
         self,
         config: ml_collections.ConfigDict,
-        encoders: weights.Weights,
+        encoders: Weights,
         network: MaxVQA | LastStages,
         dimensions: list[int],
         shares: Sequence[int] = (),
@@ -102,13 +82,13 @@ class Trainer:
         count = -(-len(features) // self.batch) * self.batch
         batches = np.minimum(np.arange(count), len(features) - 1).reshape(-1, self.batch)
         scores = [
-            np.asarray(self.step.predict(params, text_features, share(rows)))
-            for rows in read_ahead(features, map(own, batches))
+            np.asarray(self.step.predict(params, text_features, shard(rows)))
+            for rows in read_ahead(features, map(local_rows, batches))
         ]
         return np.concatenate(scores)[: len(features)]
 
 
-def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor, folder: str) -> Trained:
+def train(trainer: Trainer, training: TrainingSet, validation: TrainingSet, monitor: Monitor, folder: str) -> FitResult:
     """Trains a head, and goes on where an earlier run with the same settings stopped.
 
     The learning rate is constant within an epoch. After each, the moving average of the parameters is evaluated;
@@ -144,7 +124,9 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
         history = record["history"]
         monitor.resume(config, history, len(plan), sum(len(rows) for rows in batches[len(history) :]))
         state = replicate(state)
-        reader = read_ahead(training.features, (own(rows) for epoch in batches[len(history) :] for rows in epoch))
+        reader = read_ahead(
+            training.features, (local_rows(rows) for epoch in batches[len(history) :] for rows in epoch)
+        )
         for epoch in range(len(history), len(plan)):
             if epoch + 1 < len(plan) and plan[epoch + 1] != plan[epoch]:
                 warmer.submit(warm, training.features, chunks[plan[epoch + 1]])
@@ -152,15 +134,16 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
             rate = float(rates(epoch))
             for indices in batches[epoch]:
                 targets, database = (
-                    share(own(values[indices])) for values in (training.targets.astype(np.float32), training.database)
+                    shard(local_rows(values[indices]))
+                    for values in (training.targets.astype(np.float32), training.database)
                 )
-                batch = Batch(share(next(reader)), targets, database)
+                batch = Batch(shard(next(reader)), targets, database)
                 state, losses = trainer.step.update(state, trainer.frozen, batch, rate, key)
                 terms.append(losses)
                 monitor.step()
             means = {name: float(np.mean([losses[name] for losses in terms])) for name in terms[0]}
             seconds = (time.perf_counter() - began) / len(terms)
-            copy: State = first_copy(state)
+            copy: State = unreplicate(state)
             predictions = trainer.predict(copy.ema, validation.features)
             if not (np.isfinite(predictions).all() and np.isfinite(list(means.values())).all()):
                 raise UserError(
@@ -180,36 +163,15 @@ def train(trainer: Trainer, training: Rated, validation: Rated, monitor: Monitor
             checkpoint.save(manager, epoch + 1, (copy, best), record)
             monitor.epoch(history)
     nnx.update(trainer.network, jax.tree.map(jnp.asarray, best))
-    return Trained(trainer.network, record["best_epoch"], history)
+    return FitResult(trainer.network, record["best_epoch"], history)
 
 
-def own(batch: np.ndarray) -> np.ndarray:
+def local_rows(batch: np.ndarray) -> np.ndarray:
     """The part of a batch that this process works on."""
     return np.split(batch, jax.process_count())[jax.process_index()]
 
 
-def agreement(
-    predictions: Float[np.ndarray, "n dimensions"], targets: Float[np.ndarray, "n dimensions"], trained: dict[int, str]
-) -> dict[str, float]:
-    """PLCC of each dimension, and the means of PLCC and SRCC; 0 where all predictions are the same.
-
-    Dimensions in which the targets there are do not differ are left out.
-
-    Args:
-        trained: codes of dimensions by their place.
-    """
-    row = {}
-    rated = {i: ~np.isnan(targets[:, i]) for i in trained}
-    pairs = {trained[i]: (predictions[rows, i], targets[rows, i]) for i, rows in rated.items() if rows.any()}
-    for name, correlate in (("plcc", lambda p, t: np.corrcoef(p, t)[0, 1]), ("srcc", lambda p, t: spearmanr(p, t)[0])):
-        values = {code: float(correlate(p, t)) if np.ptp(p) else 0.0 for code, (p, t) in pairs.items() if np.ptp(t)}
-        row[f"{name}_mean"] = float(np.mean(list(values.values())))
-        if name == "plcc":
-            row |= {f"plcc_{code}": value for code, value in values.items()}
-    return row
-
-
-def comparable(trainer: Trainer, training: Rated, validation: Rated) -> dict[str, Any]:
+def comparable(trainer: Trainer, training: TrainingSet, validation: TrainingSet) -> dict[str, Any]:
     """What decides what a training comes to: settings, weights, and which videos there are, by their labels."""
     settings = trainer.config.to_dict()
     names = ("seed", "warm_start", "model", "train", "unfreeze", "loss", "optimizer")

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,9 +15,9 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
-from ..files import naming
-from ..results import replace
-from ..terminal import progress
+from ..system.files import with_filename, write_atomic
+from ..system.terminal import progress
+from ..tasks.output import write_config
 
 Row = dict[str, Any]
 
@@ -44,7 +43,7 @@ class Monitor:
         if history and len(history) < epochs:
             self.log.print(f"{self.title}: going on after epoch {len(history)} of {epochs}", highlight=False)
         # In this thread: tensorboardX's own writer waits for ever for one that a full disk has ended.
-        with naming(self.folder / "tensorboard"):
+        with with_filename(self.folder / "tensorboard"):
             (self.folder / "tensorboard").mkdir(exist_ok=True)
             self.events = EventsWriter(str(self.folder / "tensorboard" / "events"))
             # Events after the last checkpoint are of epochs that are done again.
@@ -72,7 +71,7 @@ class Monitor:
                 highlight=False,
                 soft_wrap=True,
             )
-        with naming(self.folder / "tensorboard"):
+        with with_filename(self.folder / "tensorboard"):
             for name, value in row.items():
                 summary = scalar(name, value)
                 self.events.write_event(Event(wall_time=time.time(), step=row["epoch"], summary=summary))
@@ -83,16 +82,11 @@ class Monitor:
         """Ends the progress bar, and draws the curves of a history, if there is one."""
         if self.bar:
             self.bar.stop()
-            with naming(self.folder / "tensorboard"):
+            with with_filename(self.folder / "tensorboard"):
                 self.events.close()
         if history and not self.quiet:
             write_history(self.folder / "history.csv", history)
             plot_curves(self.folder / "curves.png", {self.title: [history]})
-
-
-def write_config(folder: Path, config: ml_collections.ConfigDict) -> None:
-    """Writes the settings of a run beside its results."""
-    replace(folder / "config.json", json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
 
 
 def write_history(path: Path, history: Sequence[Row]) -> None:
@@ -101,7 +95,7 @@ def write_history(path: Path, history: Sequence[Row]) -> None:
     writer = csv.DictWriter(file, history[0], lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
-    replace(path, file.getvalue())
+    write_atomic(path, file.getvalue())
 
 
 def plot_curves(path: Path, runs: Mapping[str, Sequence[Sequence[Row]]]) -> None:
@@ -134,4 +128,4 @@ def plot_curves(path: Path, runs: Mapping[str, Sequence[Sequence[Row]]]) -> None
             axes.legend(fontsize=8)
     file = io.BytesIO()
     figure.savefig(file, dpi=130)
-    replace(path, file.getvalue())
+    write_atomic(path, file.getvalue())

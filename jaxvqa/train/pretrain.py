@@ -5,9 +5,7 @@ them, no part was trained before or stays frozen.
 """
 
 import json
-import time
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,89 +19,22 @@ from jaxtyping import Float
 from rich.console import Console
 from scipy.fft import dct
 
-from .. import weights
-from ..datasets.stream import BEST, FRAMES, VERSIONS, WORST, Group, groups
-from ..datasets.synthetic import FIVE_POINTS, SEEN_AT_BEST, SEEN_LOSS
 from ..dimensions import DIMENSIONS, calibrate, default_prompts
 from ..errors import UserError, first_line
-from ..files import claim
+from ..geometry import SIDE
 from ..models.clip_resnet import CLIPResNet, ConvNorm, ResNetConfig
+from ..models.end_to_end import EndToEnd
 from ..models.maxvqa import HeadConfig, MaxVQA
-from ..models.network import Network
 from ..models.swin3d import SwinConfig, VideoSwin
-from ..terminal import progress
-from ..video.sampling import SIDE, check_seed
-from . import checkpoint
-from .loop import agreement, check_same
-from .monitor import Monitor
-from .step import NO_TEXT, Batch, Recipe, TrainStep, first_copy, replicate, share, start
+from ..synthetic.maxwell import FIVE_POINTS, SEEN_AT_BEST, SEEN_LOSS
+from ..synthetic.stream import BEST, FRAMES, VERSIONS, WORST, Group, groups
+from ..system.terminal import progress
+from ..video.sampling import check_seed
+from ..weights.assemble import tensors_of
+from ..weights.directory import save_weights
+from .step import NO_TEXT, Batch, TrainStep, replicate, shard
 
 DATABASE = "synthetic scenes"
-
-
-def run(config: ml_collections.ConfigDict) -> int:
-    """Trains a network on scenes rendered meanwhile, validates it on other ones, and writes its weights.
-
-    Stopped at any moment and started again, it goes on after the last whole epoch, to the same numbers.
-
-    Returns:
-        Exit code 0.
-
-    Raises:
-        UserError: settings that cannot work, or a folder with the checkpoints of other ones, or with a model.
-    """
-    check_settings(config)
-    c, folder = config.train, Path(config.output)
-    network = sound_network(config)
-    optimizer = make_optimizer(config.optimizer.weight_decay)
-    step = TrainStep(network, None, Recipe(**config.loss, dropout=False, ema=c.ema), optimizer, tuple(range(16)))
-    epochs = sum(c.cycles)
-    rates = make_schedule(config)
-    state = start(network, optimizer)
-    settings = comparable(config)
-    history: list[dict[str, Any]] = []
-    codes = {i: dimension.code for i, dimension in enumerate(DIMENSIONS)}
-    key = jax.random.key(config.seed)
-    per_step = c.batch // VERSIONS
-    with claim(folder):
-        monitor = Monitor(folder, "mini")
-        try:
-            with checkpoint.open_checkpoints(folder / "checkpoints") as manager:
-                if record := checkpoint.read_record(manager):
-                    check_same(record["settings"], settings, str(folder))
-                    state, history = checkpoint.read_arrays(manager, state), record["history"]
-                weights.check_free(folder / "model")
-                validation = collect("validation", config)
-                done = len(history) * c.epoch_steps
-                monitor.resume(config, history, epochs, epochs * c.epoch_steps - done)
-                state = replicate(state)
-                numbers = range(done * per_step, epochs * c.epoch_steps * per_step)
-                stream = groups("train", config.seed, numbers, config.workers)
-                for epoch in range(len(history), epochs):
-                    began, terms = time.perf_counter(), []
-                    for number in range(epoch * c.epoch_steps, (epoch + 1) * c.epoch_steps):
-                        rate = float(rates(number))
-                        state, losses = step.update(state, NO_TEXT, batch(islice(stream, per_step)), rate, key)
-                        terms.append(losses)
-                        monitor.step()
-                    means = {name: float(np.mean([losses[name] for losses in terms])) for name in terms[0]}
-                    seconds = (time.perf_counter() - began) / len(terms)
-                    copy = first_copy(state)
-                    predictions = predict(step, copy.ema, validation)
-                    if not np.isfinite([*means.values(), *predictions.flat]).all():
-                        raise UserError(
-                            f"epoch {epoch + 1} came to numbers that are not finite: lower the learning rate."
-                        )
-                    targets = np.concatenate([group.targets for group in validation])
-                    row = {"epoch": epoch + 1, "chunk": epoch + 1, "rate": rate, **means, "step_seconds": seconds}
-                    history.append(row | agreement(predictions, targets, codes))
-                    checkpoint.save(manager, epoch + 1, copy, {"settings": settings, "history": history})
-                    monitor.epoch(history)
-                best = first_copy(state).ema
-        finally:
-            monitor.close(history)
-        export(config, step, network, best, folder / "model")
-    return 0
 
 
 def check_settings(config: ml_collections.ConfigDict) -> None:
@@ -134,7 +65,7 @@ def comparable(config: ml_collections.ConfigDict) -> dict[str, Any]:
     return json.loads(json.dumps(relevant))
 
 
-def sound_network(config: ml_collections.ConfigDict) -> Network:
+def sound_network(config: ml_collections.ConfigDict) -> EndToEnd:
     """An untrained network that takes views; raises a UserError for sizes that do not fit each other or the views."""
     try:
         network = make_network(config)
@@ -151,7 +82,7 @@ def sound_network(config: ml_collections.ConfigDict) -> Network:
     return network
 
 
-def make_network(config: ml_collections.ConfigDict) -> Network:
+def make_network(config: ml_collections.ConfigDict) -> EndToEnd:
     """An untrained network of the sizes of a config."""
     rngs = nnx.Rngs(config.seed)
     swin, clip_visual = SwinConfig(**config.swin), ResNetConfig(**config.clip_visual)
@@ -170,7 +101,7 @@ def make_network(config: ml_collections.ConfigDict) -> Network:
         prompts=2 * len(DIMENSIONS),
         **config.head,
     )
-    return Network(backbone, clip, MaxVQA(sizes, rngs))
+    return EndToEnd(backbone, clip, MaxVQA(sizes, rngs))
 
 
 def whitening_cosines(patch: tuple[int, int, int], width: int) -> Float[np.ndarray, "values width"]:
@@ -245,7 +176,7 @@ def collect(split: str, config: ml_collections.ConfigDict) -> list[Group]:
 def batch(some: Iterator[Group]) -> Batch:
     """Groups as a batch, shared out to the devices."""
     technical, aesthetic, targets = map(np.concatenate, zip(*some, strict=True))
-    return Batch((share(technical), share(aesthetic)), share(targets))
+    return Batch((shard(technical), shard(aesthetic)), shard(targets))
 
 
 def predict(step: TrainStep, params: Any, rendered: list[Group]) -> Float[np.ndarray, "n 16"]:
@@ -260,7 +191,7 @@ def predict(step: TrainStep, params: Any, rendered: list[Group]) -> Float[np.nda
     return np.concatenate(scores)
 
 
-def export(config: ml_collections.ConfigDict, step: TrainStep, network: Network, params: Any, directory: Path) -> None:
+def export(config: ml_collections.ConfigDict, step: TrainStep, network: EndToEnd, params: Any, directory: Path) -> None:
     """Writes a weights directory in float16, with the scales of its scores."""
     scores = predict(step, params, collect("train", config))
     nnx.update(network, jax.tree.map(jnp.asarray, params))
@@ -280,8 +211,8 @@ def export(config: ml_collections.ConfigDict, step: TrainStep, network: Network,
     tensors = {
         name: values.astype(np.float16)
         for part, module in parts.items()
-        for name, values in weights.tensors_of(part, module).items()
+        for name, values in tensors_of(part, module).items()
     }
     configs = {part: module.config for part, module in parts.items()}
     source = {"config": {name: value for name, value in config.to_dict().items() if name != "output"}}
-    weights.save(directory, tensors, configs, default_prompts(), [source], account)
+    save_weights(directory, tensors, configs, default_prompts(), [source], account)

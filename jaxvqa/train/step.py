@@ -14,11 +14,10 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 
-from ..models.clip_text import CLIPText
+from ..models.clip_text import CLIPText, PromptTree
+from ..models.end_to_end import EndToEnd
 from ..models.last_stages import LastStages
 from ..models.maxvqa import MaxVQA
-from ..models.network import Network
-from ..prompts import PromptTree
 from .losses import decorrelation_loss, huber_loss, plcc_loss, rank_loss
 
 AXIS = "batch"  # of pmap
@@ -93,7 +92,7 @@ class TrainStep:
 
     def __init__(
         self,
-        network: MaxVQA | LastStages | Network,
+        network: MaxVQA | LastStages | EndToEnd,
         text: CLIPText | None,
         recipe: Recipe,
         optimizer: optax.GradientTransformation,
@@ -168,7 +167,7 @@ class TrainStep:
             return network.video_scores(features, text_features, keys)
 
 
-def start(network: MaxVQA | LastStages | Network, optimizer: optax.GradientTransformation) -> State:
+def start(network: MaxVQA | LastStages | EndToEnd, optimizer: optax.GradientTransformation) -> State:
     """The state before the first step; the moving average starts from the parameters themselves."""
     params = nnx.state(network)
     return State(jnp.zeros((), jnp.int32), params, params, optimizer.init(params))
@@ -180,12 +179,12 @@ def replicate(tree: Any) -> Any:
     return jax.pmap(lambda x: x, AXIS)(jax.tree.map(lambda x: np.broadcast_to(x, (devices, *np.shape(x))), tree))
 
 
-def first_copy(tree: Any) -> Any:
+def unreplicate(tree: Any) -> Any:
     """The arrays of the first device, as numpy's: the inverse of `replicate`."""
     return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)).reshape(x.shape[1:]), tree)
 
 
-def share(array: np.ndarray) -> np.ndarray:
+def shard(array: np.ndarray) -> np.ndarray:
     """This process's rows of a batch, shaped [local devices, rows of a device, ...]."""
     devices = jax.local_device_count()
     return array.reshape(devices, len(array) // devices, *array.shape[1:])

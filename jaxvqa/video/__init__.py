@@ -1,1 +1,1 @@
-"""Video files to the two views that the encoders look at."""
+"""A video file to views."""

@@ -2,33 +2,21 @@
 
 import contextlib
 import os
-import stat
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from ..errors import UserError, first_line
-from ..files import file_sha256
+from ..errors import DamagedError, VideoError, first_line
+from .integrity import check_file
 
 # Containers whose header tells how long they last; of others, FFmpeg's figure is a guess.
 LASTING = ("matroska,webm", "flv", "avi")
-# Without these names no MP4 or MOV file begins; behind them, anything may be appended to one.
-TOP_LEVEL_BOXES = frozenset(b"ftyp moov mdat free skip wide moof mfra meta styp sidx uuid udta pdin".split())
-
-
-class VideoError(UserError):
-    """A video file that cannot be decoded."""
-
-
-class DamagedError(VideoError):
-    """A video file that is not whole, so that scores of it would not be the video's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,97 +166,6 @@ def video_stream(container: av.container.InputContainer) -> av.VideoStream:
     if container.streams.video[0].codec_context is None:
         raise ValueError("nothing is known that decodes it")
     return container.streams.video[0]
-
-
-def check_file(path: str | os.PathLike) -> None:
-    """Refuses what no decoder should be pointed at, such as pipes, on which decoders wait forever.
-
-    Raises:
-        VideoError: says what the path is instead of a readable file.
-        DamagedError: it is cut short.
-    """
-    path = Path(path)
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise VideoError(f"{path} is not a regular file.")
-        if status.st_size == 0:
-            raise VideoError(f"{path} is an empty file.")
-        needed = container_size(path)
-    except OSError as error:
-        raise VideoError(f"{path} cannot be read: {error.strerror}.") from error
-    if needed > status.st_size:
-        raise DamagedError(
-            f"{path} is cut short: its container speaks of {needed:,} bytes or more, it has {status.st_size:,}; "
-            "copy or download it again."
-        )
-
-
-def content_sha256(path: str | os.PathLike, each: Callable[[], None] = lambda: None) -> str:
-    """SHA-256 of a video file; `each` is called again and again meanwhile.
-
-    Raises:
-        VideoError: as `check_file`, or it cannot be read to its end.
-    """
-    check_file(path)
-    try:
-        return file_sha256(path, each)
-    except OSError as error:
-        raise VideoError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def container_size(path: Path) -> int:
-    """Bytes that a file must have for what its container lists at the top to be whole; 0 if it does not tell.
-
-    Decoders can read the whole frames of a file cut short as if they were all of it.
-    Source: ISO/IEC 14496-12, section 4.2 (MP4, MOV); RFC 8794, section 4 (Matroska, WebM); RIFF (AVI).
-    """
-    with path.open("rb") as file:
-        start = file.read(4)
-        file.seek(0)
-        if start == b"\x1a\x45\xdf\xa3":
-            return ebml_size(file)
-        return riff_size(file) if start == b"RIFF" else boxes_size(file)
-
-
-def boxes_size(file: BinaryIO) -> int:
-    """Where the last of the top-level boxes of an MP4 or MOV file ends."""
-    end = 0
-    while len(header := file.read(16)) >= 8 and header[4:8] in TOP_LEVEL_BOXES:
-        size = int.from_bytes(header[:4])
-        if size == 1:
-            size = int.from_bytes(header[8:16])
-        if size < 8:  # 0: this box reaches to the end of the file, wherever that is
-            break
-        end += size
-        file.seek(end)
-    return end
-
-
-def ebml_size(file: BinaryIO) -> int:
-    """Where the second element of a Matroska or WebM file, its segment, ends, behind the first, a header."""
-    end = 0
-    for _ in range(2):
-        file.seek(end + 4)  # behind an identifier
-        first = file.read(1)
-        length = 9 - first[0].bit_length() if first and first[0] else 9
-        size = int.from_bytes(first + file.read(length - 1)) - (1 << 7 * length)
-        if length > 8 or size == (1 << 7 * length) - 1:  # a recording that nobody has completed, or another thing
-            return 0
-        end += 4 + length + size
-    return end
-
-
-def riff_size(file: BinaryIO) -> int:
-    """Where the last of the RIFF chunks of an AVI file ends: a large one has several."""
-    end = 0
-    while len(header := file.read(8)) == 8 and header[:4] == b"RIFF":
-        size = int.from_bytes(header[4:], "little")
-        if size == 0:  # a recording that nobody has completed
-            break
-        end += 8 + size
-        file.seek(end)
-    return end
 
 
 def reason(error: BaseException) -> str:

@@ -10,12 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ..errors import UserError
-
-SIDE = 224  # of both views, pixels
-GRID, PATCH = 7, 32  # the technical view is a 7x7 grid of 32x32 patches
-CLIPS, CLIP_FRAMES = 4, 32
-MOMENTS = 64  # frames of the aesthetic view
-INTERVAL = 2  # frames between two frames of a clip
+from ..geometry import CLIP_FRAMES, CLIPS, GRID, INTERVAL, MOMENTS, PATCH, SIDE
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,19 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from ..geometry import CLIP_FRAMES, GRID, PATCH, SIDE
 from .decode import Video, read_frames
-from .sampling import (
-    CLIP_FRAMES,
-    GRID,
-    PATCH,
-    SIDE,
-    SamplingPlan,
-    check_plan,
-    dense_plans,
-    draw_plan,
-    patch_corners,
-    upsampled_size,
-)
+from .sampling import SamplingPlan, check_plan, dense_plans, draw_plan, patch_corners, upsampled_size
 from .stills import keep_stills
 
 

@@ -6,8 +6,6 @@ What crosses the boundary of a process are finished views, 29 MB a video, howeve
 import contextlib
 import math
 import multiprocessing
-import os
-import resource
 import signal
 import threading
 import time
@@ -19,16 +17,16 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
-from ..errors import UserError
-from .decode import DamagedError, Video, VideoError, content_sha256, open_video
+from ..errors import DamagedError, VideoError
+from ..system.processes import cores, follow_parent, limit_memory
+from .decode import Video, open_video
+from .integrity import content_sha256
+from .limits import GIGABYTES, SECONDS, SILENCE, check_limits
 from .sampling import SamplingPlan, check_seed
 from .views import Views, video_dense_plans, video_plan, video_views
 
 AHEAD = 2  # videos that are decoded before they are needed, for each process
 Job = tuple[str, int, bool, int | None, float]  # of `decode_file`: path, seed, stills, dense, longest
-SILENCE = 300  # seconds without a sign of life, after which a decoder is taken for hung
-SECONDS = 3600.0  # that a file may take
-GIGABYTES = 8.0  # of memory that a decoder may take
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,14 +100,6 @@ def decode_files(
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def check_limits(workers: int, seconds: float, gigabytes: float) -> None:
-    """Raises a UserError for a negative number of workers, and for limits that let nothing through."""
-    if not (seconds > 0 and gigabytes > 0):
-        raise UserError(f"decoding in {seconds:g} s with {gigabytes:g} GB of memory cannot be: both must be above 0.")
-    if workers < 0:
-        raise UserError(f"{workers} workers are none: choose 1 or more, or 0 for as many as there are cores.")
 
 
 class Decoders:
@@ -224,30 +214,6 @@ def serve(connection: Connection, gigabytes: float) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
         while True:
             connection.send(decode_file(*connection.recv(), alive=alive))
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    from joblib import cpu_count  # it takes a tenth of a second, which a process that decodes need not wait for
-
-    return cpu_count()
-
-
-def limit_memory(gigabytes: float) -> None:
-    """Lets this process have no more than that: whoever asks for more is refused it."""
-    limit = int(gigabytes * 1e9)
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit if most < 0 else min(limit, most), most))
-
-
-def follow_parent() -> None:
-    """Ends this process with the one that started it, even if that is killed."""
-
-    def wait():
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def decode_file(

@@ -1,0 +1,160 @@
+"""Databases as TFDS builders, and readers of their label files."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Float
+
+from ..dimensions import DIMENSIONS
+from ..errors import UserError
+from ..results.table import number, read_table
+from .databases import DATABASES, MOS
+from .match import match_names
+
+Examples = Iterator[tuple[int, dict[str, Any]]]
+
+
+class Maxwell(tfds.core.GeneratorBasedBuilder):
+    """Videos in the wild, rated in 16 dimensions.
+
+    Labels and file names are checked in `_split_generators`, from where a `UserError` reaches the caller as it is.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    url_infos = None  # none, and TFDS's own search for them imports importlib_resources, which it does not require
+    MANUAL_DOWNLOAD_INSTRUCTIONS = DATABASES["maxwell"].instructions
+    DESCRIPTION = (
+        "MaxWell (arXiv:2305.12726): 4,543 videos in the wild with mean ratings in 16 dimensions of quality; "
+        "O, A-all and T-all lie in about [1, 5], the others in [-1, 1]."
+    )
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return information(self, self.DESCRIPTION)
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
+        folder = Path(dl_manager.manual_dir)
+        files = DATABASES[self.name].label_files
+        labels = {split: read_maxwell_labels(*(folder / name for name in names)) for split, names in files.items()}
+        paths = match_names([name for names, _ in labels.values() for name in names], folder)
+        return {split: self._generate_examples(names, paths, scores) for split, (names, scores) in labels.items()}
+
+    def _generate_examples(
+        self, names: list[str], paths: dict[str, str], labels: Float[np.ndarray, "videos 16"]
+    ) -> Examples:
+        return examples(names, paths, labels)
+
+
+class SyntheticMaxwell(Maxwell):
+    """Rendered scenes with computed labels, in MaxWell's layout."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = DATABASES["synthetic_maxwell"].instructions
+    DESCRIPTION = (
+        "SYNTHETIC: scenes rendered by jaxvqa with known degradations, and labels computed from these, in the layout "
+        "of MaxWell. Nobody rated them, and results on them say nothing about real videos."
+    )
+
+
+class Custom(Maxwell):
+    """A user's own videos, rated in some of the 16 dimensions."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = DATABASES["own"].instructions
+    DESCRIPTION = "Videos of one's own, with ratings in some of the 16 dimensions."
+
+
+def read_maxwell_labels(table: Path, list_path: Path | None = None) -> tuple[list[str], Float[np.ndarray, "videos 16"]]:
+    """File names and labels of a split, in the order of its files; NaN where there are none.
+
+    Args:
+        list_path: for MaxWell, whose tables have all dimensions and no names: the list with these.
+
+    Raises:
+        UserError: as `read_scores`, or a dimension is lacking that must be there.
+    """
+    rated = read_table(table, list_path, missing=not list_path)
+    lacking = [dimension.code for dimension in DIMENSIONS if dimension.code not in rated.scores]
+    if list_path and lacking:
+        raise UserError(f"{table} lacks {', '.join(lacking)}: it must have a column for each of the 16 dimensions.")
+    none = np.full(len(rated.names), np.nan)
+    return rated.names, np.stack([rated.scores.get(dimension.code, none) for dimension in DIMENSIONS], axis=1)
+
+
+def information(builder: tfds.core.DatasetBuilder, description: str) -> tfds.core.DatasetInfo:
+    """What a record holds; `path` is relative to the manual folder, and empty where the video is missing."""
+    features = {
+        "filename": tfds.features.Text(),
+        "path": tfds.features.Text(),
+        "labels": tfds.features.Tensor(shape=(len(DIMENSIONS),), dtype=np.float32),
+    }
+    return tfds.core.DatasetInfo(
+        builder=builder,
+        description=description,
+        features=tfds.features.FeaturesDict(features),
+        disable_shuffling=True,  # records stay in the order of the labels
+    )
+
+
+def examples(names: list[str], paths: dict[str, str], labels: Float[np.ndarray, "videos 16"]) -> Examples:
+    """The records, in the order of the labels. File names are bytes, since not all need be UTF-8."""
+    for i, (name, row) in enumerate(zip(names, labels.astype(np.float32), strict=True)):
+        yield i, {"filename": os.fsencode(name), "path": os.fsencode(paths[name]), "labels": row}
+
+
+class Mos(tfds.core.GeneratorBasedBuilder):
+    """Videos with one score each; labels are NaN in all dimensions but O.
+
+    `labels.txt` is checked in `_split_generators`, from where a `UserError` reaches the caller as it is.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    url_infos = None  # as for Maxwell
+    BUILDER_CONFIGS = [  # noqa: RUF012
+        tfds.core.BuilderConfig(name=name, description=f"{source}.") for name, source in MOS.items()
+    ]
+
+    @property
+    def MANUAL_DOWNLOAD_INSTRUCTIONS(self) -> str:
+        return DATABASES[self.builder_config.name].instructions
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return information(self, "Videos with mean opinion scores, which stand under O.")
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
+        folder = Path(dl_manager.manual_dir)
+        ((split, (file,)),) = DATABASES[self.builder_config.name].label_files.items()
+        names, labels = read_mos_labels(folder / file)
+        return {split: self._generate_examples(names, match_names(names, folder), labels)}
+
+    def _generate_examples(
+        self, names: list[str], paths: dict[str, str], labels: Float[np.ndarray, "videos 16"]
+    ) -> Examples:
+        return examples(names, paths, labels)
+
+
+def read_mos_labels(path: Path) -> tuple[list[str], Float[np.ndarray, "videos 16"]]:
+    """File names and labels from lines `name, ..., mos`, in their order.
+
+    The first line is a header, and skipped, if its last field is `mos` or `score`, in whatever case.
+
+    Raises:
+        UserError: unreadable, empty, a line without a name, or a score that is no finite number.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    lines = [(i, [field.strip() for field in line.split(",")]) for i, line in enumerate(text.split("\n"), 1)]
+    if lines[0][1][-1].lower() in ("mos", "score"):
+        del lines[0]
+    lines = [(i, fields) for i, fields in lines if any(fields)]
+    if not lines:
+        raise UserError(f"{path} holds no line `name, ..., mos`.")
+    for i, fields in lines:
+        if len(fields) < 2 or not fields[0]:
+            raise UserError(f"{path}, line {i}: {','.join(fields)!r} is not of the form `name, ..., mos`.")
+    labels = np.full((len(lines), len(DIMENSIONS)), np.nan)
+    labels[:, 0] = [number(path, i, "mos", {"mos": fields[-1]}) for i, fields in lines]  # the first dimension is O
+    return [fields[0] for _, fields in lines], labels

@@ -1,0 +1,153 @@
+"""The demo: a page, served on this machine, that takes one video or two and shows their reports."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+import numpy as np
+
+from ..dimensions import DIMENSIONS
+from ..errors import UserError
+from ..explain.report import Entry, report, section, template
+from ..model import Model
+from ..synthetic.degradations import add_noise, compression_crf
+from ..synthetic.scenes import Camera, film, picture
+from ..synthetic.transcode import encode
+from ..system.files import write_atomic
+from ..system.terminal import printable
+from ..video.workers import decode_files
+from ..weights.model_card import notice, unvalidated
+
+try:
+    import gradio as gr
+except ModuleNotFoundError as error:
+    raise UserError(
+        "the demo needs Gradio: pip install 'jaxvqa[demo]' (in a clone: pip install -e '.[demo]')."
+    ) from error
+
+KEPT = 3600  # seconds that an upload is kept for, to be compared with others
+
+CSS = (Path(__file__).parents[1] / "explain" / "templates" / "demo.css").read_text()
+# Reports say how high they are; nothing else about them is open to the page around them, nor that to them.
+HEAD = """<script>
+addEventListener("message", event => {
+  for (const frame of document.querySelectorAll("iframe.report"))
+    if (frame.contentWindow === event.source) frame.style.height = `${Number(event.data)}px`;
+});
+</script>"""
+
+
+def page(model: Model, config: ml_collections.ConfigDict, folder: Path) -> gr.Blocks:
+    """The page, with all that happens on it; `folder` is for files that come and go."""
+
+    def score(first, second):
+        for html, path in score_uploads(model, config, [upload for upload in (first, second) if upload], folder):
+            yield html, gr.DownloadButton(value=path, visible=path is not None)
+
+    with gr.Blocks(title="jaxvqa", analytics_enabled=False, delete_cache=(60, KEPT)) as blocks:
+        gr.HTML(template("demo_head").render(seconds=config.max_seconds, megabytes=config.max_megabytes))
+        with gr.Row():
+            zones = [
+                gr.File(label=label, height=160) for label in ("Video", "Second video, to compare with it (optional)")
+            ]
+        with gr.Row():
+            start = gr.Button("Score", variant="primary")
+            example = gr.Button("Try an example: a clip, and the same with noise")
+        download = gr.DownloadButton("Download the report", size="sm", visible=False)
+        shown = gr.HTML()
+        # One job at a time. Gradio's `preprocess` would leave nothing of an upload but its path, and a stray file.
+        job = {
+            "fn": score,
+            "inputs": zones,
+            "outputs": [shown, download],
+            "preprocess": False,
+            "concurrency_limit": 1,
+            "concurrency_id": "score",
+            "show_progress": "minimal",
+            "api_visibility": "private",
+        }
+        start.click(**job)
+        example.click(
+            lambda: render_examples(folder), outputs=zones, concurrency_id="score", api_visibility="private"
+        ).success(**job)
+    return blocks
+
+
+def render_examples(folder: Path) -> list[str]:
+    """Films a photograph, and returns the paths of two clips: clean, and with noise from the middle on, compressed."""
+    generator = np.random.default_rng(2)
+    frames, height, width = 128, 240, 360
+    scene = [picture("cat", height, width, generator)] * frames
+    clean = film(scene, height, width, 0, Camera(), generator)
+    noisy = np.concatenate([clean[: frames // 2], add_noise(clean[frames // 2 :], 0.8, generator)])
+    paths = [folder / "clean.mp4", folder / "noisy.mp4"]
+    encode(paths[0], clean, 24, compression_crf(0))
+    encode(paths[1], noisy, 24, compression_crf(0.2))
+    return [str(path) for path in paths]
+
+
+def score_uploads(
+    model: Model, config: ml_collections.ConfigDict, uploads: Sequence[dict[str, Any]], folder: Path
+) -> Iterator[tuple[str, str | None]]:
+    """Scores uploads, and gives HTML to show: first what is going on, again and again, then what came out.
+
+    Args:
+        uploads: each with a `path`, and the name that the file had, `orig_name`.
+        folder: where to put the report that goes with it in the end, if there is one.
+    """
+    if not uploads:
+        yield show_result([Entry("", error="Drop a video above first, or try the example.")], model.training), None
+        return
+    entries = []
+    with tempfile.TemporaryDirectory(dir=folder) as links:
+        paths = [link_upload(upload, Path(links, str(number))) for number, upload in enumerate(uploads)]
+        ahead = decode_files(paths, config.seed, workers=1, stills=True, longest=config.max_seconds)
+        with closing(ahead) as decoded:
+            for path in paths:
+                name = printable(Path(path).name)
+                yield template("demo").render(doing=f"Reading {name} …"), None
+                video = next(decoded)
+                if video.views is None:
+                    entries.append(Entry(name, error=video.error.replace(path, name)))
+                    continue
+                yield template("demo").render(doing=f"Scoring {name} …"), None
+                scores = model.score_features(model.features(video.views))
+                explanation = model.explanation([video], scores, config.seed)
+                entries.append(Entry(name, scores.display.tolist(), partial(str, section(explanation))))
+    path = None
+    if whole := [entry for entry in entries if entry.section]:
+        path = Path(tempfile.mkdtemp(dir=folder)) / "report.html"
+        write_atomic(path, report(whole, model.training))
+    yield show_result(entries, model.training), path and str(path)
+
+
+def link_upload(upload: dict[str, Any], folder: Path) -> str:
+    """A link to an upload with the name that the file had: frames and patches to look at are drawn from that."""
+    folder.mkdir()
+    link = folder / Path(upload["orig_name"]).name
+    try:
+        link.symlink_to(upload["path"])
+    except (OSError, ValueError):  # no name for a file here; Gradio made one of it
+        return upload["path"]
+    return str(link)
+
+
+def show_result(entries: Sequence[Entry], training: dict[str, Any] | None) -> str:
+    """What to show of one or two videos: what went wrong, a table of differences, and the reports."""
+    whole = [entry for entry in entries if entry.section]
+    rows = []
+    if len(whole) == 2:
+        for dimension, *scores in zip(DIMENSIONS, *(entry.scores for entry in whole), strict=True):
+            first, second = (round(100 * score) for score in scores)
+            rows.append((dimension, dimension.code in unvalidated(training), first, second, second - first))
+    return template("demo").render(
+        errors=[entry.error for entry in entries if entry.error],
+        names=[entry.name for entry in whole],
+        rows=rows,
+        notice=notice(training),
+        reports=["".join(report([entry], training)) for entry in whole],
+    )

@@ -1,0 +1,138 @@
+"""Features of videos, extracted once."""
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import jax
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from ..errors import VideoError
+from ..models.last_stages import encode_first
+from ..models.visual_encoders import encode_views
+from ..results.suspicious import identical_outputs
+from ..system.compilation import jitted
+from ..system.files import lock_folder
+from ..system.terminal import progress
+from ..video.integrity import content_sha256
+from ..video.workers import decode_files
+from ..weights.assemble import encoders_id
+from ..weights.directory import Weights
+from .encoder import encode_ahead
+from .store import VERSION, Features, Key, open_shards, read_index, store_row
+
+
+def extract(
+    paths: Sequence[str],
+    encoders: Weights,
+    root: str | os.PathLike,
+    seed: int,
+    workers: int = 0,
+    last: int = 0,
+) -> tuple[Features, dict[str, str]]:
+    """Features of video files; those that `root` has already are not computed again.
+
+    Where several processes work on one training, each extracts its share.
+
+    Args:
+        paths: video files. What is sampled depends on the file name and `seed`.
+        encoders: with the parts `swin` and `clip_visual`.
+        root: folder of all features; these go into a folder of their encoders and seed.
+        workers: processes that decode; 0, as many as there are cores.
+        last: where so many of the encoders' last stages are to be trained, what goes into them is stored instead.
+
+    Returns:
+        Features of the videos that could be decoded, in order, and a sentence for each other path.
+
+    Raises:
+        UserError: the folder is in use or cannot be written, or a shard in it is not whole.
+        OSError: no space is left; what was finished is kept.
+    """
+    name = f"{encoders_id(encoders.parts)}-seed{seed}-v{VERSION}"
+    folder = Path(root) / (f"{name}-before-last{last}" if last else name)
+    process, processes = jax.process_index(), jax.process_count()
+    share = range(process, len(paths), processes)
+    keys, errors = find_keys([paths[i] for i in share])
+    if lacking(keys, folder):
+        with lock_folder(folder, process):
+            function = functools.partial(encode_first, last=last) if last else encode_views
+            encode = jitted(function, encoders.parts["swin"], encoders.parts["clip_visual"])
+            errors |= write_features(lacking(keys, folder), encode, folder, process, seed, workers)
+    return gather(paths, keys, errors, folder)
+
+
+def lacking(keys: dict[str, Key], folder: Path) -> dict[str, Key]:
+    """The videos whose features are not there, given and returned as path and key."""
+    known = read_index(folder)
+    return {path: key for path, key in keys.items() if key not in known}
+
+
+def find_keys(paths: list[str]) -> tuple[dict[str, Key], dict[str, str]]:
+    """Key of each video file, and a sentence for each that cannot be read."""
+    keys, errors = {}, {}
+    with ThreadPoolExecutor() as pool:
+        for path, (digest, error) in zip(paths, pool.map(hash_file, paths), strict=True):
+            if error:
+                errors[path] = error
+            else:
+                keys[path] = (os.path.basename(path), digest)
+    return keys, errors
+
+
+def hash_file(path: str) -> tuple[str, str]:
+    """SHA-256 of a video file, or a sentence why there is none."""
+    try:
+        return content_sha256(path), ""
+    except VideoError as error:
+        return "", str(error)
+
+
+def write_features(
+    todo: dict[str, Key], encode: Callable, folder: Path, process: int, seed: int, workers: int
+) -> dict[str, str]:
+    """Decodes, encodes and stores videos, given as path and key, and returns a sentence for each that failed."""
+    errors, outcomes = {}, []
+    shards, log = open_shards(folder, process, len(todo)), Console(stderr=True)
+    bar = progress("extracting", log)
+    with bar, contextlib.closing(decode_files([*todo], seed, workers)) as decoded:
+        for video, encoded in bar.track(encode_ahead(encode, decoded), total=len(todo)):
+            if encoded is None:
+                errors[video.path] = video.error
+                continue
+            with np.errstate(over="ignore"):
+                features = np.asarray(encoded).astype(np.float16)
+            if video.facts["sha256"] != todo[video.path][1]:
+                errors[video.path] = f"{video.path} changed while it was read: start again when it is whole."
+            elif not np.isfinite(features).all():
+                errors[video.path] = f"{video.path} has features beyond float16: are the weights sound?"
+            else:
+                store_row(next(shards), todo[video.path], features)
+                outcomes.append((video.path, video.facts["sha256"], hashlib.sha256(features.data).digest()))
+    for sentence in identical_outputs(outcomes, "features"):
+        log.print(Text(sentence), soft_wrap=True)
+    return errors
+
+
+def gather(
+    paths: Sequence[str], keys: dict[str, Key], errors: dict[str, str], folder: Path
+) -> tuple[Features, dict[str, str]]:
+    """Features of all paths, and all errors, from what each process knows of its share."""
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        known = json.dumps([keys, errors]).encode()
+        length = int(multihost_utils.process_allgather(np.array(len(known))).max())
+        everyone = multihost_utils.process_allgather(np.frombuffer(known.ljust(length), np.uint8))
+        for row in everyone:
+            other_keys, other_errors = json.loads(row.tobytes())
+            keys |= {path: tuple(key) for path, key in other_keys.items()}
+            errors |= other_errors
+    index = read_index(folder)
+    return Features([index[keys[path]] for path in paths if path not in errors]), errors

@@ -1,0 +1,140 @@
+"""Features of videos on disk: read back by the row.
+
+A folder holds the features of one pair of encoders and one sampling seed, in shards: `shard-P-N.npy`, a
+memory-mapped float16 array [rows, 64, 49, channels], beside `shard-P-N.jsonl`, a line for each row that is
+whole: name and SHA-256 of the video. P is the process that wrote it.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float16, Int
+
+from ..errors import UserError, first_line
+from ..geometry import MOMENTS, POSITIONS
+from ..system.files import allocate, with_filename
+
+VERSION = 1  # of what is sampled from a video, and how it is stored
+SHARD_ROWS = 64  # 0.7 GB at full size
+
+Key = tuple[str, str]  # name and SHA-256 of a video: the name decides what is sampled
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of some videos, on disk.
+
+    Attributes:
+        rows: shard and number in it, for each video.
+    """
+
+    rows: list[tuple[Path, int]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, indices: Sequence[int] | Int[np.ndarray, " n"]) -> Float16[np.ndarray, "n 64 49 c"]:
+        """Copies the features of some videos into memory."""
+        # Shards are mapped for as long as this takes: what has been read stays in the system's cache while there is
+        # room, and never counts as this process's memory.
+        shards: dict[Path, np.ndarray] = {}
+        for index in indices:
+            path = self.rows[index][0]
+            if path not in shards:
+                shards[path] = np.load(path, mmap_mode="r")
+        rows = [shards[path][row] for path, row in (self.rows[index] for index in indices)]
+        return np.stack(rows, out=aligned((len(rows), *rows[0].shape)))
+
+
+def aligned(shape: tuple[int, ...]) -> Float16[np.ndarray, "*shape"]:
+    """Memory that JAX on a CPU works on where it is; what begins elsewhere than at 64 bytes, it copies."""
+    size = 2 * int(np.prod(shape))
+    memory = np.empty(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(np.float16).reshape(shape)
+
+
+def open_shards(folder: Path, process: int, videos: int) -> Iterator[tuple[Path, int, int]]:
+    """Free rows for a number of videos, in shards of this process: shard, row, and rows that a new shard is to have."""
+    number = 0
+    while videos > 0:
+        path = folder / f"shard-{process}-{number}.npy"
+        used = len(read_lines(path.with_suffix(".jsonl")))
+        rows = len(np.load(path, mmap_mode="r")) if path.exists() else min(videos, SHARD_ROWS)
+        for row in range(used, rows):
+            yield path, row, rows
+            videos -= 1
+        number += 1
+
+
+def store_row(place: tuple[Path, int, int], key: Key, features: Float16[np.ndarray, "64 49 c"]) -> None:
+    """Writes one row, and then the line that says so."""
+    path, row, rows = place
+    if not path.exists():
+        create_shard(path, (rows, *features.shape))
+    shard = np.load(path, mmap_mode="r+")
+    shard[row] = features
+    shard.flush()
+    line = json.dumps({"name": key[0], "sha256": key[1]}) + "\n"
+    index = path.with_suffix(".jsonl")
+    with with_filename(index), index.open("ab") as file:
+        file.truncate(sum(map(len, read_lines(index))))  # what a killed run left of a line
+        file.write(line.encode("utf-8", "surrogateescape"))
+
+
+def create_shard(path: Path, shape: tuple[int, ...]) -> None:
+    """Makes a shard with all its space on disk: a mapped file that runs out of it would kill the process.
+
+    Raises:
+        OSError: no space for it; nothing is left of it then.
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)), "fortran_order": False, "shape": shape}
+    scratch = path.with_suffix(".tmp")
+    try:
+        with scratch.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            size = file.tell() + 2 * int(np.prod(shape))
+            file.flush()
+            allocate(file, size)
+        scratch.rename(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        reason = f"{error.strerror}, for {2 * np.prod(shape) / 1e9:.1f} GB of features of {shape[0]} videos"
+        raise OSError(error.errno, reason, str(path)) from error
+
+
+def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:
+    """Where the features of each video are.
+
+    Raises:
+        UserError: a shard is not what its index says.
+    """
+    found, channels = {}, set()
+    for index in sorted(folder.glob("shard-*.jsonl")):
+        path = index.with_suffix(".npy")
+        remedy = f"remove it and {index.name}, and their videos are extracted again"
+        lines = read_lines(index)
+        try:
+            shard = np.load(path, mmap_mode="r")
+            if shard.dtype != np.float16 or shard.shape[1:-1] != (MOMENTS, POSITIONS):
+                raise ValueError(f"{shard.dtype} {list(shard.shape)}")
+            rows, channels = len(shard), {shard.shape[-1], *channels}
+            if len(channels) > 1:
+                raise ValueError(f"{shard.shape[-1]} channels, unlike others beside it")
+            keys = [json.loads(line) for line in lines]
+            found |= {(key["name"], key["sha256"]): (path, row) for row, key in enumerate(keys)}
+        except Exception as error:  # NumPy and JSON meet what is damaged with whatever fails first
+            raise UserError(f"{path} is cut short or not whole ({first_line(error)}): {remedy}.") from error
+        if rows < len(lines):
+            raise UserError(f"{path} has {rows} rows, not the {len(lines)} of its index: {remedy}.")
+    return found
+
+
+def read_lines(index: Path) -> list[bytes]:
+    """The whole lines of an index; of one that a killed run left unfinished, nothing."""
+    if not index.exists():
+        return []
+    return [line for line in index.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]

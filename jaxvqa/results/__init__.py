@@ -1,0 +1,1 @@
+"""What a score is, in memory and on disk."""

@@ -1,0 +1,98 @@
+"""Rows of scores, and every format that they are written in."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..dimensions import DIMENSIONS
+from ..errors import UserError
+
+RAW = [dimension.column for dimension in DIMENSIONS]
+DISPLAY = [f"{name}_display" for name in RAW]
+DEVIATION = [f"{name}_deviation" for name in RAW]
+FACTS = ["frames", "height", "width", "fps", "seed", "repeats", "dense", "weights", "unvalidated", "sha256"]
+FORMATS = ("table", "csv", "jsonl")
+COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "own", *FACTS]
+
+Row = dict[str, Any]
+Key = tuple[str, int, str]
+
+
+def key(row: Row) -> Key:
+    """What makes a row another row, not a newer version of the same."""
+    return row["path"], row["seed"], row["weights"]
+
+
+def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
+    """The rows of a JSON lines file, without a last line that a killed run left unfinished.
+
+    Raises:
+        UserError: a line is not such a row.
+    """
+    if not path.exists():
+        return []
+    lines = path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
+    rows = []
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            row = json.loads(line)
+            if row.keys() != set(columns) or not is_sound(row):
+                raise ValueError
+        except (ValueError, AttributeError, TypeError, RecursionError):
+            raise UserError(
+                f"{path}, line {number}: not a row of scores; move the file away or choose another config.output."
+            ) from None
+        rows.append(row)
+    return rows
+
+
+def is_sound(row: Row) -> bool:
+    """Whether the fields of a row that others go by are of their types, and all can be written again.
+
+    Raises:
+        ValueError, AttributeError, TypeError: they are not.
+    """
+    json.dumps(row, allow_nan=False)
+    csv_line(row.values()).encode("utf-8", "surrogateescape")
+    kinds = [type(field) for field in key(row)] + [type(row.get("repeats", 1))]
+    if row["status"] != "ok":
+        return kinds == [str, int, str, int]
+    others = {"path", "status", "error", "own", *FACTS, *(DEVIATION if row.get("repeats", 1) == 1 else ())}
+    scores = [value for column, value in row.items() if column not in others] + [*row.get("own", {}).values()]
+    return kinds == [str, int, str, int] and all(isinstance(score, float | int) for score in scores)
+
+
+def check_format(form: str) -> None:
+    """Raises a UserError for what results cannot be printed as."""
+    if form not in FORMATS:
+        raise UserError(f"config.format is {form!r}, but must be table, csv or jsonl.")
+
+
+def text_of(rows: Iterable[Row], columns: Sequence[str], form: str) -> str:
+    """Rows as CSV with a header, or as JSON lines ("csv" or "jsonl"); what a row lacks is empty, or null."""
+    if form == "csv":
+        return csv_line(columns) + "".join(csv_row(row, columns) for row in rows)
+    return "".join(json_line(row, columns) for row in rows)
+
+
+def json_line(row: Row, columns: Sequence[str]) -> str:
+    """A row as a line of JSON."""
+    return json.dumps({column: row.get(column) for column in columns}, allow_nan=False) + "\n"
+
+
+def csv_row(row: Row, columns: Sequence[str]) -> str:
+    """A row as a line of CSV."""
+    return csv_line(row.get(column) for column in columns)
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """Values as one line of CSV; what is not known is empty."""
+    file = io.StringIO()
+    values = [json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value for value in values]
+    csv.writer(file, lineterminator="\n").writerow(
+        f"{value:.6f}" if isinstance(value, float) else "" if value is None else value for value in values
+    )
+    return file.getvalue()

@@ -1,0 +1,40 @@
+"""What a model says of one video."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from ..dimensions import DIMENSIONS
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a model says of one video. Higher is always better, for noise or compression as well.
+
+    Attributes:
+        local: float32 in (0, 1), score of each of the 64 moments and 7x7 positions (row by row) in each
+            of the 16 dimensions, in the order of `jaxvqa.DIMENSIONS`; of several samplings, one after the other.
+        raw: the means over moments and positions: MaxVQA's own scores, in (0, 1). They are comparable
+            between videos within a dimension, not between dimensions.
+        display: the same on the display scale of the weights, see `jaxvqa.display`. Both are float32.
+        deviation: of the raw scores between several samplings, if these are their means.
+        own: raw scores of more pairs of words, by pair: of those that the weights were trained in, and of a user's own,
+            which are zero-shot.
+    """
+
+    local: Float[np.ndarray, "moments 49 16"]
+    raw: Float[np.ndarray, "16"]
+    display: Float[np.ndarray, "16"]
+    deviation: Float[np.ndarray, "16"] | None = None
+    own: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    @property
+    def overall(self) -> float:
+        """The overall raw score."""
+        return float(self.raw[0])
+
+    @property
+    def dimensions(self) -> dict[str, float]:
+        """Raw score by dimension name, such as "sharpness"."""
+        return {dimension.name: float(score) for dimension, score in zip(DIMENSIONS, self.raw, strict=True)}

@@ -1,0 +1,140 @@
+"""Tables of scores by file name and dimension, from people or from a model."""
+
+import csv
+import io
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import spearmanr
+
+from ..dimensions import DIMENSIONS
+from ..errors import UserError
+from ..system.files import write_atomic
+from ..text.prompts import join, read_pairs
+
+NAME_COLUMNS = ("filename", "path")
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Scores of videos.
+
+    Attributes:
+        path: the file they come from.
+        names: file names without folders, one per row, no two the same.
+        scores: a column of float64 scores per dimension, by code (`O`, `A-1`, ...), or by a pair of words
+            (`cinematic / amateurish`) where there are such; NaN where there is no score.
+        groups: what else keeps videos together, such as their scene; empty where nothing does.
+    """
+
+    path: Path
+    names: list[str]
+    scores: dict[str, Float[np.ndarray, " videos"]]
+    groups: list[str] = field(default_factory=list)
+
+
+def read_table(
+    path: str | os.PathLike, list_path: str | os.PathLike | None = None, missing: bool = False, own: bool = False
+) -> ScoreTable:
+    """Reads a CSV of scores.
+
+    Its dimensions are the columns named by a code (`T-3`) or a name (`noise`, as in `scores.csv`); others are
+    not looked at. File names stand in a column `filename` or `path`, or in a list beside it; `group`, if there is such
+    a column, says what belongs together.
+
+    Args:
+        list_path: where the CSV has no file names, as MaxWell's: the list (`file.mp4, -1, -1, overall`) whose
+            line i belongs to row i. Overall scores of both must rank the videos alike.
+        missing: whether a score may be missing: an empty cell.
+        own: whether columns named by a pair of words, `cinematic / amateurish`, are dimensions as well.
+
+    Raises:
+        UserError: unreadable, without names or dimensions, two rows for a name, a score that is no number,
+            or a list that does not go with it.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            reader = csv.DictReader(file)
+            rows, columns = list(reader), reader.fieldnames or []
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    found = {d.code: column for d in DIMENSIONS for column in (d.code, d.column) if column in columns}
+    if own:
+        found |= {join(pair): column for column in columns if " / " in column for pair in read_pairs(column)[:1]}
+    if not found or not rows:
+        words = ", or by a pair of words (cinematic / amateurish)" * own
+        raise UserError(f"{path} has {len(rows)} rows and no column named as a dimension (O, A-1, ... T-all){words}.")
+    scores = {
+        code: np.array([number(path, i, column, row, missing) for i, row in enumerate(rows, 2)])
+        for code, column in found.items()
+    }
+
+    name_column = next((column for column in NAME_COLUMNS if column in columns), None)
+    if list_path:
+        names = read_list(Path(list_path), path, scores)
+    elif name_column:
+        names = [os.path.basename(row[name_column]) for row in rows]
+    else:
+        raise UserError(f"{path} has no column `filename` or `path`: name the list of its files as well.")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise UserError(f"{path} has more than one row for {name}.")
+        seen.add(name)
+    return ScoreTable(path, names, scores, [row["group"] for row in rows] if "group" in columns else [])
+
+
+def number(path: Path, line: int, column: str, row: dict[str, str | None], missing: bool = False) -> float:
+    """One score of a row; NaN for an empty cell, where scores may be missing.
+
+    Raises:
+        UserError: it is missing, or no finite number.
+    """
+    if missing and row[column] is not None and not row[column].strip():
+        return np.nan
+    try:
+        value = float(row[column] or "")
+    except (TypeError, ValueError):
+        value = np.nan
+    if not np.isfinite(value):
+        raise UserError(f"{path}, line {line}: {column} is {row[column]!r}, not a number.")
+    return value
+
+
+def read_list(path: Path, table: Path, scores: dict[str, np.ndarray]) -> list[str]:
+    """File names from a MaxWell list, after checking that it goes with a table of labels.
+
+    Raises:
+        UserError: unreadable, of another length, or with overall scores that rank the videos otherwise.
+    """
+    try:
+        lines = [line.split(",") for line in path.read_text(errors="surrogateescape").splitlines() if line.strip()]
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    rows = len(next(iter(scores.values())))
+    if len(lines) != rows:
+        raise UserError(f"{path} has {len(lines)} lines, but {table} {rows} rows: they do not belong together.")
+    try:
+        overall = [float(line[-1]) for line in lines]
+    except ValueError as error:
+        raise UserError(f"{path}: a line does not end with an overall score ({error}).") from error
+    if "O" in scores and not spearmanr(overall, scores["O"]).statistic > 0.99:
+        raise UserError(
+            f"{path} and {table} rank the videos differently by overall score: they do not belong together."
+        )
+    return [line[0].strip() for line in lines]
+
+
+def write_table(path: str | os.PathLike, table: ScoreTable) -> None:
+    """Writes a table as a CSV that `read_scores` reads: `filename`, and a column for each dimension by its code."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["filename", *table.scores])
+    rows = zip(table.names, *table.scores.values(), strict=True)
+    writer.writerows([name, *("" if np.isnan(score) else f"{score:.9f}" for score in scores)] for name, *scores in rows)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(Path(path), file.getvalue())

@@ -1,0 +1,1 @@
+"""Synthetic videos with known degradations."""

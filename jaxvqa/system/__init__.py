@@ -1,0 +1,1 @@
+"""Files, processes, devices, the terminal."""

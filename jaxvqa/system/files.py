@@ -1,0 +1,101 @@
+"""Files on disk: writing that a kill spares, locks, digests."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import filelock
+
+from ..errors import UserError
+
+
+def write_atomic(path: Path, content: str | bytes | Iterable[str]) -> None:
+    """Writes a file, whole or not at all; a long text may come in parts, so that few are held at a time."""
+    scratch = path.with_suffix(path.suffix + ".tmp")
+    try:
+        with with_filename(path), scratch.open("wb") as file:
+            for part in [content] if isinstance(content, str | bytes) else content:
+                file.write(part if isinstance(part, bytes) else part.encode("utf-8", "surrogateescape"))
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
+    scratch.replace(path)
+
+
+def file_sha256(path: str | os.PathLike, each: Callable[[], None] = lambda: None) -> str:
+    """SHA-256 of a file's content, in hexadecimal; `each` is called after every megabyte."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+            each()
+    return digest.hexdigest()
+
+
+def allocate(file: BinaryIO, size: int) -> None:
+    """Gives a file so many bytes of disk, so that writing to them fails now or never.
+
+    Raises:
+        OSError: there are not so many.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:  # macOS
+        if shutil.disk_usage(os.path.dirname(os.path.abspath(file.name))).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+        file.truncate(size)
+
+
+@contextlib.contextmanager
+def with_filename(path: str | os.PathLike) -> Iterator[None]:
+    """Names a file in the system's errors of writing, which, unlike those of opening, do not tell which it is."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def lock_folder(folder: str | os.PathLike, process: int = 0) -> filelock.AcquireReturnProxy:
+    """Keeps other runs from writing to a folder, made if need be, until what this returns is left as a context.
+
+    The system takes the lock from a process that is killed; its file stays and means nothing.
+
+    Args:
+        process: of a run with several processes, which have a lock each.
+
+    Raises:
+        UserError: another run is writing to it, or it cannot be written.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(Path(folder) / f".lock-{process}").acquire(blocking=False)
+    except filelock.Timeout:
+        raise UserError(f"another run is writing to {folder}: wait for it, or choose another folder.") from None
+    except OSError as error:
+        raise UserError(f"folder {folder} cannot be written: {error.strerror}.") from error
+
+
+@contextlib.contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill that takes the place of one that is not there yet: it will be whole, or not be at all.
+
+    What an earlier run that was killed left unfinished is removed.
+
+    Raises:
+        UserError: another run is making it, or it cannot be written.
+    """
+    scratch = folder.with_name(f".{folder.name}-unfinished")
+    with lock_folder(scratch):
+        try:
+            shutil.rmtree(scratch / folder.name, ignore_errors=True)
+            (scratch / folder.name).mkdir()
+            yield scratch / folder.name
+            (scratch / folder.name).rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)

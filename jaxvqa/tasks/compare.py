@@ -1,0 +1,160 @@
+"""The comparing task: two videos, or two folders of videos, dimension by dimension."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import ml_collections
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..dimensions import DIMENSIONS
+from ..errors import UserError
+from ..results.rows import DEVIATION, DISPLAY, RAW, Row, text_of
+from ..scoring.videos import score_videos
+from ..system.files import lock_folder, write_atomic
+from ..system.terminal import printable, table_console
+from ..text.prompts import join, read_pairs
+from ..weights.model_card import notice, trained_pairs, unvalidated
+from .inputs import find
+from .output import print_custom
+from .score import check_settings
+
+
+class Pair(NamedTuple):
+    """Two videos to compare, and the name they have in common."""
+
+    name: str
+    first: str
+    second: str
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Scores both videos of each pair, and prints and writes how the second differs from the first.
+
+    Returns:
+        Exit code: 0, or 1 if a video has no partner, or could not be scored.
+
+    Raises:
+        UserError: the config names no two files or folders, or no usable weights.
+    """
+    if not (config.first and config.second):
+        raise UserError("two videos or folders are to be compared: add --config.first=... and --config.second=...")
+    check_settings(config)
+    log = Console(stderr=True)
+    pairs, alone = pair(config.first, config.second, log)
+    rows, training = score_videos(config, list(dict.fromkeys(path for p in pairs for path in p[1:])), log)
+    by_path = {row["path"]: row for row in rows}
+    compared = [(p, by_path[p.first], by_path[p.second]) for p in pairs]
+    whole = [each for each in compared if each[1]["status"] == each[2]["status"] == "ok"]
+    path = Path(config.output) / "comparison.csv"
+    with lock_folder(config.output):
+        pairs_of_words = dict.fromkeys([*trained_pairs(training), *read_pairs(config.own)])
+        columns, lines = differences(whole, list(map(join, pairs_of_words)))
+        write_atomic(path, text_of(lines, columns, "csv"))
+    if config.format == "table":
+        print_comparison(whole, unvalidated(training), notice(training))
+        print_custom(rows, config.own, training)
+    else:
+        sys.stdout.write(text_of(lines, columns, config.format))
+    for name in alone:
+        log.print(
+            Text(printable(f"not compared: {name} has no partner of its name in the other folder")), soft_wrap=True
+        )
+    log.print(Text(f"{len(whole)} of {len(pairs) + len(alone)} compared: {path}"), soft_wrap=True)
+    return 1 if alone or len(whole) < len(pairs) else 0
+
+
+def pair(first: str, second: str, log: Console) -> tuple[list[Pair], list[str]]:
+    """Two files as one pair, or the files of two folders by their places in them; and those without a partner.
+
+    Suffixes may differ: encodes of one source have them in different containers.
+
+    Raises:
+        UserError: one is a folder and the other is none, no file has a partner, or several have the same name.
+    """
+    if os.path.isdir(first) != os.path.isdir(second):
+        raise UserError(f"{first} and {second} must be two videos or two folders.")
+    if not os.path.isdir(first):
+        [[one], [other]] = find_one(first, log), find_one(second, log)
+        return [Pair(f"{Path(one).name} to {Path(other).name}", one, other)], []
+    sides = []
+    for folder in (first, second):
+        named: dict[str, str] = {}
+        for path in find(folder, log):
+            name = os.path.splitext(os.path.relpath(path, folder))[0]
+            if name in named:
+                raise UserError(f"{named[name]} and {path} are named alike, but for their suffix: rename one.")
+            named[name] = path
+        sides.append(named)
+    one, other = sides
+    both = [Pair(name, one[name], other[name]) for name in one if name in other]
+    if not both:
+        raise UserError(f"no video in {first} has a partner of its name in {second}.")
+    return both, [one.get(name) or other[name] for name in one | other if not (name in one and name in other)]
+
+
+def find_one(source: str, log: Console) -> list[str]:
+    """The one video that a user means."""
+    paths = find(source, log)
+    if len(paths) != 1:
+        raise UserError(f"{source} means {len(paths)} videos: compare two, or two folders.")
+    return paths
+
+
+def differences(compared: Sequence[tuple[Pair, Row, Row]], own: Sequence[str]) -> tuple[list[str], list[Row]]:
+    """Columns, and a row for each pair: both raw scores in every dimension, and the second's minus the first's.
+
+    Args:
+        own: pairs of words beside the dimensions, which have columns as dimensions have.
+    """
+    sides = ("first", "second", "difference")
+    columns = ["name", "first", "second", *(f"{name}_{side}" for name in [*RAW, *own] for side in sides)]
+    rows = []
+    for p, *both in compared:
+        scores = [[*(row[name] for name in RAW), *(row["own"][words] for words in own)] for row in both]
+        values = [round(x, 6) for first, second in zip(*scores, strict=True) for x in (first, second, second - first)]
+        rows.append(dict(zip(columns, [*p, *values], strict=True)))
+    return columns, rows
+
+
+def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], untested: Sequence[str], said: str) -> None:
+    """Prints differences on the display scale, a pair a line, and their means."""
+    if not compared:
+        return
+    out = table_console()
+    table = Table("second minus first", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for dimension in DIMENSIONS:
+        table.add_column(dimension.code + "*" * (dimension.code in untested), justify="right", no_wrap=True)
+    changes = np.array([[100 * (second[name] - first[name]) for name in DISPLAY] for _, first, second in compared])
+    for (p, *_), row in zip(compared, changes, strict=True):
+        table.add_row(Text(printable(p.name)), *(f"{x:+.0f}" for x in row))
+    if len(compared) > 1:
+        table.add_row("mean", *(f"{x:+.1f}" for x in changes.mean(axis=0)))
+    out.print(table)
+    names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
+    out.print(Text(f"\n{names}.\nDifferences on a scale from 0 to 100: above 0, the second is better."))
+    _, first, second = compared[0]
+    if len(compared) == 1 and first["repeats"] > 1 and not first["dense"]:
+        out.print(Text(clear_differences(first, second)))
+    if first["repeats"] == 1 and any(Path(p.first).name != Path(p.second).name for p, *_ in compared):
+        out.print(
+            Text("Names differ, so other frames and patches are looked at: five samplings (repeats) show its share.")
+        )
+    if said:
+        out.print(Text(said))
+
+
+def clear_differences(first: Row, second: Row) -> str:
+    """Which differences are more than twice what samplings differ by."""
+    clear = [
+        dimension.name
+        for dimension, name, deviation in zip(DIMENSIONS, RAW, DEVIATION, strict=True)
+        if abs(second[name] - first[name])
+        > 2 * np.hypot(first[deviation], second[deviation]) / np.sqrt(first["repeats"])
+    ]
+    return f"More than samplings differ by (two standard errors): {', '.join(clear) or 'none'}."

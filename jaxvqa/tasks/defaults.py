@@ -1,0 +1,68 @@
+"""Fields that several configs share, as the published recipe with its five improvements has them."""
+
+import ml_collections
+
+
+def training_config() -> ml_collections.ConfigDict:
+    """The settings for MaxWell: deep fusion MLP, PLCC and Huber loss, cosine restarts, all videos chunk by chunk."""
+    config = ml_collections.ConfigDict()
+    config.task = "train"
+    config.output = "runs/maxwell"  # folder of checkpoints, curves, tables and the trained model
+    config.seed = 0  # of the head's first parameters, the order of videos, dropout and bootstrap samples
+
+    config.data = ml_collections.ConfigDict()
+    config.data.root = "data"  # folder with a folder for each database
+    config.data.train = "maxwell:train"  # databases to train on, with commas between them
+    config.data.validation = "maxwell:validation"  # database that decides which epoch is the best
+    config.data.mix = ""  # shares of a batch for each database trained on, such as 2,1,1; empty, as videos come
+    config.data.test = ""  # databases to evaluate on at the end, besides validation
+    config.data.allow_missing = False  # whether videos that have labels, but no file, may be left out
+    config.data.allow_failures = False  # whether videos that cannot be decoded may be left out without exit code 1
+    config.data.seed = 0  # decides, with each file's name, which frames and patches are looked at
+
+    config.weights = ""  # to start from: a directory, "maxvqa", "mini"; "random", "random-small": untrained encoders
+    config.warm_start = False  # whether to go on from the head in the weights, or start with a new one
+    config.features = "features"  # folder of extracted features: 11 MB a video at full size
+    config.workers = 0  # processes that decode videos; 0, as many as cores
+
+    config.model = ml_collections.ConfigDict()
+    config.model.hidden = 64  # width of the fusion MLP of a new head
+    config.model.depth = 4  # linear layers of its fusion MLP: 2, shallow; 4, deep
+
+    config.train = ml_collections.ConfigDict()
+    config.train.batch = 16  # videos of a step, over all devices
+    config.train.chunk = 912  # videos of a chunk: 10 GB at full size
+    config.train.chunks = 0  # chunks to train on; 0, all
+    config.train.epochs_per_chunk = 20  # epochs on a chunk before the next one comes
+    config.train.passes = 1  # passes over all chunks
+    config.train.shuffle = True  # whether chunks are drawn at random, or cut from the list as it is
+    config.train.dropout = True  # whether the fusion MLP is trained with dropout
+    config.train.keep = "best"  # which epoch's model is kept: the best on the validation videos, or the last
+    config.train.ema = 0.999  # decay of the moving average of parameters, a step
+
+    config.unfreeze = ml_collections.ConfigDict()
+    config.unfreeze.stages = 0  # last stages of both encoders that are trained with the head
+    config.unfreeze.rate = 0.1  # their learning rate, as a part of the head's
+
+    config.loss = ml_collections.ConfigDict()
+    config.loss.plcc = 1.0  # weight of the correlation loss
+    config.loss.huber = 1.0  # weight of the Huber loss
+    config.loss.huber_delta = 1.0  # error, in ranges of labels, from which that grows linearly
+    config.loss.rank = 0.0  # weight of the ranking loss
+    config.loss.decorrelation = 0.0  # weight of the loss for dimensions that are alike
+
+    config.optimizer = ml_collections.ConfigDict()
+    config.optimizer.weight_decay = 0.01  # weight decay of AdamW
+    config.optimizer.schedule = ml_collections.ConfigDict()
+    config.optimizer.schedule.kind = "cosine"  # cosine, with warm restarts, or constant
+    config.optimizer.schedule.peak = 1e-3  # learning rate
+    config.optimizer.schedule.low = 1e-5  # learning rate at the end of a cycle
+    config.optimizer.schedule.period = 10  # epochs of the first cycle
+    config.optimizer.schedule.growth = 1  # how many times as long each cycle is as the one before
+
+    config.resamples = 1000  # bootstrap samples of the confidence intervals
+
+    config.cluster = ""  # several processes: "slurm", or HOST:PORT of the first one
+    config.processes = 1  # their number, unless under SLURM
+    config.process = 0  # which of them this is, unless under SLURM
+    return config

@@ -1,0 +1,89 @@
+"""The demo task: serves a page until it is ended."""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+import ml_collections
+from rich.console import Console
+
+from ..demo.app import CSS, HEAD, page
+from ..demo.server import guarded, listen
+from ..errors import UserError
+from ..model import load
+from ..video.sampling import check_seed
+from .inputs import choose_weights
+
+try:
+    import fastapi
+    import gradio as gr
+    import uvicorn
+except ModuleNotFoundError as error:
+    raise UserError(
+        "the demo needs Gradio: pip install 'jaxvqa[demo]' (in a clone: pip install -e '.[demo]')."
+    ) from error
+
+
+def run(config: ml_collections.ConfigDict) -> NoReturn:
+    """Serves the page until Ctrl-C or SIGTERM, which ends this process with exit code 0.
+
+    Raises:
+        UserError: settings that cannot work, an address that cannot be had, or no usable weights.
+    """
+    check_settings(config)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left behind
+    with (
+        listen(config.host, config.port) as listener,
+        tempfile.TemporaryDirectory(prefix="jaxvqa-", ignore_cleanup_errors=True) as folder,
+    ):
+        model = load(choose_weights(config.weights, Console(stderr=True)), config.precision)
+        os.environ["GRADIO_TEMP_DIR"] = folder  # where uploads go; what is left there goes with this process
+        blocks = page(model, config, Path(folder))
+        inputs = {number: len(function.inputs) for number, function in blocks.fns.items()}
+        app = gr.mount_gradio_app(
+            fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
+            blocks,
+            path="/",
+            footer_links=[],
+            run_history=False,
+            show_error=False,
+            max_file_size=config.max_megabytes * 2**20,
+            ssr_mode=False,
+            enable_monitoring=False,
+            pwa=False,
+            mcp_server=False,
+            theme=gr.themes.Default(font=gr.themes.Font("system-ui"), font_mono=gr.themes.Font("ui-monospace")),
+            css=CSS,
+            head=HEAD,
+        )
+        app = guarded(app, inputs, folder)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+        # That pages which are still open lose their connection in the end is no error.
+        logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)
+        host, port = listener.getsockname()[:2]
+        print(
+            f"open http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C ends it)", file=sys.stderr, flush=True
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            # Not `asyncio.run`, nor an end as usual: both wait for a job that is under way, however long it takes.
+            asyncio.new_event_loop().run_until_complete(server.serve(sockets=[listener]))
+    for decoder in multiprocessing.active_children():
+        decoder.kill()
+    os._exit(0)
+
+
+def check_settings(config: ml_collections.ConfigDict) -> None:
+    """Raises a UserError for settings that cannot work."""
+    check_seed(config.seed)
+    if not 0 <= config.port <= 65535:
+        raise UserError(f"config.port is {config.port}, but must be from 0 to 65535.")
+    for field in ("max_megabytes", "max_seconds"):
+        if config[field] < 1:
+            raise UserError(f"config.{field} is {config[field]}, but must be 1 or larger.")

@@ -1,0 +1,247 @@
+"""The doctor task: what of jaxvqa works on this machine, and what to do about the rest."""
+
+import contextlib
+import importlib.util
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import jax
+import ml_collections
+import numpy as np
+import platformdirs
+import psutil
+from packaging.requirements import Requirement
+from rich.table import Table
+from rich.text import Text
+
+from .. import __version__
+from ..errors import UserError, first_line
+from ..model import Model, check_weights, load
+from ..system.compilation import keep_compiled
+from ..system.processes import cores
+from ..system.terminal import printable, table_console
+from ..video.workers import Decoded, decode_files
+from ..weights.load import downloaded
+
+CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "prores", "mjpeg", "theora")
+DECODERS = {"av1": ("libdav1d", "libaom-av1")}  # where not named as the codec: FFmpeg's own "av1" takes hardware
+EXTRAS = {"convert": ("torch", "convert checkpoints"), "demo": ("gradio", "show scores in the browser")}
+GB = 1e9
+MEMORY = (0.6, 2.0)  # GB that scoring with mini takes, and with weights of full size (README.md, Speed)
+DISK = 1.0  # GB below which there is little room
+
+
+class Finding(NamedTuple):
+    """What a check came to.
+
+    Attributes:
+        state: "ok"; "limited", where something cannot be done that scoring does not need; "fails".
+        said: what was found, and what to do.
+    """
+
+    state: str
+    said: str
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Checks what scoring needs, by scoring, and prints a table.
+
+    Returns:
+        Exit code: 0, or 1 if videos cannot be scored here.
+    """
+    findings = list(examine())
+    out = table_console()
+    table = Table("", "", "", box=None, show_header=False, pad_edge=False)
+    for name, finding in findings:
+        style = {"ok": "green", "limited": "yellow", "fails": "red"}[finding.state]
+        table.add_row(name, Text(finding.state, style), Text(printable(finding.said), overflow="fold"))
+    out.print(table)
+    fails = [name for name, finding in findings if finding.state == "fails"]
+    out.print(f"\nVideos cannot be scored here: see {', '.join(fails)}." if fails else "\nVideos can be scored here.")
+    return 1 if fails else 0
+
+
+def examine() -> Iterator[tuple[str, Finding]]:
+    """All checks, by name, in the order in which each needs those before it."""
+    yield "versions", finding(versions)
+    yield "devices", finding(devices)
+    yield "cores", Finding("ok", f"{cores()} for this process")
+    yield "memory", memory(available())
+    places = {"here": Path.cwd(), "for caches": platformdirs.user_cache_path("jaxvqa"), "for weights": downloaded()}
+    for name, folder in places.items():
+        yield f"disk {name}", finding(lambda folder=folder: disk(folder))
+    yield "compiled", finding(compiled)
+    yield "codecs", finding(codecs)
+    for extra, (module, what) in EXTRAS.items():
+        yield extra, installed(extra, module, what)
+    with tempfile.TemporaryDirectory() as folder:
+        decoded, said = guarded(lambda: decode(Path(folder) / "clip.mp4"))
+        yield "decoder", said
+        model, said = guarded(lambda: weigh("mini"))
+        yield "jaxvqa-mini", said
+        yield "MaxVQA", finding(published)
+        if decoded and model:
+            yield "score", finding(lambda: score(model, decoded))
+
+
+def finding(check: Callable[[], Finding]) -> Finding:
+    """A check's finding, or what it failed with."""
+    return guarded(lambda: (None, check()))[1]
+
+
+def guarded(check: Callable[[], tuple]) -> tuple:
+    """A check's result and finding; None, and what it failed with."""
+    try:
+        return check()
+    except Exception as error:  # whatever it is that does not work here is what is asked for
+        return None, Finding("fails", str(error) if isinstance(error, UserError) else f"{error!r}")
+
+
+def versions() -> Finding:
+    """Those of Python and of the packages that numbers and decoding depend on, and whether all are as required."""
+    names = ("jax", "flax", "numpy", "av")
+    found = [f"jaxvqa {__version__}", *(f"{name} {importlib.metadata.version(name)}" for name in names)]
+    said = ", ".join([*found, f"Python {platform.python_version()}", f"{platform.system()} {platform.machine()}"])
+    try:
+        required = importlib.metadata.requires("jaxvqa") or []
+    except importlib.metadata.PackageNotFoundError:  # a clone that is used as it lies there
+        return Finding("limited", f"{said}; whether they do is not known, for jaxvqa itself is not installed")
+    wrong = unmet(required)
+    return Finding("limited", f"{said}; pip install {' '.join(wrong)}") if wrong else Finding("ok", said)
+
+
+def unmet(required: Iterable[str]) -> list[str]:
+    """Those of a package's requirements, extras apart, that what is installed does not meet, quoted for a shell."""
+    wrong = []
+    for requirement in map(Requirement, required):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            met = requirement.specifier.contains(importlib.metadata.version(requirement.name), prereleases=True)
+        except importlib.metadata.PackageNotFoundError:
+            met = False
+        if not met:
+            wrong.append(f"'{requirement.name}{requirement.specifier}'")
+    return wrong
+
+
+def devices() -> Finding:
+    """What JAX computes on."""
+    try:
+        found = ", ".join(f"{device.platform.upper()} {device.device_kind}" for device in jax.devices())
+    except Exception as error:  # JAX fails in several ways
+        asked = f"; JAX_PLATFORMS={jax.config.jax_platforms} asks for it" if jax.config.jax_platforms else ""
+        raise UserError(f"JAX cannot use a device ({error!r}){asked}") from error
+    nvidia = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists()
+    if nvidia and jax.default_backend() == "cpu":
+        return Finding("limited", f"{found}; there is an NVIDIA GPU that JAX does not use: pip install 'jaxvqa[cuda]'")
+    return Finding("ok", "CPU" if jax.default_backend() == "cpu" else found)
+
+
+def available() -> float:
+    """Bytes of memory that are free, within the limit of a container."""
+    free = psutil.virtual_memory().available
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
+        group = Path("/sys/fs/cgroup")
+        limit, used = (int((group / f"memory.{what}").read_text()) for what in ("max", "current"))
+        free = min(free, limit - used)
+    return free
+
+
+def memory(free: float) -> Finding:
+    """Whether so many bytes are enough to score."""
+    said, (mini, full) = f"{free / GB:.1f} GB free", MEMORY
+    if free < mini * GB:
+        return Finding("fails", f"{said}; jaxvqa-mini takes {mini} GB, weights of full size {full:.0f} GB")
+    return Finding("ok", said) if free >= full * GB else Finding("limited", f"{said}; full size takes {full:.0f} GB")
+
+
+def disk(folder: Path) -> Finding:
+    """Whether there is room in a folder, or where it would be made."""
+    folder = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    return Finding("ok" if free >= DISK * GB else "limited", f"{free / GB:.1f} GB free in {folder}")
+
+
+def compiled() -> Finding:
+    """Whether what is compiled can be kept for the next process."""
+    keep_compiled()
+    chosen = jax.config.jax_compilation_cache_dir
+    folder = Path(chosen or platformdirs.user_cache_path("jaxvqa"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(1 << 20))
+    except OSError as error:
+        said = f"{folder} cannot be written ({error.strerror}): every start compiles anew, which takes seconds"
+        return Finding("limited", said)
+    return Finding("ok", f"kept in {folder}")
+
+
+def codecs() -> Finding:
+    """Which codecs can be decoded."""
+    can = [codec for codec in CODECS if any(map(is_decoder, DECODERS.get(codec, (codec,))))]
+    said, lacking = ", ".join(can), [codec for codec in CODECS if codec not in can]
+    return Finding("limited", f"{said}; not {', '.join(lacking)}") if lacking else Finding("ok", said)
+
+
+def is_decoder(name: str) -> bool:
+    """Whether FFmpeg, as it was built for PyAV, has a decoder of that name."""
+    try:
+        return av.Codec(name, "r").name == name
+    except ValueError:
+        return False
+
+
+def installed(extra: str, module: str, what: str) -> Finding:
+    """Whether an optional package is there."""
+    if importlib.util.find_spec(module):
+        return Finding("ok", f"can {what}")
+    return Finding("limited", f"to {what}: pip install 'jaxvqa[{extra}]'")
+
+
+def decode(path: Path) -> tuple[Decoded, Finding]:
+    """Encodes a clip, and decodes it as scoring does, in a process of its own."""
+    ramp = np.add.outer(np.arange(240), np.arange(320))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for shift in range(0, 96, 3):
+            pixels = np.repeat(((ramp + shift) % 256).astype(np.uint8)[..., None], 3, axis=2)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    began = time.monotonic()
+    [decoded] = decode_files([str(path)], seed=0, workers=1, silence=60)
+    if decoded.error:
+        return None, Finding("fails", decoded.error)
+    return decoded, Finding("ok", f"a clip of 32 frames in a process of its own, {time.monotonic() - began:.1f} s")
+
+
+def weigh(name: str) -> tuple[Model, Finding]:
+    """Loads weights, which verifies them."""
+    model = load(name)
+    return model, Finding("ok", f"{model.weights_id}, whole")
+
+
+def published() -> Finding:
+    """Whether the published weights are there, and sound."""
+    folder = downloaded()
+    if not folder.exists():
+        return Finding("limited", "the published weights are not here, so that jaxvqa-mini scores: jaxvqa download")
+    try:
+        return Finding("ok", f"{check_weights(folder)}, whole, in {folder}")
+    except UserError as error:
+        raise UserError(f"of no use ({first_line(error)}): remove {folder}, and run jaxvqa download again") from error
+
+
+def score(model: Model, decoded: Decoded) -> Finding:
+    """Scores the clip."""
+    began = time.monotonic()
+    model.score_features(model.features(decoded.views))
+    return Finding("ok", f"the clip has 16 scores, after {time.monotonic() - began:.1f} s")

@@ -1,0 +1,121 @@
+"""What a person reads in the terminal."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from ..dimensions import DIMENSIONS
+from ..evaluation.metrics import METRICS, Agreement
+from ..results.rows import DEVIATION, DISPLAY, Row
+from ..system.distributed import is_first
+from ..system.files import write_atomic
+from ..system.terminal import printable, table_console
+from ..text.prompts import join, read_pairs
+from ..weights.model_card import notice, trained_pairs, unvalidated
+
+SCALE = (
+    "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is {centre}. "
+    "Compare videos within a column, not columns; raw scores are in the files."
+)
+
+
+def tell_failures(rows: Iterable[Row], log: Console) -> list[Row]:
+    """Says why videos could not be scored, and returns their rows."""
+    failed = [row for row in rows if row["status"] != "ok"]
+    for row in failed:
+        log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
+    return failed
+
+
+def print_scores(rows: Iterable[Row], training: dict[str, Any] | None) -> None:
+    """Prints the scores on the display scale, a video a line, and what they mean."""
+    out = table_console()
+    table = Table("video", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    untested = unvalidated(training)
+    headers = [dimension.code + "*" * (dimension.code in untested) for dimension in DIMENSIONS]
+    for header in headers:
+        table.add_column(header, justify="right", no_wrap=True)
+    scores_width = sum(1 + max(len(header), 3) for header in headers)  # a score has three characters at most
+    for row in rows:
+        scores = [f"{100 * row[name]:.0f}" if row["status"] == "ok" else "-" for name in DISPLAY]
+        name, room = printable(row["path"]), max(out.width - scores_width, 10)
+        table.add_row(Text(name if len(name) <= room else f"…{name[1 - room :]}", no_wrap=True), *scores)
+    out.print(table)
+    names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
+    centre = "the average of the videos trained on" if training else "the centre of the published demo's display scale"
+    out.print(Text(f"\n{names}.\n{SCALE.format(centre=centre)}"))
+    if said := notice(training):
+        out.print(Text(said))
+
+
+def print_deviations(rows: Iterable[Row]) -> None:
+    """Prints how much raw scores differ between samplings of a video, if there are several."""
+    found = [
+        (row[name], dimension.name, row["path"])
+        for row in rows
+        if row["status"] == "ok" and row["repeats"] > 1
+        for name, dimension in zip(DEVIATION, DIMENSIONS, strict=True)
+    ]
+    if not found:
+        return
+    most, name, path = max(found)
+    mean = sum(deviation for deviation, *_ in found) / len(found)
+    said = (
+        f"Means of several samplings each: between them, raw scores deviate by {mean:.3f} on average, "
+        f"by {most:.3f} at most ({name} of {printable(path)})."
+    )
+    table_console().print(Text(said))
+
+
+def print_custom(rows: Iterable[Row], words: str, training: dict[str, Any] | None) -> None:
+    """Prints the scores of pairs of words, a video a line: those that weights were trained in, and a user's own."""
+    trained = [join(pair) for pair in trained_pairs(training)]
+    own = [words for words in map(join, read_pairs(words)) if words not in trained]
+    if not trained + own:
+        return
+    out = table_console()
+    headers = [*trained, *(f"{words} (zero-shot)" for words in own)]
+    table = Table("", *(Column(Text(printable(header)), justify="right") for header in headers), box=None)
+    for row in rows:
+        if row["status"] == "ok":
+            table.add_row(Text(printable(row["path"])), *(f"{row['own'][words]:.3f}" for words in trained + own))
+    out.print(table)
+    said = "Raw scores from 0 to 1, higher where the first words fit better; compare videos within a column."
+    out.print(f"{said} Zero-shot: the weights were not trained on these words." if own else said)
+
+
+def print_evaluation(results: dict[str, Agreement], videos: int, resamples: int, title: str = "") -> None:
+    """Prints a line for each dimension, under a title if there is one."""
+    out = table_console()
+    if title:
+        out.print(Text(f"{title}\n"))
+    names = {dimension.code: dimension.name for dimension in DIMENSIONS}
+    table = Table("", "dimension", box=None, pad_edge=False)
+    for metric in METRICS:
+        table.add_column(metric.upper(), justify="right", no_wrap=True)
+    for code, agreement in results.items():
+        cells = (
+            f"{value:.4f} [{low:.3f}, {high:.3f}]"
+            for value, (low, high) in zip(agreement.values, agreement.intervals, strict=True)
+        )
+        table.add_row(code, names.get(code, ""), *(Text(cell) for cell in cells))
+    out.print(table)
+    out.print(Text(f"\n{videos} videos; 95 % confidence intervals from {resamples} bootstrap samples of videos."))
+
+
+def write_config(folder: Path, config: ml_collections.ConfigDict) -> None:
+    """Writes the settings of a run beside its results."""
+    write_atomic(folder / "config.json", json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
+
+
+def tell_left_out(failures: dict[str, str]) -> None:
+    """Names every video that was left out."""
+    log = Console(stderr=True, quiet=not is_first())
+    for error in failures.values():
+        log.print(Text(printable(f"left out: {error}")), soft_wrap=True)

@@ -1,0 +1,80 @@
+"""The training task: rated videos to a trained, evaluated model."""
+
+from pathlib import Path
+
+import jax
+import ml_collections
+from rich.console import Console
+from rich.text import Text
+
+from ..errors import UserError
+from ..evaluation.metrics import evaluate
+from ..evaluation.summary import write_evaluation
+from ..results.table import write_table
+from ..system.distributed import is_first, start
+from ..system.files import lock_folder
+from ..train.data import LabeledFeatures, check_labels, describe, label_table, prepare
+from ..train.fit import fit, load_encoders, predict
+from ..train.loop import FitResult, Trainer
+from ..train.settings import check_settings
+from ..train.to_weights import export_weights
+from .output import print_evaluation, tell_left_out
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Trains on the databases of a config, evaluates the best epoch, and writes its weights.
+
+    Returns:
+        Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
+    """
+    start(config)
+    check_settings(config)
+    if not config.data.train or not config.data.validation:
+        raise UserError("nothing to train on: config.data.train and config.data.validation must name databases.")
+    encoders, failures = load_encoders(config), {}
+    folder = Path(config.output)
+    with lock_folder(folder, jax.process_index()):
+        training, validation, tests = (
+            prepare(config, names, encoders, failures)
+            for names in (config.data.train, config.data.validation, config.data.test)
+        )
+        check_labels(training + validation + tests)
+        trainer, trained = fit(config, encoders, training, validation, folder)
+        report(config, trainer, trained, training, validation + tests, folder)
+    tell_left_out(failures)
+    return 1 if failures and not config.data.allow_failures else 0
+
+
+def report(
+    config: ml_collections.ConfigDict,
+    trainer: Trainer,
+    trained: FitResult,
+    training: list[LabeledFeatures],
+    tested: list[LabeledFeatures],
+    folder: Path,
+) -> None:
+    """Writes the best epoch's weights, evaluates them on databases, and prints the tables.
+
+    Several processes predict together, and the first one writes.
+    """
+    export_weights(trainer, trained, training, folder / "model")
+    predictions = [predict(trainer, trained.network, one) for one in tested]
+    if not is_first():
+        return
+    note = f"Epoch {trained.epoch} of {len(trained.history)}, the {config.train.keep}"
+    note += f" on {config.data.validation}" * (config.train.keep == "best") + "; trained on "
+    note += describe(training) + "."
+    for one, scores in zip(tested, predictions, strict=True):
+        name = one.spec.replace(":", "-")
+        write_table(folder / f"predictions-{name}.csv", scores)
+        labels = label_table(one, trainer.codes)
+        results = evaluate(scores, labels, config.resamples, config.seed)
+        write_evaluation(folder / f"evaluation-{name}", results)
+        print_evaluation(results, len(labels.names), config.resamples, f"{describe([one])}. {note}")
+    Console(stderr=True).print(
+        Text(
+            f"history, curves and predictions are in {folder}; to score videos with this model:\n"
+            f"jaxvqa score VIDEOS --weights {folder / 'model'}"
+        ),
+        soft_wrap=True,
+    )

@@ -1,0 +1,130 @@
+"""The zero-shot task: videos to how well words fit them, by CLIP alone, which no score of quality was shown to.
+
+Source: the semantic affinity quality index, SAQI, of BUONA-VISTA (arXiv:2302.13269).
+"""
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from jaxtyping import Array, Float
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from ..errors import UserError
+from ..models.clip_text import CLIPText, prompt_tree
+from ..models.zero_shot import affinities, unit
+from ..results.rows import Row, check_format, text_of
+from ..results.store import Results
+from ..scoring.videos import content, failure
+from ..system.compilation import jitted
+from ..system.terminal import printable, progress, table_console
+from ..text.prompts import join, read_pairs
+from ..text.tokens import tokenize
+from ..video.sampling import check_seed
+from ..video.workers import Decoded, decode_files
+from ..weights.load import default_weights, load_weights
+from .inputs import choose_weights, decode_limits, find
+from .output import tell_failures
+
+FACTS = ["frames", "height", "width", "fps", "seed", "weights", "sha256"]
+
+
+def run(config: ml_collections.ConfigDict) -> int:
+    """Scores all videos that `config` names, writes the results and prints the table.
+
+    Returns:
+        Exit code: 0, or 1 if a video could not be scored.
+
+    Raises:
+        UserError: the config names no videos, no words, or no usable weights.
+    """
+    if not config.videos:
+        raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
+    if not config.weights and default_weights() == "mini":  # which has no CLIP
+        raise UserError(
+            "no weights given: run `jaxvqa download`, or add --config.weights=DIR, made by "
+            "`jaxvqa convert --clip RN50.pt`."
+        )
+    pairs = read_pairs(config.own)
+    if not pairs:
+        raise UserError("no words given: add --config.own='good / bad'.")
+    check_format(config.format)
+    check_seed(config.seed)
+    log = Console(stderr=True)
+    paths = find(config.videos, log)
+    loaded = load_weights(choose_weights(config.weights, log), ("clip_visual", "clip_text"))
+    if "clip_text" not in loaded.parts:
+        raise UserError(f"weights {loaded.id} hold no text transformer: take CLIP's, by `scripts/convert.py --clip`.")
+    features = text_features(loaded.parts["clip_text"], pairs)
+    affinity = jitted(affinities, loaded.parts["clip_visual"])
+
+    names = [join(pair) for pair in pairs]
+    columns = ["path", "status", "error", *names, "mean", *FACTS]
+    results = Results(config.output, columns)
+    kept = {
+        path: row
+        for path in paths
+        if (row := results.rows.get((path, config.seed, loaded.id)))
+        if row["status"] == "ok" and row["sha256"] == content(path)
+    }
+    todo = [path for path in paths if path not in kept]
+    scored = {}
+    try:
+        ahead = decode_files(todo, config.seed, config.workers, **decode_limits(config))
+        with progress("scoring", log) as bar, closing(ahead) as decoded:
+            for video in bar.track(decoded, total=len(todo)):
+                scores = None if video.views is None else np.asarray(affinity(video.views.aesthetic, features))
+                if scores is not None and not np.isfinite(scores).all():
+                    raise UserError(f"weights {loaded.id} give scores that are no numbers: copy or convert them again.")
+                scored[video.path] = score_row(video, names, scores, config.seed, loaded.id)
+                results.add(scored[video.path])
+    finally:
+        results.close()
+    rows = [kept.get(path) or scored[path] for path in paths]
+    failed = tell_failures(rows, log)
+    log.print(
+        Text(f"{len(rows) - len(failed)} of {len(rows)} videos scored: {results.csv_path}, {results.json_path}"),
+        soft_wrap=True,
+    )
+    if config.format == "table":
+        print_table(rows, [*names, "mean"])
+    else:
+        sys.stdout.write(text_of(rows, columns, config.format))
+    return 1 if failed else 0
+
+
+def text_features(text: CLIPText, pairs: Sequence[tuple[str, str]]) -> Float[Array, "2 pairs d"]:
+    """Unit features of the good descriptions, and of their opposites."""
+    tree = prompt_tree(tokenize([f"a {pair[side]} photo" for side in (0, 1) for pair in pairs]))
+    features = jitted(CLIPText.__call__, text)(text.embedding(jnp.asarray(tree.tokens)), tree)
+    return unit(features).reshape(2, len(pairs), -1)
+
+
+def score_row(
+    video: Decoded, names: Sequence[str], scores: Float[np.ndarray, " pairs"] | None, seed: int, weights_id: str
+) -> Row:
+    """The row of one video; what could not be decoded becomes a row with its error."""
+    row: Row = {"path": video.path, "status": failure(video), "seed": seed, "weights": weights_id, **video.facts}
+    if scores is None:
+        return {**row, "error": video.error}
+    row |= {name: round(float(score), 6) for name, score in zip(names, scores, strict=True)}
+    return {**row, "status": "ok", "mean": round(float(scores.mean()), 6)}
+
+
+def print_table(rows: Sequence[Row], names: Sequence[str]) -> None:
+    """Prints the scores, a video a line, and what they mean."""
+    out = table_console()
+    table = Table("video", *(Column(Text(printable(name)), justify="right") for name in names), box=None)
+    for row in rows:
+        scores = [f"{row[name]:.3f}" if row["status"] == "ok" else "-" for name in names]
+        table.add_row(Text(printable(row["path"])), *scores)
+    out.print(table)
+    out.print(
+        "Zero-shot: by CLIP alone, which was not trained on scores of quality. From 0 to 1, higher where the first "
+        "words fit better; compare videos within a column."
+    )

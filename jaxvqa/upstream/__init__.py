@@ -1,0 +1,1 @@
+"""The original authors' checkpoints: fetched, read, converted."""

@@ -1,0 +1,235 @@
+"""The download task: the published checkpoints, fetched, converted, tried, and put where scoring finds them."""
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator, Sequence
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import NamedTuple
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from rich.console import Console
+
+from ..errors import CheckpointError, UserError, first_line
+from ..model import check_weights
+from ..system.files import atomic_folder, file_sha256, with_filename
+from ..system.terminal import printable, progress, say
+from .convert import convert_checkpoints
+from .reader import read_checkpoint
+
+
+class Published(NamedTuple):
+    """A published checkpoint.
+
+    Attributes:
+        part: what `convert_checkpoints` calls it.
+        name: of the file.
+        address: where its authors publish it.
+        sha256: as they publish it; empty where they publish none.
+        holds: what is in it.
+        terms: what its authors allow.
+    """
+
+    part: str
+    name: str
+    address: str
+    sha256: str
+    holds: str
+    terms: str
+
+
+# The smallest first: what is wrong with the network or the source shows at once.
+PUBLISHED = (
+    Published(
+        "maxvqa",
+        "maxvqa_maxwell.pt",
+        "https://github.com/VQAssessment/ExplainableVQA/raw/master/maxvqa_maxwell.pt",
+        "",
+        "MaxVQA's context vector and fusion MLP",
+        "non-commercial use only",
+    ),
+    Published(
+        "fastvqa",
+        "DOVER.pth",
+        "https://github.com/QualityAssessment/DOVER/releases/download/v0.1.0/DOVER.pth",
+        "",
+        "DOVER's technical encoder",
+        "non-commercial use only",
+    ),
+    Published(
+        "clip",
+        "RN50.pt",
+        "https://openaipublic.azureedge.net/clip/models/"
+        "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762/RN50.pt",
+        "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762",
+        "CLIP's aesthetic encoder and text transformer",
+        "MIT",
+    ),
+)
+
+BLOCK = 1 << 18  # bytes that are read at a time
+TIMEOUT = 30.0  # seconds without a sign of life after which a connection is given up
+PAUSES = (1.0, 4.0, 16.0)  # seconds before each further try
+PASSING = (408, 425, 429)  # what servers answer, of 400 to 499, when another try may do
+BY_HAND = "or fetch the files by hand (README.md, Weights) and name their folder by --config.source=FOLDER"
+
+
+class BrokenError(Exception):
+    """A connection that failed, so that another try may do."""
+
+
+def by_hand(folder: Path) -> dict[str, Path]:
+    """The files of a folder that a user filled, by what `convert_checkpoints` calls them.
+
+    Raises:
+        UserError: one is missing, or another than the published one.
+    """
+    missing = [file.name for file in PUBLISHED if not (folder / file.name).is_file()]
+    if missing:
+        raise UserError(f"{folder} has no {', '.join(missing)}: put the files there, by these names.")
+    for file in PUBLISHED:
+        if file.sha256 and (found := file_sha256(folder / file.name)) != file.sha256:
+            raise UserError(
+                f"{folder / file.name} is not the published file (its SHA-256 is {found}, not {file.sha256}): fetch it "
+                "again."
+            )
+    return {file.part: folder / file.name for file in PUBLISHED}
+
+
+def obtain(file: Published, address: str, folder: Path, log: Console) -> Path:
+    """A checkpoint in a folder, fetched and verified there unless an earlier run did so.
+
+    Raises:
+        UserError: it cannot be fetched, or is not what it should be, and was thrown away.
+        OSError: the disk is full.
+    """
+    path, part = folder / file.name, folder / f"{file.name}.part"
+    if path.exists():
+        return path
+    fetch(address, part, log)
+    found = file_sha256(part)
+    if file.sha256 and found != file.sha256:
+        part.unlink()
+        raise UserError(
+            f"{address} gave another file than the published one (its SHA-256 is {found}, not {file.sha256}), which "
+            f"was thrown away: try again, {BY_HAND}."
+        )
+    try:
+        read_checkpoint(part)
+    except CheckpointError as error:
+        part.unlink()
+        raise UserError(
+            f"{address} gave no checkpoint, and what it gave was thrown away ({first_line(error)}): try again, "
+            f"{BY_HAND}."
+        ) from error
+    part.rename(path)
+    known = "as published" if file.sha256 else "recorded with the weights, for none is published to compare it with"
+    say(log, f"{file.name}: SHA-256 {found}, {known}")
+    return path
+
+
+def fetch(address: str, path: Path, log: Console, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES) -> None:
+    """Fetches a file, on from where an earlier try broke off.
+
+    Args:
+        path: gets the bytes as they come, and has those of an earlier try.
+        timeout: seconds without a sign of life after which a try is given up.
+        pauses: seconds before each further try.
+
+    Raises:
+        UserError: the last try failed as well, or the server does not have the file.
+        OSError: the disk is full.
+    """
+    for pause in (*pauses, None):
+        try:
+            transfer(address, path, log, timeout)
+            return
+        except BrokenError as error:
+            if pause is None:
+                raise UserError(
+                    f"{address} could not be fetched ({error}): the same command goes on where it broke off; {BY_HAND}."
+                ) from error
+            say(log, f"{address}: {error}; trying again in {pause:g} s")
+            time.sleep(pause)
+
+
+def transfer(address: str, path: Path, log: Console, timeout: float) -> None:
+    """One try of `fetch`.
+
+    Raises:
+        BrokenError: the connection failed, or ended before the file did.
+        UserError: the server does not have the file.
+    """
+    size = path.stat().st_size if path.exists() else 0
+    with connection():
+        request = Request(address, headers={"Range": f"bytes={size}-"} if size else {})
+        response = open_address(request, timeout, path)
+    with response, progress(f"{address.rpartition('/')[2]}, MB", log) as bar:
+        start = 0  # of servers that ignore the Range
+        if response.status == 206:
+            start = int(re.match(r"bytes (\d+)-|", response.headers["Content-Range"] or "")[1] or -1)
+            if start != size:
+                path.unlink(missing_ok=True)
+                raise BrokenError("the server gave another part of the file than it was asked for")
+        total = None if response.length is None else start + response.length
+        task = bar.add_task("", total=None if total is None else total / 1e6)
+        with with_filename(path), path.open("ab" if start else "wb") as file:
+            size = start
+            while block := read(response):
+                file.write(block)
+                size += len(block)
+                bar.update(task, completed=size / 1e6)
+    if total is not None and size != total:
+        raise BrokenError(f"the connection ended after {size} of {total} bytes")
+
+
+def open_address(request: Request, timeout: float, path: Path) -> HTTPResponse:
+    """A server's answer, if it is the file or a part of it; where `path` is as long as the file or longer, removes it.
+
+    Raises:
+        BrokenError: it is not, but another try may do.
+        UserError: the server does not have the file, or does not give it.
+    """
+    try:
+        return urlopen(request, timeout=timeout)
+    except HTTPError as error:
+        said = f"the server answered {error.code} {printable(error.reason)}"
+        if error.code == 416:
+            path.unlink(missing_ok=True)
+        elif 400 <= error.code < 500 and error.code not in PASSING:
+            raise UserError(f"{request.full_url} cannot be fetched, {said}: {BY_HAND.removeprefix('or ')}.") from error
+        raise BrokenError(said) from error
+
+
+def read(response: HTTPResponse) -> bytes:
+    """The next bytes of an answer, as soon as there are some; none at its end."""
+    with connection():
+        return response.read1(BLOCK)
+
+
+@contextlib.contextmanager
+def connection() -> Iterator[None]:
+    """Makes a BrokenError of what the network, or an address that is none, may meet with."""
+    try:
+        yield
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)  # of what failed before the server answered
+        raise BrokenError(printable(getattr(reason, "strerror", None) or first_line(error))) from error
+
+
+def make(folder: Path, checkpoints: dict[str, Path]) -> str:
+    """Converts checkpoints to a weights directory, which is there once it has been tried, and returns its id.
+
+    Raises:
+        CheckpointError: they do not fit, or what they make gives no scores.
+        UserError: the directory cannot be written.
+    """
+    with atomic_folder(folder) as scratch:
+        scratch.rmdir()  # conversion makes it
+        convert_checkpoints(scratch, **checkpoints)
+        try:
+            return check_weights(scratch)
+        except UserError as error:
+            raise CheckpointError(f"the checkpoints were converted, but cannot be used: {error}") from error

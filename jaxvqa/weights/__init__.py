@@ -1,0 +1,1 @@
+"""The weights directory: everything a model needs, in two files that can be copied anywhere."""

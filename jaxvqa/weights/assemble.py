@@ -1,0 +1,97 @@
+"""Arrays to networks, and back."""
+
+import functools
+import hashlib
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from ..models.clip_resnet import CLIPResNet, ResNetConfig
+from ..models.clip_text import CLIPText, TextConfig
+from ..models.maxvqa import FastVQAConfig, FastVQAHead, HeadConfig, MaxVQA
+from ..models.swin3d import SwinConfig, VideoSwin
+
+PARTS = {
+    "swin": (VideoSwin, SwinConfig),
+    "fastvqa_head": (FastVQAHead, FastVQAConfig),
+    "clip_visual": (CLIPResNet, ResNetConfig),
+    "clip_text": (CLIPText, TextConfig),
+    "maxvqa": (MaxVQA, HeadConfig),
+}
+SCORING_PARTS = ("swin", "clip_visual", "clip_text", "maxvqa")
+ENCODERS = ("swin", "clip_visual")
+
+
+def build(part: str, config: Any) -> nnx.Module:
+    """The module of one part with randomly initialised parameters (seed 0)."""
+    return PARTS[part][0](config, nnx.Rngs(0))
+
+
+@functools.cache
+def abstract(part: str, config: Any) -> tuple[nnx.GraphDef, nnx.State]:
+    """A part without numbers: its structure, and the shapes of its parameters."""
+    # nnx.Rngs counts the keys it gives, which takes a second to trace; for shapes, one key does for all.
+    rngs = SimpleNamespace(params=functools.partial(jax.random.key, 0))
+    return nnx.split(nnx.eval_shape(lambda: PARTS[part][0](config, rngs)))
+
+
+def flat_shapes(part: str, config: Any) -> dict[str, tuple[int, ...]]:
+    """Shape of every parameter of a part by its `part/path` name."""
+    state = abstract(part, config)[1]
+    return {parameter_name(part, path): variable.shape for path, variable in nnx.to_flat_state(state)}
+
+
+def parameter_name(part: str, path: tuple) -> str:
+    """The name a parameter has in the tensors file."""
+    return "/".join([part, *map(str, path)])
+
+
+def encoders_id(parts: dict[str, nnx.Module]) -> str:
+    """12 hexadecimal digits that change with any size or number of the two encoders."""
+    digest = hashlib.sha256()
+    for part in ENCODERS:
+        digest.update(repr(parts[part].config).encode())
+        for name, values in tensors_of(part, parts[part]).items():
+            digest.update(name.encode() + values.tobytes())
+    return digest.hexdigest()[:12]
+
+
+def assemble_part(part: str, config: Any, tensors: dict[str, np.ndarray]) -> nnx.Module:
+    """A part of given sizes with its parameters, by name, as float32."""
+    graph, state = abstract(part, config)
+    filled = [
+        (path, variable.replace(jnp.asarray(tensors[parameter_name(part, path)].astype(np.float32))))
+        for path, variable in nnx.to_flat_state(state)
+    ]
+    return nnx.merge(graph, nnx.from_flat_state(filled))
+
+
+def tensors_of(part: str, module: nnx.Module) -> dict[str, np.ndarray]:
+    """The parameters of a part by name: the inverse of `assemble`."""
+    return {
+        parameter_name(part, path): np.asarray(variable[...]) for path, variable in nnx.to_flat_state(nnx.state(module))
+    }
+
+
+def mismatches(shapes: dict[str, tuple[int, ...]], tensors: dict[str, np.ndarray]) -> list[str]:
+    """Every way in which `tensors` are not exactly the parameters that `shapes` asks for."""
+    return [
+        *(f"missing: {key} {list(shapes[key])}" for key in shapes if key not in tensors),
+        *(f"unexpected: {key} {list(tensors[key].shape)}" for key in tensors if key not in shapes),
+        *(
+            f"misshapen: {key} is {list(tensors[key].shape)}, not {list(shape)}"
+            for key, shape in shapes.items()
+            if key in tensors and tensors[key].shape != shape
+        ),
+        *(f"not finite: {key} holds what is no number in float32" for key in tensors if not is_finite(tensors[key])),
+    ]
+
+
+def is_finite(values: np.ndarray) -> bool:
+    """Whether values are floating-point numbers that remain such in float32."""
+    with np.errstate(over="ignore"):
+        return np.issubdtype(values.dtype, np.floating) and bool(np.isfinite(values.astype(np.float32)).all())

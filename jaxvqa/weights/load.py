@@ -1,0 +1,157 @@
+"""Weights by path or by name, as modules."""
+
+import dataclasses
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from flax import nnx
+
+from ..dimensions import default_prompts
+from ..errors import WeightsError, first_line
+from ..models.clip_resnet import ResNetConfig
+from ..models.clip_text import TextConfig
+from ..models.maxvqa import HeadConfig
+from ..models.swin3d import SwinConfig
+from ..system.compilation import keep_compiled
+from ..text.prompts import with_pairs
+from .assemble import PARTS, SCORING_PARTS, assemble_part, flat_shapes, mismatches, tensors_of
+from .directory import DESCRIPTION, HOW_TO_GET, Weights, check_tensors, identity, read_description, read_tensors
+from .model_card import trained_pairs
+
+# Untrained weights that go by a name in place of a directory: sizes of their parts.
+RANDOM = {
+    "random": {part: PARTS[part][1]() for part in SCORING_PARTS},
+    "random-small": {
+        "swin": SwinConfig(width=16, depths=(1, 1, 2, 1), heads=(1, 1, 2, 4)),
+        "clip_visual": ResNetConfig(width=16, depths=(2, 2, 2, 2), heads=8, output_width=256),
+        "clip_text": TextConfig(width=128, depth=2, heads=4, output_width=256),
+        "maxvqa": HeadConfig(clip_width=256, technical_width=128, text_width=128),
+    },
+}
+
+# Weights that come with the package, and go by a name as well.
+PACKAGED = {"mini": Path(__file__).with_name("mini")}
+
+
+def find_weights(directory: str | os.PathLike) -> Path:
+    """Where weights are: in the directory of that path, or, if they go by a name, where "mini" and "maxvqa" are."""
+    if str(directory) == "maxvqa":
+        return downloaded()
+    return PACKAGED.get(str(directory)) or Path(directory)
+
+
+def downloaded() -> Path:
+    """Where the published weights are, or would be, once `jaxvqa download` made them."""
+    return platformdirs.user_data_path("jaxvqa") / "maxvqa"
+
+
+def default_weights() -> str:
+    """The name of the weights that score where none are given: the downloaded ones if there are any, else mini's."""
+    return "maxvqa" if downloaded().exists() else "mini"
+
+
+def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> Weights:
+    """Reads and verifies a weights directory; what is compiled from here on is kept for the next process.
+
+    Args:
+        directory: as written by `save`; "mini" for the small model that comes with the package; "maxvqa" for the
+            published weights that `jaxvqa download` made; "random" or "random-small" for untrained weights.
+        parts: names of the parts to build; by default all that it holds. Where the head holds the features of its
+            prompts, there is no `clip_text`, whoever asks for it.
+
+    Raises:
+        WeightsError: not a weights directory, of another version, incomplete, altered, or without a wanted part.
+    """
+    keep_compiled()
+    if str(directory) in RANDOM:
+        return random_weights(str(directory), parts or SCORING_PARTS)
+    directory = find_weights(directory)
+    description = read_description(directory)
+    if parts and holds_prompts(description):
+        parts = tuple(part for part in parts if part != "clip_text")
+    missing = [part for part in parts or () if part not in description["parts"]]
+    if missing:
+        held = ", ".join(description["parts"])
+        raise WeightsError(
+            f"{directory} holds the weights of {held}, but not of {', '.join(missing)}: "
+            f"to make a directory with all parts, {HOW_TO_GET}."
+        )
+    path = check_tensors(directory, description)
+    modules = {}
+    for part in description["parts"] if parts is None else parts:
+        modules[part] = fill_part(directory, part, description["parts"][part], read_tensors(path, part))
+    training = description.get("training")
+    name = f"{training['name']}-" if training and "name" in training else ""
+    return Weights(name + identity(description), modules, description["prompts"], training, trained_pairs(training))
+
+
+def random_weights(name: str, parts: tuple[str, ...]) -> Weights:
+    """Parts with random parameters, of full size ("random") or small ("random-small"), always the same ones.
+
+    The scores they give mean nothing; those of full size cost what published ones do.
+    """
+    generator = np.random.default_rng(0)
+    modules = {}
+    for part in parts:
+        config = RANDOM[name][part]
+        tensors = {key: initial(key, shape, generator) for key, shape in flat_shapes(part, config).items()}
+        modules[part] = assemble_part(part, config, tensors)
+    return Weights(name, modules, default_prompts())
+
+
+def initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """An untrained parameter: normalisation that changes nothing, no bias, normal numbers that keep variance."""
+    match name.rpartition("/")[2]:
+        case "scale" | "var":
+            return np.ones(shape, np.float32)
+        case "bias" | "mean":
+            return np.zeros(shape, np.float32)
+        case "kernel":
+            return generator.standard_normal(shape, np.float32) * np.float32(np.prod(shape[:-1]) ** -0.5)
+        case _:  # embeddings, positions, bias tables, the context vector
+            return generator.standard_normal(shape, np.float32) * np.float32(0.02)
+
+
+def with_custom(loaded: Weights, pairs: Iterable[tuple[str, str]]) -> Weights:
+    """Weights to train in more pairs of words than they were trained in.
+
+    Where the head holds the features of its prompts, those of new ones start as the overall ones.
+    """
+    new = tuple(pair for pair in pairs if pair not in loaded.own)
+    parts, head = dict(loaded.parts), loaded.parts.get("maxvqa")
+    if new and head and head.prompts is not None:
+        halves = np.split(np.asarray(head.prompts[...]), 2)
+        features = np.concatenate([part for half in halves for part in (half, half[:1].repeat(len(new), 0))])
+        config = dataclasses.replace(head.config, prompts=len(features))
+        tensors = tensors_of("maxvqa", head) | {"maxvqa/prompts": features}
+        parts["maxvqa"] = assemble_part("maxvqa", config, tensors)
+    prompts = with_pairs(loaded.prompts, new)
+    return dataclasses.replace(loaded, parts=parts, prompts=prompts, own=loaded.own + new)
+
+
+def holds_prompts(description: dict[str, Any]) -> bool:
+    """Whether the head that is described holds the features of its prompts."""
+    sizes = description["parts"].get("maxvqa")
+    return isinstance(sizes, dict) and bool(sizes.get("prompts"))
+
+
+def fill_part(directory: Path, part: str, sizes: dict[str, Any], tensors: dict[str, np.ndarray]) -> nnx.Module:
+    """One part of the sizes that a description gives, with its parameters as float32."""
+    try:
+        config = PARTS[part][1](**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
+        blocks = sum(sum(np.atleast_1d(sizes.get(key, 0)).tolist()) for key in ("depth", "depths"))
+        if blocks > len(tensors):  # each has some; to lay out a million of them would take for ever
+            raise ValueError(f"{blocks} blocks, but {len(tensors)} tensors")
+        shapes = flat_shapes(part, config)
+    except Exception as error:  # Flax and JAX meet sizes that make no sense with whatever fails first
+        raise WeightsError(
+            f"{directory / DESCRIPTION} gives sizes of {part} that do not fit ({first_line(error)}): convert again."
+        ) from error
+    problems = mismatches(shapes, tensors)
+    if problems:
+        raise WeightsError(f"{directory} does not hold the {part} it describes:\n  " + "\n  ".join(problems))
+    return assemble_part(part, config, tensors)
