@@ -23,8 +23,8 @@ from .system.compilation import jitted
 from .text.prompts import with_pairs
 from .text.tokens import tokenize
 from .video.decode import open_video
-from .video.sampling import SamplingPlan, check_repeats, check_seed
-from .video.views import Views, video_dense_plans, video_plan, video_views
+from .video.sampling import Sampling, SamplingPlan
+from .video.views import Views, video_views
 from .video.workers import Decoded, decode_file
 from .weights.assemble import ENCODERS, PARTS, SCORING_PARTS
 from .weights.directory import HOW_TO_GET, Weights
@@ -109,7 +109,7 @@ class Model:
             UserError: the plan does not fit the video.
         """
         video = open_video(path)
-        return self.score_features(self.features(video_views(video, plan or video_plan(video, seed))))
+        return self.score_features(self.features(video_views(video, plan or Sampling(seed).plans(video)[0])))
 
     def explain(self, path: str | os.PathLike, seed: int = 0, repeats: int = 1, dense: bool = False) -> Explanation:
         """Decodes and scores a video file, and keeps what it takes to show where, when and why.
@@ -124,48 +124,47 @@ class Model:
             VideoError: the file cannot be decoded.
             UserError: a negative seed, no repeats, or repeats of dense sampling.
         """
-        check_seed(seed)
-        check_repeats(repeats, dense)
+        sampling = Sampling(seed, repeats, dense)
         path = os.fspath(path)
 
         def decode(number):
-            return decode_file(path, seed, True, number) if dense else decode_file(path, seed + number, True)
+            return decode_file(path, sampling, number, stills=True)
 
         first = decode(0)
-        if dense and first.views:
-            repeats = len(video_dense_plans(first.video))
+        if first.video and first.views:
+            repeats = len(sampling.plans(first.video))
         decoded = itertools.chain([first], map(decode, range(1, repeats)))
-        looks, scores = self.look(encode_ahead(self.encode, decoded))
+        samples, scores = self.score_samples(encode_ahead(self.encode, decoded))
         if scores is None:
-            raise (DamagedError if looks[0].damaged else VideoError)(looks[0].error)
-        return self.explanation(looks, scores, seed, dense)
+            raise (DamagedError if samples[0].damaged else VideoError)(samples[0].error)
+        return self.explanation(samples, scores, sampling)
 
-    def look(
+    def score_samples(
         self, encoded: Iterable[tuple[Decoded, Float[Array, "64 49 1792"] | None]]
     ) -> tuple[list[Decoded], Scores | None]:
-        """What became of the samplings of a video, without views, and their scores.
+        """The samples of a video, without views, and their scores.
 
         If one could not be decoded, there are no scores, and that one is the first.
         """
-        looks, scores = [], []
+        samples, scores = [], []
         for decoded, features in encoded:
-            looks.append(replace(decoded, views=None))
+            samples.append(replace(decoded, views=None))
             if features is not None:
                 scores.append(self.score_features(features))
-        looks.sort(key=lambda look: not look.error)
-        return looks, None if looks[0].error else self.mean(scores)
+        samples.sort(key=lambda sample: not sample.error)
+        return samples, None if samples[0].error else self.mean(scores)
 
-    def explanation(self, looks: Sequence[Decoded], scores: Scores, seed: int, dense: bool = False) -> Explanation:
+    def explanation(self, samples: Sequence[Decoded], scores: Scores, sampling: Sampling) -> Explanation:
         """The explanation of a video that was decoded with stills, once or several times."""
         return Explanation(
             scores,
-            looks[0].path,
-            looks[0].video,
-            [look.plan for look in looks],
-            {number: still for look in looks for number, still in look.stills.items()},
-            seed,
-            dense,
-            looks[0].facts["sha256"],
+            samples[0].path,
+            samples[0].video,
+            [sample.plan for sample in samples],
+            {number: still for sample in samples for number, still in sample.stills.items()},
+            sampling.seed,
+            sampling.dense,
+            samples[0].facts["sha256"],
             self.weights_id,
             self.training,
         )

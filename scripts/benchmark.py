@@ -61,6 +61,8 @@ from jaxvqa.tasks.defaults import training_config
 from jaxvqa.train.chunks import epoch_batches, read_ahead
 from jaxvqa.train.loop import Trainer
 from jaxvqa.train.step import AXIS, Batch, replicate, shard, start
+from jaxvqa.video.limits import DecodeLimits
+from jaxvqa.video.sampling import Sampling
 from jaxvqa.video.workers import decode_file, decode_files
 from jaxvqa.weights.assemble import ENCODERS
 from jaxvqa.weights.load import load_weights
@@ -335,17 +337,17 @@ def row_overlap(args: argparse.Namespace) -> list[Record]:
         def encode(videos):
             return [None if features is None else np.asarray(features) for _, features in videos]
 
-        with contextlib.closing(decode_files(paths, 0)) as decoded:
+        with contextlib.closing(decode_files(paths, Sampling())) as decoded:
             videos = [next(decoded)]
             encode(encode_ahead(model.encode, videos))  # compiles
         began = time.perf_counter()
-        videos = [*decode_files(paths, 0)]
+        videos = [*decode_files(paths, Sampling())]
         decoding = time.perf_counter() - began
         began = time.perf_counter()
         encode(encode_ahead(model.encode, videos))
         encoding = time.perf_counter() - began
         began = time.perf_counter()
-        encode(encode_ahead(model.encode, decode_files(paths, 0)))
+        encode(encode_ahead(model.encode, decode_files(paths, Sampling())))
         both = time.perf_counter() - began
     found = {"decoding_s": decoding / count, "encoding_s": encoding / count}
     slower = max(decoding, encoding)
@@ -402,8 +404,10 @@ def row_cost(args: argparse.Namespace) -> list[Record]:
         for height, width in ((540, 960), (1080, 1920), (2160, 3840)):
             clip = write_clip(Path(folder) / f"{height}.mp4", 10, height, width)
             size = clip.stat().st_size / 1e6
-            processor_time(f"decoding 10 s of {height}p", functools.partial(decode_file, str(clip), 0), file_MB=size)
-        views = decode_file(str(clip), 0).views
+            processor_time(
+                f"decoding 10 s of {height}p", functools.partial(decode_file, str(clip), Sampling()), file_MB=size
+            )
+        views = decode_file(str(clip), Sampling()).views
     for weights in (args.weights, "mini"):
         model = jaxvqa.load(weights)
         size = sum(view.nbytes for view in views) / 1e6
@@ -444,7 +448,7 @@ def row_long(args: argparse.Namespace) -> list[Record]:
                 yield
 
         def as_command():
-            for _, features in encode_ahead(model.encode, decode_files(paths, 0, workers=1)):
+            for _, features in encode_ahead(model.encode, decode_files(paths, Sampling(), DecodeLimits(workers=1))):
                 if features is not None:
                     model.score_features(features)
                 yield

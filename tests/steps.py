@@ -26,8 +26,7 @@ from jaxvqa.weights.directory import Weights  # noqa: E402
 
 config = training_config()
 if processes > 1:
-    config.update({"cluster": f"localhost:{port}", "processes": processes, "process": process})
-distributed.start(config)
+    distributed.start(distributed.Cluster(f"localhost:{port}", processes, process))
 assert jax.device_count() == devices * processes
 
 config.train.batch = 16

@@ -13,7 +13,9 @@ import pytest
 from clips import moving_clip
 
 from jaxvqa.cli import main
-from jaxvqa.scoring.cluster import Score, UserError, load_once
+from jaxvqa.scoring.cluster import Score, UserError, Work, load_once
+from jaxvqa.video.limits import DecodeLimits
+from jaxvqa.video.sampling import Sampling
 
 pytest.importorskip("apache_beam")
 
@@ -124,10 +126,9 @@ def test_killed_it_goes_on(own, small_weights, score_many, tmp_path, capfd):
 
 def test_the_model_is_loaded_once_a_process(videos, small_weights, tmp_path):
     (tmp_path / "parts").mkdir()
-    settings = {"weights": str(small_weights), "precision": "float32", "own": "", "output": str(tmp_path / "parts")}
-    settings |= {"workers": 1, "decode_gigabytes": 8.0, "decode_seconds": 60.0, "seed": 0, "repeats": 1, "dense": False}
-    identity = load_once(str(small_weights), "float32", "").weights_id
-    first, second = (Score(settings, identity) for _ in range(2))
+    work = Work(str(small_weights), "float32", (), Sampling(), DecodeLimits(workers=1), tmp_path / "parts")
+    identity = load_once(str(small_weights), "float32", ()).weights_id
+    first, second = (Score(work, identity) for _ in range(2))
     try:
         first.setup()
         second.setup()
@@ -144,9 +145,9 @@ def test_the_model_is_loaded_once_a_process(videos, small_weights, tmp_path):
 
 
 def test_a_worker_with_other_weights_is_refused(small_weights):
-    settings = {"weights": str(small_weights), "precision": "float32", "own": ""}
+    work = Work(str(small_weights), "float32", (), Sampling(), DecodeLimits(), Path())
     with pytest.raises(UserError, match="on this worker, but other where the run was started"):
-        Score(settings, "other").setup()
+        Score(work, "other").setup()
 
 
 @pytest.mark.slow
@@ -170,7 +171,7 @@ def test_a_pipeline_that_breaks_off_says_why(videos, small_weights, tmp_path):
         ({"beam-options": "--direct_num_workers=x"}, "direct_num_workers: invalid int value: 'x'."),
         ({"seed": -1}, "seed"),
         ({"repeats": 0}, "repeats"),
-        ({"decode-seconds": 0.0}, "both must be above 0"),
+        ({"decode-seconds": 0.0}, "decode_seconds is 0; it must be above 0"),
         ({"weights": "nowhere"}, "weights directory nowhere does not exist"),
         ({"precision": "float8"}, "precision is 'float8'"),
     ],

@@ -13,6 +13,7 @@ from test_train import ROOT, data, encoders  # noqa: F401
 
 from jaxvqa.features.extract import extract
 from jaxvqa.main import main
+from jaxvqa.video.limits import DecodeLimits
 from jaxvqa.weights.assemble import ENCODERS
 from jaxvqa.weights.load import load_weights
 
@@ -87,8 +88,8 @@ def test_two_processes_share_an_extraction(join, damaged, encoders, tmp_path):  
 
     paths = sorted(map(str, (damaged / "maxwell" / "videos").glob("validation-*")))
     loaded = load_weights(encoders, ENCODERS)
-    together, _ = extract(paths, loaded, tmp_path / "features", 0, 1)
-    alone, errors = extract(paths, loaded, tmp_path / "alone", 0, 1)
+    together, _ = extract(paths, loaded, tmp_path / "features", 0, DecodeLimits(1))
+    alone, errors = extract(paths, loaded, tmp_path / "alone", 0, DecodeLimits(1))
     assert len(errors) == 1
     np.testing.assert_array_equal(together.read(range(7)), alone.read(range(7)))
 
@@ -102,11 +103,11 @@ def test_what_no_process_can_join_is_one_sentence(cluster, lacking, monkeypatch,
     fields = {"databases": "maxwell:validation", "weights": "mini", "cluster": cluster}
     arguments = [f"--config.{name}={value}" for name, value in fields.items()]
     assert main(["jaxvqa", f"--config={ROOT / 'configs' / 'extract.py'}", *arguments]) == 2
-    said = f"'{cluster}', but must be slurm, or HOST:PORT"
+    said = f"'{cluster}'; it must be slurm, or HOST:PORT"
     if cluster == "slurm":
         said = f"slurm, but SLURM did not start this process ('{lacking}' is not set)"
     err = capfd.readouterr().err
-    assert err.startswith(f"jaxvqa: config.cluster is {said}")
+    assert err.startswith(f"jaxvqa: cluster is {said}")
     assert err.count("\n") == 1
 
 
@@ -130,6 +131,6 @@ def test_the_example_for_slurm_asks_for_what_there_is(tmp_path):
     )
     # Its options are understood, and SLURM is missed; where extraction fails, no training starts.
     assert done.returncode == 2
-    assert "SLURM did not start this process ('SLURM_JOB_ID' is not set): start it by srun." in done.stderr
+    assert "SLURM did not start this process ('SLURM_JOB_ID' is not set): start it with srun." in done.stderr
     assert "Traceback" not in done.stderr
     assert Path(tmp_path / "ran").read_text().split() == ["extract"]

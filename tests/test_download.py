@@ -11,20 +11,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 
 import jaxvqa
 from jaxvqa import UserError
 from jaxvqa.cli import main
 from jaxvqa.system.files import lock_folder
-from jaxvqa.upstream import download
+from jaxvqa.system.terminal import Log
 from jaxvqa.upstream.download import PAUSES, PUBLISHED, fetch, obtain
 from jaxvqa.weights.directory import DESCRIPTION, TENSORS, read_description
 from jaxvqa.weights.load import load_weights
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
 NAMES = ["maxvqa_maxwell.pt", "DOVER.pth", "RN50.pt"]
-QUIET = Console(file=io.StringIO())
+QUIET = Log(quiet=True)
 STALL = 0.3  # seconds after which the tests give up on a connection
 
 

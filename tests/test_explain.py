@@ -18,8 +18,8 @@ from jaxvqa.explain.explanation import Explanation, ordinal, region
 from jaxvqa.explain.locations import TECHNICAL, boxes, locate
 from jaxvqa.explain.report import Entry, colours, report, section
 from jaxvqa.video.decode import open_video, read_frames
-from jaxvqa.video.sampling import draw_plan
-from jaxvqa.video.views import enlarge, video_plan, video_views
+from jaxvqa.video.sampling import Sampling, draw_plan
+from jaxvqa.video.views import enlarge, video_views
 
 NAMES = [dimension.name for dimension in jaxvqa.DIMENSIONS]
 SHARPNESS, CONTENT = NAMES.index("sharpness"), NAMES.index("content")
@@ -57,7 +57,7 @@ def test_patches_and_frames_are_where_a_real_clip_was_blurred_and_frozen(shared,
         blurred = Image.fromarray(frame[quarter]).filter(ImageFilter.GaussianBlur(6))
         frame[quarter] = blurred
     video = open_video(lossless(tmp_path / "after.mkv", after))
-    plan = video_plan(video, 0)
+    plan = Sampling().plans(video)[0]
     where, views = locate(video, [plan]), video_views(video, plan)
     blurred, sharp, frozen = 0, 0, 0
     for moment in range(64):

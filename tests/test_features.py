@@ -21,7 +21,9 @@ from jaxvqa.models.visual_encoders import encode_views
 from jaxvqa.system.compilation import jitted
 from jaxvqa.system.files import lock_folder
 from jaxvqa.video.decode import open_video
-from jaxvqa.video.views import video_plan, video_views
+from jaxvqa.video.limits import DecodeLimits
+from jaxvqa.video.sampling import Sampling
+from jaxvqa.video.views import video_views
 from jaxvqa.video.workers import decode_file
 from jaxvqa.weights.assemble import ENCODERS, PARTS
 from jaxvqa.weights.load import load_weights
@@ -68,7 +70,8 @@ def root(extracted, tmp_path):
 def in_this_process(monkeypatch):
     """Decodes in this process, without the second that others take to start."""
     monkeypatch.setattr(
-        "jaxvqa.features.extract.decode_files", lambda paths, seed, workers: (decode_file(p, seed) for p in paths)
+        "jaxvqa.features.extract.decode_files",
+        lambda paths, sampling, limits: (decode_file(p, sampling) for p in paths),
     )
 
 
@@ -111,7 +114,7 @@ def test_values_are_those_of_the_encoders(videos, encoders, extracted):
     assert stored.dtype == np.float16
     for path, values in list(zip(videos, stored, strict=True))[:2]:
         video = open_video(path)
-        views = video_views(video, video_plan(video, 0))
+        views = video_views(video, Sampling().plans(video)[0])
         np.testing.assert_array_equal(values, np.asarray(encode(views.technical, views.aesthetic)).astype(np.float16))
     assert len(np.unique(stored.reshape(len(videos), -1), axis=0)) == len(videos)
 
@@ -281,7 +284,7 @@ def test_death_of_decoders_costs_their_videos_alone(videos, encoders, extracted,
             os.kill(child.pid, signal.SIGKILL)
 
     monkeypatch.setattr("jaxvqa.features.extract.store_row", store_and_kill)
-    found, errors = extract(videos, encoders, tmp_path, 0, 1)
+    found, errors = extract(videos, encoders, tmp_path, 0, DecodeLimits(1))
     assert len(found) + len(errors) == len(videos)
     assert videos[0] not in errors
     for sentence in errors.values():
@@ -293,9 +296,9 @@ def test_death_of_decoders_costs_their_videos_alone(videos, encoders, extracted,
 def test_a_file_that_changes_while_it_is_read_is_not_stored(videos, encoders, tmp_path, monkeypatch):
     path = shutil.copy(videos[0], tmp_path / "clip.mp4")
 
-    def change_and_decode(paths, seed, workers):
+    def change_and_decode(paths, sampling, limits):
         shutil.copy(videos[1], path)
-        yield decode_file(paths[0], seed)
+        yield decode_file(paths[0], sampling)
 
     monkeypatch.setattr("jaxvqa.features.extract.decode_files", change_and_decode)
     found, errors = extract([str(path)], encoders, tmp_path / "features", 0)

@@ -28,6 +28,7 @@ from jaxvqa.tasks.defaults import training_config
 from jaxvqa.train.loop import Trainer
 from jaxvqa.train.optimizer import make_optimizer
 from jaxvqa.train.step import Batch, replicate, shard, start
+from jaxvqa.video.limits import DecodeLimits
 from jaxvqa.weights.assemble import ENCODERS, PARTS, build
 from jaxvqa.weights.load import load_weights
 
@@ -170,7 +171,7 @@ def test_a_training_with_other_stages_does_not_go_on(unfrozen, train, capfd):  #
 def test_features_of_both_kinds_stand_side_by_side(encoders, features, data):  # noqa: F811
     loaded = load_weights(encoders, ENCODERS)
     paths = sorted(map(str, (data / "maxwell" / "videos").glob("train-*")))[:2]
-    whole, first = (extract(paths, loaded, features, 0, 1, last)[0].read([0, 1]) for last in (0, 1))
+    whole, first = (extract(paths, loaded, features, 0, DecodeLimits(1), last)[0].read([0, 1]) for last in (0, 1))
     network = LastStages(loaded.parts["swin"], loaded.parts["clip_visual"], build("maxvqa", HEAD), 1)
     for one, encoded in zip(whole, first, strict=True):
         np.testing.assert_allclose(jitted(LastStages.features, network)(encoded), one, atol=0.02)

@@ -17,7 +17,7 @@ import pytest
 import jaxvqa
 from jaxvqa.main import main
 from jaxvqa.video.sampling import draw_plan
-from jaxvqa.video.workers import decode_files
+from jaxvqa.video.workers import decode_samples
 
 ROOT = Path(__file__).parents[1]
 
@@ -115,8 +115,8 @@ def test_resumed_run_scores_the_rest_only(clips, small_weights, scored, tmp_path
     (output / "scores.jsonl").write_bytes(lines[0] + lines[1][:50])
     opened = []
     monkeypatch.setattr(
-        "jaxvqa.scoring.videos.decode_files",
-        lambda paths, *_, **limits: opened.extend(paths) or decode_files(paths, *_, **limits),
+        "jaxvqa.scoring.videos.decode_samples",
+        lambda paths, *_, **options: opened.extend(paths) or decode_samples(paths, *_, **options),
     )
     assert score(clips, small_weights, output) == 0
     assert [os.path.basename(path) for path in opened] == ["b.mp4", "c.mkv"]
@@ -249,7 +249,7 @@ def test_one_frame_video(small_weights, tmp_path):
         (["--config.videos=missing.mp4", "--config.weights=W"], "no such file or folder: missing.mp4"),
         (["--config.videos=*.nothing", "--config.weights=W"], r"no video file matches \*.nothing"),
         (["--config.videos=V", "--config.weights=W", "--config.seed=-1"], "seed is -1"),
-        (["--config.videos=V", "--config.weights=W", "--config.repeats=0"], "repeats is 0, but must be 1"),
+        (["--config.videos=V", "--config.weights=W", "--config.repeats=0"], "repeats is 0; it must be 1"),
         (["--config.videos=V", "--config.weights=W", "--config.workers=-1"], "-1 workers are none: choose 1 or more"),
         (["--config.videos=V", "--config.weights=W", "--config.precision=half"], "precision is 'half', but must be"),
         (["--config.videos=V", "--config.weights=W", "--config.seed=x"], "--config.seed=x: invalid literal"),
@@ -360,12 +360,12 @@ def test_repeats_give_means_and_deviations(clips, small_weights, tmp_path, capfd
 
 
 def test_what_fails_in_one_of_several_samplings_has_failed(clips, small_weights, tmp_path, monkeypatch, capfd):
-    def decode(paths, seed, workers, stills, looks, **limits):
-        first, second = decode_files(paths, seed, workers, stills, looks, **limits)
+    def decode(*arguments, **options):
+        first, second = decode_samples(*arguments, **options)
         yield first
         yield dataclasses.replace(second, views=None, error="it broke.")
 
-    monkeypatch.setattr("jaxvqa.scoring.videos.decode_files", decode)
+    monkeypatch.setattr("jaxvqa.scoring.videos.decode_samples", decode)
     assert score(clips / "a.mp4", small_weights, tmp_path, "--config.repeats=2") == 1
     [row] = rows(tmp_path)
     assert (row["status"], row["error"], row["overall"]) == ("error", "it broke.", "")

@@ -20,6 +20,8 @@ from PIL import Image
 
 from jaxvqa import UserError
 from jaxvqa.video import workers
+from jaxvqa.video.limits import DecodeLimits
+from jaxvqa.video.sampling import Sampling
 from jaxvqa.video.workers import AHEAD, Decoded, Worker, decode_file, decode_files, serve
 
 
@@ -40,8 +42,8 @@ def no_children():
 def test_views_and_facts_are_those_of_this_process_in_order(videos, count):
     missing = f"{videos[0]}.missing"
     paths = [videos[3], missing, *videos[:3], videos[4]]
-    for path, decoded in zip(paths, decode_files(paths, seed=1, workers=count), strict=True):
-        expected = decode_file(path, 1)
+    for path, decoded in zip(paths, decode_files(paths, Sampling(1), DecodeLimits(workers=count)), strict=True):
+        expected = decode_file(path, Sampling(1))
         assert (decoded.path, decoded.facts, decoded.error) == (path, expected.facts, expected.error)
         if path == missing:
             assert decoded.views is None
@@ -54,20 +56,20 @@ def test_views_and_facts_are_those_of_this_process_in_order(videos, count):
 
 
 def test_nothing_to_decode():
-    assert [*decode_files([], 0)] == []
+    assert [*decode_files([], Sampling())] == []
 
 
 def test_longer_videos_than_are_taken_get_a_sentence(tmp_path):
     short, long = (str(moving_clip(tmp_path / f"{seconds}.mp4", seconds + 1, 64, 96, fps=1)) for seconds in (4, 5))
-    taken, refused = decode_files([short, long], 0, workers=1, longest=4)
+    taken, refused = decode_files([short, long], Sampling(), DecodeLimits(workers=1, longest=4))
     assert (taken.error, refused.views) == ("", None)
     assert refused.error == f"{long} lasts 5 s: no more than 4 s are taken here."
 
 
 def test_no_more_is_decoded_than_is_soon_needed(videos, monkeypatch):
     asked = []
-    monkeypatch.setattr(Worker, "decode", lambda self, job, *_: asked.append(job[0]) or Decoded(job[0], {}, None))
-    with closing(decode_files(videos * 4, 0, workers=1)) as decoded:
+    monkeypatch.setattr(Worker, "decode", lambda self, job: asked.append(job[0]) or Decoded(job[0], {}, None))
+    with closing(decode_files(videos * 4, Sampling(), DecodeLimits(workers=1))) as decoded:
         for given in range(1, 6):
             next(decoded)
             assert len(asked) <= given - 1 + AHEAD
@@ -84,7 +86,7 @@ def test_a_file_on_which_the_decoder_dies_costs_itself_alone(videos, monkeypatch
             os.kill(child.pid, signal.SIGSEGV)
 
     monkeypatch.setattr(multiprocessing.connection.Connection, "send", send_and_kill)
-    decoded = [*decode_files(videos, 0, workers=1)]
+    decoded = [*decode_files(videos, Sampling(), DecodeLimits(workers=1))]
     assert [video.error for video in decoded if video.path != videos[2]] == [""] * 4
     assert decoded[2].error == f"{videos[2]} cannot be decoded: the decoder crashed (SIGSEGV)."
     assert no_children()
@@ -104,7 +106,7 @@ def test_a_decoder_that_hangs_is_replaced(videos, monkeypatch, limit, reason):
         send(self, message)
 
     monkeypatch.setattr(multiprocessing.connection.Connection, "send", send_and_stop)
-    decoded = [*decode_files(videos[:3], 0, workers=1, **limit)]
+    decoded = [*decode_files(videos[:3], Sampling(), DecodeLimits(workers=1, **limit))]
     assert [bool(video.error) for video in decoded] == [False, True, False]
     assert decoded[1].error == f"{videos[1]} cannot be decoded: the decoder {reason}."
     assert no_children()
@@ -123,7 +125,7 @@ def test_a_frame_that_takes_too_much_memory_costs_its_video_alone(videos, tmp_pa
         packet = av.Packet(picture.getvalue())
         packet.stream, packet.pts, packet.dts, packet.is_keyframe = stream, 0, 0, True
         container.mux(packet)
-    refused, other = decode_files([large, videos[0]], 0, workers=1, gigabytes=0.5)
+    refused, other = decode_files([large, videos[0]], Sampling(), DecodeLimits(workers=1, gigabytes=0.5))
     assert f"{large} cannot be {reason}" in refused.error
     assert not refused.damaged
     assert (other.error, other.views is None) == ("", False)
@@ -131,33 +133,32 @@ def test_a_frame_that_takes_too_much_memory_costs_its_video_alone(videos, tmp_pa
 
 
 @pytest.mark.parametrize("limits", [{"seconds": 0}, {"gigabytes": -1}, {"seconds": float("nan")}])
-def test_limits_that_let_nothing_through_are_refused(videos, limits):
-    with pytest.raises(UserError, match="cannot be: both must be above 0"):
-        next(decode_files(videos, 0, **limits))
+def test_limits_that_let_nothing_through_are_refused(limits):
+    [name] = limits
+    with pytest.raises(UserError, match=f"^decode_{name} is .*; it must be above 0"):
+        DecodeLimits(**limits)
 
 
 def test_what_is_damaged_is_told_from_what_is_no_video(videos, tmp_path):
     cut, text = tmp_path / "cut.mp4", tmp_path / "text.mp4"
     cut.write_bytes(Path(videos[0]).read_bytes()[:-100])
     text.write_text("no video")
-    assert [video.damaged for video in decode_files([videos[0], str(cut), str(text)], 0)] == [False, True, False]
+    assert [video.damaged for video in decode_files([videos[0], str(cut), str(text)], Sampling())] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_left_early_no_process_stays(videos):
-    with closing(decode_files(videos, 0, workers=2)) as decoded:
+    with closing(decode_files(videos, Sampling(), DecodeLimits(workers=2))) as decoded:
         next(decoded)
-    assert no_children()
-
-
-def test_negative_seed_is_refused_before_a_process_starts(videos):
-    with pytest.raises(UserError, match="seed is -1"):
-        next(decode_files(videos, -1))
     assert no_children()
 
 
 def test_many_deaths_at_once_end_nothing_else(videos):
     decoded = []
-    for video in decode_files(videos * 4, 0, workers=3):
+    for video in decode_files(videos * 4, Sampling(), DecodeLimits(workers=3)):
         decoded.append(video)
         if len(decoded) in (2, 8):
             for child in multiprocessing.active_children():
@@ -169,7 +170,7 @@ def test_many_deaths_at_once_end_nothing_else(videos):
 
 
 def test_a_process_that_died_between_files_costs_none(videos):
-    decoded = decode_files(videos[:1] * (AHEAD + 1), 0, workers=1)
+    decoded = decode_files(videos[:1] * (AHEAD + 1), Sampling(), DecodeLimits(workers=1))
     first = next(decoded)
     [child] = multiprocessing.active_children()
     time.sleep(3)  # what was asked for ahead is done by now
@@ -179,7 +180,7 @@ def test_a_process_that_died_between_files_costs_none(videos):
 
 
 def test_left_early_a_stopped_process_does_not_stay(videos):
-    with closing(decode_files(videos, 0, workers=1)) as decoded:
+    with closing(decode_files(videos, Sampling(), DecodeLimits(workers=1))) as decoded:
         next(decoded)
         for child in multiprocessing.active_children():
             os.kill(child.pid, signal.SIGSTOP)
@@ -204,9 +205,9 @@ def test_signs_of_life_come_about_every_second(monkeypatch):
     assert 2 <= len(answers) - 1 < 9
 
 
-def test_negative_number_of_workers_is_refused(videos):
-    with pytest.raises(UserError, match="-1 workers are none"):
-        next(decode_files(videos, 0, workers=-1))
+def test_negative_number_of_workers_is_refused():
+    with pytest.raises(UserError, match="^workers is -1; use 1 or"):
+        DecodeLimits(workers=-1)
 
 
 def test_processes_that_decode_do_without_jax():
@@ -216,7 +217,7 @@ def test_processes_that_decode_do_without_jax():
 
 def test_signals_that_stop_a_run_do_not_reach_decoders():
     """Of a fresh process: what Python starts beside the first decoder lifted its mask."""
-    program = "from jaxvqa.video.workers import Worker; worker = Worker(8)\n"
+    program = "from jaxvqa.video.workers import DecodeLimits, Worker; worker = Worker(DecodeLimits())\n"
     program += "print(open(f'/proc/{worker.process.pid}/status').read()); worker.end()"
     status = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     [blocked] = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk")]

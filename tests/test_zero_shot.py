@@ -14,7 +14,8 @@ from jaxvqa.system.compilation import jitted
 from jaxvqa.system.files import lock_folder
 from jaxvqa.text.tokens import tokenize
 from jaxvqa.video.decode import open_video
-from jaxvqa.video.views import video_plan, video_views
+from jaxvqa.video.sampling import Sampling
+from jaxvqa.video.views import video_views
 from jaxvqa.weights.assemble import PARTS
 from jaxvqa.weights.load import load_weights
 
@@ -43,7 +44,7 @@ def test_scores_are_those_of_the_definition(clips, clip_weights, tmp_path, capfd
     [row] = rows(tmp_path)
     parts = load_weights(clip_weights).parts
     video = open_video(path)
-    frames = video_views(video, video_plan(video, 0)).aesthetic / 255
+    frames = video_views(video, Sampling().plans(video)[0]).aesthetic / 255
     mean, deviation = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
     see = jitted(CLIPResNet.__call__, parts["clip_visual"])
     pooled = np.asarray(see(((frames - mean) / deviation).astype(np.float32)))[:, 0]

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from ..errors import UserError, first_line
 from ..synthetic.maxwell import MARK, render
-from ..system.terminal import tell
+from ..system.terminal import Log
 from .databases import DATABASES, MOS
 from .match import missing_videos, videos_below
 from .videos import RatedVideos
@@ -58,11 +58,11 @@ def load_rated(spec: str, folder: str | os.PathLike, allow_missing: bool = False
     records = {name: [read_record(record) for record in source[name]] for name in splits}
     labelled = {path for rows in records.values() for _, path, _ in rows}
     if spare := [video for video in videos if video not in labelled]:
-        tell(f"{database}: left out {len(spare)} videos without labels, such as {spare[0]}.")
+        Log()(f"{database}: left out {len(spare)} videos without labels, such as {spare[0]}.")
     rows = [row for name in splits if split in (name, "all") for row in records[name]]
     missing = [name for name, path, _ in rows if not path]
     if missing and allow_missing:
-        tell(f"{spec}: left out {len(missing)} of {len(rows)} videos, which are not in {home}.")
+        Log()(f"{spec}: left out {len(missing)} of {len(rows)} videos, which are not in {home}.")
     elif missing:
         raise UserError(missing_videos(spec, missing, len(rows), root / f"missing_{database}.txt", home))
     rows = [row for row in rows if row[1]]
@@ -78,7 +78,7 @@ def render_if_missing(root: Path, home: Path) -> None:
         return
     with exclusive(root, home.name):
         if not home.exists():
-            tell(f"rendering {home}, a synthetic database in MaxWell's layout, which takes about two minutes.")
+            Log()(f"rendering {home}, a synthetic database in MaxWell's layout, which takes about two minutes.")
             render(home)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..results.table import read_table
-from ..system.terminal import tell
+from ..system.terminal import Log
 from ..text.prompts import codes, read_pairs
 from .match import match_names, missing_videos, videos_below
 from .videos import RatedVideos
@@ -36,13 +36,13 @@ def load_custom(table: str | os.PathLike, folder: str | os.PathLike, allow_missi
     labels = np.stack([rated.scores.get(code, none) for code in codes(own)], axis=1)
     paths = match_names(rated.names, folder)
     if spare := [video for video in videos_below(folder) if video not in paths.values()]:
-        tell(f"{folder}: left out {len(spare)} videos without labels, such as {spare[0]}.")
+        Log()(f"{folder}: left out {len(spare)} videos without labels, such as {spare[0]}.")
     missing = [name for name in rated.names if not paths[name]]
     if missing and (not allow_missing or len(missing) == len(rated.names)):
         whole_list = table.with_name(f"missing_{table.stem}.txt")
         raise UserError(missing_videos(str(table), missing, len(rated.names), whole_list, folder))
     if missing:
-        tell(f"{table}: left out {len(missing)} of {len(rated.names)} videos, which are not in {folder}.")
+        Log()(f"{table}: left out {len(missing)} of {len(rated.names)} videos, which are not in {folder}.")
     videos = RatedVideos(
         table.stem,
         rated.names,

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import ml_collections
 import numpy as np
 
 from ..dimensions import DIMENSIONS
@@ -19,6 +18,8 @@ from ..synthetic.scenes import Camera, film, picture
 from ..synthetic.transcode import encode
 from ..system.files import write_atomic
 from ..system.terminal import printable
+from ..video.limits import DecodeLimits
+from ..video.sampling import Sampling
 from ..video.workers import decode_files
 from ..weights.model_card import notice, unvalidated
 
@@ -41,15 +42,21 @@ addEventListener("message", event => {
 </script>"""
 
 
-def page(model: Model, config: ml_collections.ConfigDict, folder: Path) -> gr.Blocks:
-    """The page, with all that happens on it; `folder` is for files that come and go."""
+def page(model: Model, sampling: Sampling, limits: DecodeLimits, megabytes: int, folder: Path) -> gr.Blocks:
+    """The page, with all that happens on it.
+
+    Args:
+        megabytes: that an upload may have.
+        folder: for files that come and go.
+    """
 
     def score(first, second):
-        for html, path in score_uploads(model, config, [upload for upload in (first, second) if upload], folder):
+        uploads = [upload for upload in (first, second) if upload]
+        for html, path in score_uploads(model, sampling, limits, uploads, folder):
             yield html, gr.DownloadButton(value=path, visible=path is not None)
 
     with gr.Blocks(title="jaxvqa", analytics_enabled=False, delete_cache=(60, KEPT)) as blocks:
-        gr.HTML(template("demo_head").render(seconds=config.max_seconds, megabytes=config.max_megabytes))
+        gr.HTML(template("demo_head").render(seconds=limits.longest, megabytes=megabytes))
         with gr.Row():
             zones = [
                 gr.File(label=label, height=160) for label in ("Video", "Second video, to compare with it (optional)")
@@ -91,7 +98,7 @@ def render_examples(folder: Path) -> list[str]:
 
 
 def score_uploads(
-    model: Model, config: ml_collections.ConfigDict, uploads: Sequence[dict[str, Any]], folder: Path
+    model: Model, sampling: Sampling, limits: DecodeLimits, uploads: Sequence[dict[str, Any]], folder: Path
 ) -> Iterator[tuple[str, str | None]]:
     """Scores uploads, and gives HTML to show: first what is going on, again and again, then what came out.
 
@@ -105,7 +112,7 @@ def score_uploads(
     entries = []
     with tempfile.TemporaryDirectory(dir=folder) as links:
         paths = [link_upload(upload, Path(links, str(number))) for number, upload in enumerate(uploads)]
-        ahead = decode_files(paths, config.seed, workers=1, stills=True, longest=config.max_seconds)
+        ahead = decode_files(paths, sampling, limits, stills=True)
         with closing(ahead) as decoded:
             for path in paths:
                 name = printable(Path(path).name)
@@ -116,7 +123,7 @@ def score_uploads(
                     continue
                 yield template("demo").render(doing=f"Scoring {name} …"), None
                 scores = model.score_features(model.features(video.views))
-                explanation = model.explanation([video], scores, config.seed)
+                explanation = model.explanation([video], scores, sampling)
                 entries.append(Entry(name, scores.display.tolist(), partial(str, section(explanation))))
     path = None
     if whole := [entry for entry in entries if entry.section]:

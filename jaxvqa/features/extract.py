@@ -11,8 +11,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from rich.console import Console
-from rich.text import Text
 
 from ..errors import VideoError
 from ..models.last_stages import encode_first
@@ -20,8 +18,10 @@ from ..models.visual_encoders import encode_views
 from ..results.suspicious import identical_outputs
 from ..system.compilation import jitted
 from ..system.files import lock_folder
-from ..system.terminal import progress
+from ..system.terminal import Log
 from ..video.integrity import content_sha256
+from ..video.limits import DecodeLimits
+from ..video.sampling import Sampling
 from ..video.workers import decode_files
 from ..weights.assemble import encoders_id
 from ..weights.directory import Weights
@@ -34,7 +34,7 @@ def extract(
     encoders: Weights,
     root: str | os.PathLike,
     seed: int,
-    workers: int = 0,
+    limits: DecodeLimits = DecodeLimits(),  # noqa: B008, it is frozen
     last: int = 0,
 ) -> tuple[Features, dict[str, str]]:
     """Features of video files; those that `root` has already are not computed again.
@@ -45,7 +45,6 @@ def extract(
         paths: video files. What is sampled depends on the file name and `seed`.
         encoders: with the parts `swin` and `clip_visual`.
         root: folder of all features; these go into a folder of their encoders and seed.
-        workers: processes that decode; 0, as many as there are cores.
         last: where so many of the encoders' last stages are to be trained, what goes into them is stored instead.
 
     Returns:
@@ -64,7 +63,7 @@ def extract(
         with lock_folder(folder, process):
             function = functools.partial(encode_first, last=last) if last else encode_views
             encode = jitted(function, encoders.parts["swin"], encoders.parts["clip_visual"])
-            errors |= write_features(lacking(keys, folder), encode, folder, process, seed, workers)
+            errors |= write_features(lacking(keys, folder), encode, folder, process, Sampling(seed), limits)
     return gather(paths, keys, errors, folder)
 
 
@@ -95,13 +94,13 @@ def hash_file(path: str) -> tuple[str, str]:
 
 
 def write_features(
-    todo: dict[str, Key], encode: Callable, folder: Path, process: int, seed: int, workers: int
+    todo: dict[str, Key], encode: Callable, folder: Path, process: int, sampling: Sampling, limits: DecodeLimits
 ) -> dict[str, str]:
     """Decodes, encodes and stores videos, given as path and key, and returns a sentence for each that failed."""
     errors, outcomes = {}, []
-    shards, log = open_shards(folder, process, len(todo)), Console(stderr=True)
-    bar = progress("extracting", log)
-    with bar, contextlib.closing(decode_files([*todo], seed, workers)) as decoded:
+    shards, log = open_shards(folder, process, len(todo)), Log()
+    bar = log.progress("extracting")
+    with bar, contextlib.closing(decode_files([*todo], sampling, limits)) as decoded:
         for video, encoded in bar.track(encode_ahead(encode, decoded), total=len(todo)):
             if encoded is None:
                 errors[video.path] = video.error
@@ -116,7 +115,7 @@ def write_features(
                 store_row(next(shards), todo[video.path], features)
                 outcomes.append((video.path, video.facts["sha256"], hashlib.sha256(features.data).digest()))
     for sentence in identical_outputs(outcomes, "features"):
-        log.print(Text(sentence), soft_wrap=True)
+        log(sentence)
     return errors
 
 

@@ -42,6 +42,12 @@ class Results:
                 file.write(text.encode("utf-8", "surrogateescape"))
                 file.flush()
 
+    def __enter__(self) -> "Results":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Puts the files in order."""
         with self._claim:

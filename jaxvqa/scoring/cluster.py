@@ -16,22 +16,20 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import ml_collections
-from rich.console import Console
-from rich.text import Text
+from typing import NamedTuple
 
 from ..errors import UserError, first_line
 from ..model import Model, load
 from ..results.rows import COLUMNS, Key, Row, csv_line, csv_row, json_line, key, read_rows
 from ..system.files import write_atomic
 from ..system.processes import cores
-from ..system.terminal import printable, progress
-from ..text.prompts import read_pairs
-from ..video.workers import Decoders
-from .videos import content, decode_samples, same_work, score_row
+from ..system.terminal import Log
+from ..video.limits import DecodeLimits
+from ..video.sampling import Sampling
+from ..video.workers import Decoders, decode_samples
+from .videos import content, same_work, score_row, score_samples
 
 quiet = logging.root.manager.disable
 try:
@@ -46,7 +44,7 @@ finally:
     logging.disable(quiet)
 
 BATCH = 16  # videos between two writes: what a worker loses at most when it is killed
-LOOK = 2  # seconds between two looks at what is done
+PAUSE = 2  # seconds after which the progress bar is brought up to date
 
 
 class Place(NamedTuple):
@@ -57,8 +55,26 @@ class Place(NamedTuple):
     start: int
 
 
-def make_pipeline(config: ml_collections.ConfigDict) -> beam.Pipeline:
-    """An empty pipeline of the runner, and with the options, that a config names.
+@dataclass(frozen=True)
+class Work:
+    """What every worker does to its videos.
+
+    Attributes:
+        weights: a directory that all workers see, or a name.
+        custom: pairs of words to score beside the 16 dimensions.
+        parts: folder that gets a file of rows for each batch.
+    """
+
+    weights: str
+    precision: str
+    custom: tuple[tuple[str, str], ...]
+    sampling: Sampling
+    limits: DecodeLimits
+    parts: Path
+
+
+def make_pipeline(runner: str, options: str) -> beam.Pipeline:
+    """An empty pipeline of a runner, with options of Beam and of the runner in one text.
 
     Raises:
         UserError: Beam does not understand them.
@@ -66,23 +82,21 @@ def make_pipeline(config: ml_collections.ConfigDict) -> beam.Pipeline:
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # what breaks a run off is told once
     said = io.StringIO()
     try:
-        options = PipelineOptions([f"--runner={config.runner}", *shlex.split(config.beam_options)])
+        parsed = PipelineOptions([f"--runner={runner}", *shlex.split(options)])
         with contextlib.redirect_stderr(said):
-            options.get_all_options()
-        return beam.Pipeline(options=options)
+            parsed.get_all_options()
+        return beam.Pipeline(options=parsed)
     except SystemExit:  # after pages of all options that there are
         reason = said.getvalue().rpartition("error: ")[2].strip()
     except (ValueError, ImportError) as error:
         reason = first_line(error)
-    raise UserError(
-        f"Beam cannot run by config.runner={config.runner} and config.beam_options={config.beam_options!r}: {reason}."
-    )
+    raise UserError(f"Beam cannot run with runner {runner} and beam_options {options!r}: {reason}.")
 
 
 @functools.lru_cache(maxsize=1)
-def load_once(weights: str, precision: str, own: str) -> Model:
+def load_once(weights: str, precision: str, custom: tuple[tuple[str, str], ...]) -> Model:
     """The model, loaded once a process, however many of Beam's threads ask for it."""
-    return load(weights, precision, read_pairs(own))
+    return load(weights, precision, custom)
 
 
 loading = threading.Lock()  # two threads at once would both load it
@@ -107,14 +121,13 @@ def read_row(place: Place) -> Row:
         return json.loads(file.readline().decode("utf-8", "surrogateescape"))
 
 
-def find_kept(keys: dict[str, Key], places: dict[Key, Place], config: ml_collections.ConfigDict) -> set[str]:
+def find_kept(keys: dict[str, Key], places: dict[Key, Place], work: Work) -> set[str]:
     """The paths that earlier runs scored with the same settings, and whose files have not changed since."""
-    own = read_pairs(config.own)
 
     def is_kept(path):
         place = places[keys[path]]
         row = read_row(place)
-        if row["status"] != "ok" or not same_work(row, config, own):
+        if row["status"] != "ok" or not same_work(row, work.sampling, work.custom):
             return False
         with contextlib.suppress(OSError):
             # No other file, however old, can have taken its place without that time: the file need not be read again.
@@ -127,42 +140,39 @@ def find_kept(keys: dict[str, Key], places: dict[Key, Place], config: ml_collect
         return {path for path, same in zip(known, pool.map(is_kept, known), strict=True) if same}
 
 
-def score(
-    todo: list[str], weights_id: str, pipeline: beam.Pipeline, config: ml_collections.ConfigDict, log: Console
-) -> bool:
+def score(todo: list[str], weights_id: str, pipeline: beam.Pipeline, work: Work) -> bool:
     """Scores videos in a pipeline; returns whether it came to its end, and says why if not."""
     # A pipeline is sent to its runner as a whole, which may take no more than some megabytes: it gets a list's name.
-    listed, parts = Path(config.output, "todo.jsonl").absolute(), Path(config.output, "parts")
+    listed, log = work.parts.with_name("todo.jsonl"), Log()
     write_atomic(listed, (json.dumps(path) + "\n" for path in todo))
-    settings = {**config.to_dict(), "output": str(parts.absolute())}
     (
         pipeline
         | beam.io.ReadFromText(str(listed))
         | beam.Reshuffle()
         | beam.BatchElements(BATCH, BATCH)
-        | beam.ParDo(Score(settings, weights_id))
+        | beam.ParDo(Score(work, weights_id))
     )
-    over, seen = threading.Event(), set(parts.glob("*.jsonl"))
-    with progress("scoring", log) as bar:
+    over, seen = threading.Event(), set(work.parts.glob("*.jsonl"))
+    with log.progress("scoring") as bar:
         task = bar.add_task("scoring", total=len(todo))
 
-        def look():
-            while not over.wait(LOOK):
-                new = set(parts.glob("*.jsonl")) - seen
+        def watch():
+            while not over.wait(PAUSE):
+                new = set(work.parts.glob("*.jsonl")) - seen
                 seen.update(new)
                 bar.advance(task, sum(path.read_bytes().count(b"\n") for path in new))
 
-        looking = threading.Thread(target=look, daemon=True)
-        looking.start()
+        watching = threading.Thread(target=watch, daemon=True)
+        watching.start()
         try:
             pipeline.run().wait_until_finish()
         except Exception as error:  # of a worker, with all its trace as the text
             lines = [line for line in str(error).splitlines() if "Error: " in line] or [first_line(error)]
-            log.print(Text(printable(f"the pipeline broke off: {lines[-1]}")), soft_wrap=True)
+            log(f"the pipeline broke off: {lines[-1]}")
             return False
         finally:
             over.set()
-            looking.join()
+            watching.join()
             listed.unlink()
     return True
 
@@ -174,31 +184,32 @@ class Score(beam.DoFn):
     part of their own, before they are passed on.
 
     Args:
-        settings: fields of configs/score_many.py, with the folder of the parts as `output`.
-        weights_id: the weights that a worker must find at `settings["weights"]`.
+        weights_id: the weights that a worker must find at `work.weights`.
     """
 
-    def __init__(self, settings: dict[str, Any], weights_id: str):
-        self.settings, self.weights_id = settings, weights_id
+    def __init__(self, work: Work, weights_id: str):
+        self.work, self.weights_id = work, weights_id
 
     def setup(self) -> None:
         """Loads the model, once for all threads of this process, and starts the processes that decode."""
-        self.config = ml_collections.ConfigDict({**self.settings, "report": False})
         with loading:
-            self.model = load_once(self.config.weights, self.config.precision, self.config.own)
+            self.model = load_once(self.work.weights, self.work.precision, self.work.custom)
         if self.model.weights_id != self.weights_id:
             raise UserError(
-                f"the weights {self.config.weights} are {self.model.weights_id} on this worker, but {self.weights_id} "
+                f"the weights {self.work.weights} are {self.model.weights_id} on this worker, but {self.weights_id} "
                 "where the run was started: have all see the same."
             )
-        self.decoders = Decoders(self.config.workers or cores(), self.config.decode_gigabytes)
+        self.decoders = Decoders(self.work.limits.workers or cores(), self.work.limits)
 
     def process(self, listed: list[str]) -> Iterator[str]:
         """The rows of some videos."""
         began, paths = time.time_ns(), [json.loads(line) for line in listed]
-        looked = decode_samples(paths, self.model, self.config, self.decoders)
-        rows = [json_line(score_row(self.model, looks, scores, self.config), COLUMNS) for looks, scores in looked]
-        write_atomic(Path(self.config.output, f"{began}-{uuid.uuid4().hex}.jsonl"), rows)
+        decoded = decode_samples(paths, self.work.sampling, self.work.limits, decoders=self.decoders)
+        rows = [
+            json_line(score_row(self.model, samples, scores, self.work.sampling), COLUMNS)
+            for samples, scores in score_samples(self.model, decoded)
+        ]
+        write_atomic(self.work.parts / f"{began}-{uuid.uuid4().hex}.jsonl", rows)
         yield from rows
 
     def teardown(self) -> None:

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..system.files import atomic_folder
 from ..system.processes import cores, follow_parent
-from ..system.terminal import progress
+from ..system.terminal import Log
 from ..video.sampling import check_seed
 from .degradations import AESTHETIC, TECHNICAL, compression_crf, degrade, perceived
 from .scenes import PHOTOGRAPHS, RENDERED, Camera, film, photographs, picture
@@ -59,7 +58,7 @@ def render(folder: str | os.PathLike, clips: int = CLIPS, seed: int = 0, workers
         workers = min(workers or cores(), clips)
         with (
             ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), follow_parent) as pool,
-            progress("rendering", Console(stderr=True)) as bar,
+            Log().progress("rendering") as bar,
         ):
             jobs = [pool.submit(render_clip, scratch / "videos", seed, number) for number in range(clips)]
             try:

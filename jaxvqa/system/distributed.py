@@ -2,9 +2,9 @@
 
 import os
 import re
+from dataclasses import dataclass
 
 import jax
-import ml_collections
 
 from ..errors import UserError, first_line
 
@@ -12,37 +12,52 @@ from ..errors import UserError, first_line
 SLURM = ("SLURM_JOB_ID", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_STEP_NODELIST")
 
 
-def start(config: ml_collections.ConfigDict) -> None:
-    """Joins the processes that a config speaks of; does nothing where it speaks of none.
+@dataclass(frozen=True)
+class Cluster:
+    """Processes that work together.
 
-    Args:
-        config: `cluster` is "" for a single process, "slurm" where SLURM started the processes, or HOST:PORT of
-            the first process, with `processes`, their number, and `process`, this one's.
+    Attributes:
+        address: "" for a single process, "slurm" if SLURM started the processes, or HOST:PORT of the first one.
+        processes: their number, unless under SLURM.
+        process: which of them this is, unless under SLURM.
 
     Raises:
-        UserError: SLURM did not start this process, or `cluster` is no address, or the processes do not find each
-            other.
+        UserError: `address` is no address.
     """
-    if not config.cluster:
+
+    address: str = ""
+    processes: int = 1
+    process: int = 0
+
+    def __post_init__(self):
+        # From some that are none, JAX dies of a segmentation fault.
+        if self.address not in ("", "slurm") and not is_address(self.address):
+            raise UserError(f"cluster is {self.address!r}; it must be slurm, or HOST:PORT of the first process.")
+
+
+def start(cluster: Cluster) -> None:
+    """Joins the processes of a cluster; does nothing if this is the only one.
+
+    Raises:
+        UserError: SLURM did not start this process, or the processes do not find each other.
+    """
+    if not cluster.address:
         return
-    slurm = config.cluster == "slurm"
+    slurm = cluster.address == "slurm"
     if slurm and (missing := [name for name in SLURM if name not in os.environ]):
         raise UserError(
-            f"config.cluster is slurm, but SLURM did not start this process ({missing[0]!r} is not set): start it by "
-            "srun."
+            f"cluster is slurm, but SLURM did not start this process ({missing[0]!r} is not set): start it with srun."
         )
-    if not slurm and not is_address(config.cluster):  # from some, JAX dies of a segmentation fault
-        raise UserError(f"config.cluster is {config.cluster!r}, but must be slurm, or HOST:PORT of the first process.")
     jax.config.update("jax_enable_preemption_service", False)  # it catches SIGTERM, and the run would go on
     try:
         if slurm:
             jax.distributed.initialize(cluster_detection_method="slurm")
         else:
-            jax.distributed.initialize(config.cluster, config.processes, config.process, initialization_timeout=120)
+            jax.distributed.initialize(cluster.address, cluster.processes, cluster.process, initialization_timeout=120)
     except (RuntimeError, ValueError) as error:
         raise UserError(
-            f"process {config.process} of {config.processes} could not join {config.cluster} ({first_line(error)}): "
-            "start all processes with the same config.cluster and config.processes."
+            f"process {cluster.process} of {cluster.processes} could not join {cluster.address} ({first_line(error)}): "
+            "start all processes with the same cluster and processes."
         ) from error
 
 

@@ -1,18 +1,43 @@
-"""What a person sees: tables on stdout, progress on stderr."""
-
-import sys
+"""What a person sees: tables on stdout; a log and progress on stderr."""
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+
+class Log:
+    """Writes lines to stderr as they are: no markup, no wrapping, nothing that a terminal would obey.
+
+    Args:
+        quiet: writes nothing, as all but the first of several processes do.
+    """
+
+    def __init__(self, quiet: bool = False):
+        self.console = Console(stderr=True, quiet=quiet)
+
+    def __call__(self, text: str) -> None:
+        """Writes a text, line by line."""
+        for line in text.split("\n"):
+            self.console.print(Text(printable(line)), soft_wrap=True)
+
+    def progress(self, doing: str) -> Progress:
+        """Shows a progress bar that vanishes at its end; nothing if nobody watches."""
+        columns = (
+            TextColumn(doing),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        return Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
 
 
 def table_console() -> Console:
@@ -23,30 +48,7 @@ def table_console() -> Console:
     return console
 
 
-def progress(doing: str, console: Console, *columns: ProgressColumn) -> Progress:
-    """A progress bar that vanishes at its end; where no one watches there is none."""
-    standard = (
-        TextColumn(doing),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*standard, *columns, console=console, transient=True, disable=not console.is_terminal)
-
-
 def printable(text: str) -> str:
     """Text with a mark for each byte that is no text, and each character that a terminal would obey."""
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
-def say(log: Console, text: str) -> None:
-    """Prints a line as it is."""
-    log.print(Text(text), soft_wrap=True)
-
-
-def tell(text: str) -> None:
-    """A line on stderr."""
-    print(printable(text), file=sys.stderr)

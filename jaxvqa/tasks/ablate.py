@@ -13,6 +13,7 @@ from ..train.data import check_labels, describe, prepare
 from ..train.fit import fit, load_encoders
 from ..train.monitor import plot_curves
 from ..train.settings import check_settings
+from .inputs import cluster
 from .output import tell_left_out, write_config
 
 
@@ -24,7 +25,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     Returns:
         Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
     """
-    start(config)
+    start(cluster(config))
     check_settings(config, seeds=1)
     if not config.data.train or not config.data.validation:
         raise UserError("nothing to train on: config.data.train and config.data.validation must name databases.")

@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 import ml_collections
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
-from ..results.rows import DEVIATION, DISPLAY, RAW, Row, text_of
+from ..model import load
+from ..results.rows import DEVIATION, DISPLAY, RAW, Row, check_format, text_of
+from ..results.store import Results
 from ..scoring.videos import score_videos
 from ..system.files import lock_folder, write_atomic
-from ..system.terminal import printable, table_console
+from ..system.terminal import Log, printable, table_console
 from ..text.prompts import join, read_pairs
 from ..weights.model_card import notice, trained_pairs, unvalidated
-from .inputs import find
-from .output import print_custom
-from .score import check_settings
+from . import inputs
+from .output import print_custom, tell_scored, write_config
 
 
 class Pair(NamedTuple):
@@ -44,32 +44,36 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     if not (config.first and config.second):
         raise UserError("two videos or folders are to be compared: add --config.first=... and --config.second=...")
-    check_settings(config)
-    log = Console(stderr=True)
+    check_format(config.format)
+    sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
+    custom = read_pairs(config.own)
     pairs, alone = pair(config.first, config.second, log)
-    rows, training = score_videos(config, list(dict.fromkeys(path for p in pairs for path in p[1:])), log)
-    by_path = {row["path"]: row for row in rows}
+    paths = list(dict.fromkeys(path for p in pairs for path in p[1:]))
+    model = load(inputs.choose_weights(config.weights, log), config.precision, custom)
+    with Results(config.output) as results:
+        write_config(results.folder, config)
+        scored = score_videos(model, paths, sampling, limits, results, config.report)
+    tell_scored(scored, results, config.report, log)
+    by_path = {row["path"]: row for row in scored.rows}
     compared = [(p, by_path[p.first], by_path[p.second]) for p in pairs]
     whole = [each for each in compared if each[1]["status"] == each[2]["status"] == "ok"]
     path = Path(config.output) / "comparison.csv"
     with lock_folder(config.output):
-        pairs_of_words = dict.fromkeys([*trained_pairs(training), *read_pairs(config.own)])
+        pairs_of_words = dict.fromkeys([*trained_pairs(model.training), *custom])
         columns, lines = differences(whole, list(map(join, pairs_of_words)))
         write_atomic(path, text_of(lines, columns, "csv"))
     if config.format == "table":
-        print_comparison(whole, unvalidated(training), notice(training))
-        print_custom(rows, config.own, training)
+        print_comparison(whole, unvalidated(model.training), notice(model.training))
+        print_custom(scored.rows, config.own, model.training)
     else:
         sys.stdout.write(text_of(lines, columns, config.format))
     for name in alone:
-        log.print(
-            Text(printable(f"not compared: {name} has no partner of its name in the other folder")), soft_wrap=True
-        )
-    log.print(Text(f"{len(whole)} of {len(pairs) + len(alone)} compared: {path}"), soft_wrap=True)
+        log(f"not compared: {name} has no partner of its name in the other folder")
+    log(f"{len(whole)} of {len(pairs) + len(alone)} compared: {path}")
     return 1 if alone or len(whole) < len(pairs) else 0
 
 
-def pair(first: str, second: str, log: Console) -> tuple[list[Pair], list[str]]:
+def pair(first: str, second: str, log: Log) -> tuple[list[Pair], list[str]]:
     """Two files as one pair, or the files of two folders by their places in them; and those without a partner.
 
     Suffixes may differ: encodes of one source have them in different containers.
@@ -85,7 +89,7 @@ def pair(first: str, second: str, log: Console) -> tuple[list[Pair], list[str]]:
     sides = []
     for folder in (first, second):
         named: dict[str, str] = {}
-        for path in find(folder, log):
+        for path in inputs.find(folder, log):
             name = os.path.splitext(os.path.relpath(path, folder))[0]
             if name in named:
                 raise UserError(f"{named[name]} and {path} are named alike, but for their suffix: rename one.")
@@ -98,9 +102,9 @@ def pair(first: str, second: str, log: Console) -> tuple[list[Pair], list[str]]:
     return both, [one.get(name) or other[name] for name in one | other if not (name in one and name in other)]
 
 
-def find_one(source: str, log: Console) -> list[str]:
+def find_one(source: str, log: Log) -> list[str]:
     """The one video that a user means."""
-    paths = find(source, log)
+    paths = inputs.find(source, log)
     if len(paths) != 1:
         raise UserError(f"{source} means {len(paths)} videos: compare two, or two folders.")
     return paths

@@ -16,6 +16,7 @@ from ..train.data import check_labels, describe, label_table, prepare
 from ..train.fit import fit, load_encoders, predict
 from ..train.settings import check_settings
 from ..train.to_weights import export_weights
+from .inputs import cluster
 from .output import tell_left_out, write_config
 
 
@@ -25,7 +26,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     Returns:
         Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
     """
-    start(config)
+    start(cluster(config))
     check_settings(config, folds=2)
     if not config.data.train:
         raise UserError("nothing to train on: config.data.train must name databases.")

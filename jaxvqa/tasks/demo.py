@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import NoReturn
 
 import ml_collections
-from rich.console import Console
 
 from ..demo.app import CSS, HEAD, page
 from ..demo.server import guarded, listen
 from ..errors import UserError
 from ..model import load
-from ..video.sampling import check_seed
+from ..system.terminal import Log
+from ..video.limits import DecodeLimits
+from ..video.sampling import Sampling
 from .inputs import choose_weights
 
 try:
@@ -38,14 +39,15 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
         UserError: settings that cannot work, an address that cannot be had, or no usable weights.
     """
     check_settings(config)
+    sampling, limits = Sampling(config.seed), DecodeLimits(workers=1, longest=config.max_seconds)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left behind
     with (
         listen(config.host, config.port) as listener,
         tempfile.TemporaryDirectory(prefix="jaxvqa-", ignore_cleanup_errors=True) as folder,
     ):
-        model = load(choose_weights(config.weights, Console(stderr=True)), config.precision)
+        model = load(choose_weights(config.weights, Log()), config.precision)
         os.environ["GRADIO_TEMP_DIR"] = folder  # where uploads go; what is left there goes with this process
-        blocks = page(model, config, Path(folder))
+        blocks = page(model, sampling, limits, config.max_megabytes, Path(folder))
         inputs = {number: len(function.inputs) for number, function in blocks.fns.items()}
         app = gr.mount_gradio_app(
             fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
@@ -81,7 +83,6 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
 
 def check_settings(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError for settings that cannot work."""
-    check_seed(config.seed)
     if not 0 <= config.port <= 65535:
         raise UserError(f"config.port is {config.port}, but must be from 0 to 65535.")
     for field in ("max_megabytes", "max_seconds"):

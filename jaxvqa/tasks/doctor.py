@@ -26,6 +26,8 @@ from ..model import Model, check_weights, load
 from ..system.compilation import keep_compiled
 from ..system.processes import cores
 from ..system.terminal import printable, table_console
+from ..video.limits import DecodeLimits
+from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_files
 from ..weights.load import downloaded
 
@@ -217,7 +219,7 @@ def decode(path: Path) -> tuple[Decoded, Finding]:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())
     began = time.monotonic()
-    [decoded] = decode_files([str(path)], seed=0, workers=1, silence=60)
+    [decoded] = decode_files([str(path)], Sampling(), DecodeLimits(workers=1, silence=60))
     if decoded.error:
         return None, Finding("fails", decoded.error)
     return decoded, Finding("ok", f"a clip of 32 frames in a process of its own, {time.monotonic() - began:.1f} s")

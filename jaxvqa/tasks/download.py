@@ -5,12 +5,11 @@ import shutil
 from pathlib import Path
 
 import ml_collections
-from rich.console import Console
 
 from ..errors import CheckpointError, UserError, first_line
 from ..model import check_weights
 from ..system.files import lock_folder
-from ..system.terminal import say
+from ..system.terminal import Log
 from ..upstream.download import PUBLISHED, by_hand, make, obtain
 from ..weights.directory import read_description
 from ..weights.load import downloaded
@@ -23,7 +22,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         UserError: PyTorch is missing, a file cannot be had or is not what it should be, or the directory cannot be
             written, or is there and of no use.
     """
-    log = Console(stderr=True)
+    log = Log()
     folder = Path(config.output) if config.output else downloaded()
     if os.path.lexists(folder):
         try:
@@ -36,7 +35,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     check_torch()
     earlier = recorded(downloaded())
     for file in PUBLISHED:
-        say(log, f"{file.name}: {file.holds}; license: {file.terms}")
+        log(f"{file.name}: {file.holds}; license: {file.terms}")
     if config.source and not config.source.startswith(("http://", "https://")):
         weights_id = make(folder, by_hand(Path(config.source)))
     else:
@@ -57,10 +56,10 @@ def run(config: ml_collections.ConfigDict) -> int:
             shutil.rmtree(kept, ignore_errors=True)
     for name, digest in recorded(folder).items():
         if earlier.get(name, digest) != digest:
-            say(log, f"{name} is not the file of an earlier download, whose SHA-256 is {earlier[name]}")
+            log(f"{name} is not the file of an earlier download, whose SHA-256 is {earlier[name]}")
     print(f"{folder}: weights {weights_id}")
     if not config.output:
-        say(log, "scoring, comparing and the demo take them from now on, where no others are given")
+        log("scoring, comparing and the demo take them from now on, where no others are given")
     return 0
 
 

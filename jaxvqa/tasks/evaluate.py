@@ -5,8 +5,6 @@ from pathlib import Path
 
 import ml_collections
 import numpy as np
-from rich.console import Console
-from rich.text import Text
 
 from ..datasets.cache import load_rated
 from ..dimensions import DIMENSIONS
@@ -18,7 +16,7 @@ from ..model import Model
 from ..results.rows import check_format, text_of
 from ..results.table import ScoreTable, read_table, write_table
 from ..system.files import lock_folder
-from ..system.terminal import printable
+from ..system.terminal import Log
 from ..weights.assemble import SCORING_PARTS
 from ..weights.load import load_weights
 from .output import print_evaluation
@@ -61,7 +59,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         rows = rows_of(results)
         sys.stdout.write(text_of(rows, [*rows[0]], config.format))
     for error in errors.values():
-        Console(stderr=True).print(Text(printable(f"left out: {error}")), soft_wrap=True)
+        Log()(f"left out: {error}")
     return 1 if errors else 0
 
 

@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 import ml_collections
-from rich.console import Console
-from rich.text import Text
 
 from ..errors import UserError
 from ..scoring.stablehlo import ARTIFACT, DESCRIPTION, describe, export_scorer
 from ..system.files import atomic_folder
+from ..system.terminal import Log
 from ..weights.assemble import SCORING_PARTS
 from ..weights.directory import check_free
 from ..weights.load import load_weights
@@ -24,7 +23,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     if not config.output:
         raise UserError("no folder to export to: add --config.output=FOLDER.")
-    log = Console(stderr=True)
+    log = Log()
     folder = Path(config.output)
     check_free(folder)
     loaded = load_weights(choose_weights(config.weights, log), SCORING_PARTS)
@@ -34,11 +33,8 @@ def run(config: ml_collections.ConfigDict) -> int:
         text = json.dumps(describe(loaded, exported), indent=1, ensure_ascii=False) + "\n"
         (scratch / DESCRIPTION).write_text(text, encoding="utf-8")
     size = (folder / ARTIFACT).stat().st_size
-    log.print(
-        Text(
-            f"{folder / ARTIFACT}: weights {loaded.id}, {size / 1e6:.0f} MB; what it takes and gives is in "
-            f"{folder / DESCRIPTION}"
-        ),
-        soft_wrap=True,
+    log(
+        f"{folder / ARTIFACT}: weights {loaded.id}, {size / 1e6:.0f} MB; what it takes and gives is in "
+        f"{folder / DESCRIPTION}"
     )
     return 0

@@ -5,7 +5,6 @@ from pathlib import Path
 import jax
 import ml_collections
 import numpy as np
-from rich.console import Console
 from rich.text import Text
 
 from ..datasets.custom import load_custom
@@ -16,7 +15,7 @@ from ..evaluation.summary import write_evaluation
 from ..results.table import ScoreTable, write_table
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
-from ..system.terminal import printable, table_console
+from ..system.terminal import Log, printable, table_console
 from ..text.prompts import codes
 from ..train.data import LabeledFeatures, check_labels, label_table, with_features
 from ..train.fit import fit, load_encoders, make_network, predict
@@ -25,7 +24,7 @@ from ..train.loop import Trainer
 from ..train.settings import check_settings
 from ..train.to_weights import export_weights
 from ..weights.load import with_custom
-from .inputs import choose_weights
+from .inputs import choose_weights, cluster
 from .output import print_evaluation, tell_left_out
 
 
@@ -41,11 +40,11 @@ def run(config: ml_collections.ConfigDict) -> int:
     Raises:
         UserError: labels or videos that cannot be used, or too few of them.
     """
-    start(config)
+    start(cluster(config))
     if not (config.labels and config.folder):
         raise UserError("nothing to train on: add --config.labels=CSV and --config.folder=FOLDER with the videos.")
     check_settings(config, folds=2)
-    log = Console(stderr=True, quiet=not is_first())
+    log = Log(quiet=not is_first())
     videos = load_custom(config.labels, config.folder, config.data.allow_missing)
     make_folds(videos, config.folds, config.seed)  # whether there are enough, before what takes long
     config.weights = choose_weights(config.weights, log)
@@ -55,7 +54,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         rated = with_features(config, videos.database, videos, encoders, failures)
         check_labels([rated])
         folds = make_folds(rated.videos, config.folds, config.seed)
-        log.print(Text(printable(f"{config.labels}: {count_labels(rated)}")), soft_wrap=True)
+        log(f"{config.labels}: {count_labels(rated)}")
         before, after = [], []
         for number, fold in enumerate(folds):
             kept, held_out = (rated.select(np.flatnonzero(mask)) for mask in (~fold, fold))
@@ -102,10 +101,7 @@ def report(
         said = f"Before, {config.weights} reached a mean SRCC of {samples[0][0]:.4f}: training adds {gain[0]:+.4f} "
         said += f"[{low:.3f}, {high:.3f}]."
         table_console().print(Text(printable(said)))
-    Console(stderr=True).print(
-        Text(
-            f"curves and predictions are in {folder}; to score videos with the model that was trained on all:\n"
-            f"jaxvqa score VIDEOS --weights {folder / 'model'}"
-        ),
-        soft_wrap=True,
+    Log()(
+        f"curves and predictions are in {folder}; to score videos with the model that was trained on all:\n"
+        f"jaxvqa score VIDEOS --weights {folder / 'model'}"
     )

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 import ml_collections
-from rich.console import Console
-from rich.text import Text
 
-from ..system.terminal import printable
+from ..system.distributed import Cluster
+from ..system.terminal import Log
 from ..video.find import find_videos
+from ..video.limits import DecodeLimits
+from ..video.sampling import Sampling
 from ..weights.load import RANDOM, default_weights, downloaded
 
 
-def find(sources: str | Sequence[str], log: Console) -> list[str]:
+def find(sources: str | Sequence[str], log: Log) -> list[str]:
     """The videos that a user means, in one way or in several; says how many files are left out."""
     paths, left_out = [], []
     for source in [sources] if isinstance(sources, str) else sources:
@@ -20,27 +21,34 @@ def find(sources: str | Sequence[str], log: Console) -> list[str]:
         left_out += others
     paths = list(dict.fromkeys(paths))
     if left_out:
-        log.print(
-            Text(printable(f"left out {len(left_out)} that are no videos by their suffix, such as {left_out[0]}")),
-            soft_wrap=True,
-        )
+        log(f"left out {len(left_out)} that are no videos by their suffix, such as {left_out[0]}")
     return paths
 
 
-def choose_weights(given: str, log: Console) -> str:
+def choose_weights(given: str, log: Log) -> str:
     """The weights that a user gives, or the default ones; says what these are, and that random ones are random."""
     if given in RANDOM:
-        log.print("weights are random, as asked: these scores mean nothing")
+        log("weights are random, as asked: these scores mean nothing")
     if given:
         return given
     if default_weights() == "mini":
         said = "weights: jaxvqa-mini, for no others are given; `jaxvqa download` fetches the published ones"
     else:
         said = f"weights: the published ones, in {downloaded()}"
-    log.print(Text(said), soft_wrap=True)
+    log(said)
     return default_weights()
 
 
-def decode_limits(config: ml_collections.ConfigDict) -> dict[str, float]:
-    """What `decode_files` lets a video take."""
-    return {"seconds": config.decode_seconds, "gigabytes": config.decode_gigabytes}
+def sampling(config: ml_collections.ConfigDict) -> Sampling:
+    """How often a video is sampled, and where."""
+    return Sampling(config.seed, config.repeats, config.dense)
+
+
+def decode_limits(config: ml_collections.ConfigDict) -> DecodeLimits:
+    """What decoding may take."""
+    return DecodeLimits(config.workers, config.decode_seconds, config.decode_gigabytes)
+
+
+def cluster(config: ml_collections.ConfigDict) -> Cluster:
+    """The processes that work together."""
+    return Cluster(config.cluster, config.processes, config.process)

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import ml_collections
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS
 from ..evaluation.metrics import METRICS, Agreement
 from ..results.rows import DEVIATION, DISPLAY, Row
+from ..results.store import Results
+from ..results.suspicious import constant_scores
+from ..scoring.videos import Scored
 from ..system.distributed import is_first
 from ..system.files import write_atomic
-from ..system.terminal import printable, table_console
+from ..system.terminal import Log, printable, table_console
 from ..text.prompts import join, read_pairs
 from ..weights.model_card import notice, trained_pairs, unvalidated
 
@@ -25,12 +27,23 @@ SCALE = (
 )
 
 
-def tell_failures(rows: Iterable[Row], log: Console) -> list[Row]:
+def tell_failures(rows: Iterable[Row], log: Log) -> list[Row]:
     """Says why videos could not be scored, and returns their rows."""
     failed = [row for row in rows if row["status"] != "ok"]
     for row in failed:
-        log.print(Text(printable(f"failed: {row['error']}")), soft_wrap=True)
+        log(f"failed: {row['error']}")
     return failed
+
+
+def tell_scored(scored: Scored, results: Results, report: bool, log: Log) -> None:
+    """Says why videos could not be scored, how many were, where the results are, and what is suspicious."""
+    failed = tell_failures(scored.rows, log)
+    log(
+        f"{len(scored.rows) - len(failed)} of {len(scored.rows)} videos scored ({scored.kept} of them in an earlier "
+        f"run): {results.csv_path}, {results.json_path}" + f", {results.folder / 'report.html'}" * report
+    )
+    for sentence in constant_scores(scored.rows):
+        log(sentence)
 
 
 def print_scores(rows: Iterable[Row], training: dict[str, Any] | None) -> None:
@@ -116,6 +129,6 @@ def write_config(folder: Path, config: ml_collections.ConfigDict) -> None:
 
 def tell_left_out(failures: dict[str, str]) -> None:
     """Names every video that was left out."""
-    log = Console(stderr=True, quiet=not is_first())
+    log = Log(quiet=not is_first())
     for error in failures.values():
-        log.print(Text(printable(f"left out: {error}")), soft_wrap=True)
+        log(f"left out: {error}")

@@ -3,15 +3,16 @@
 import sys
 
 import ml_collections
-from rich.console import Console
 
 from ..errors import UserError
+from ..model import load
 from ..results.rows import COLUMNS, check_format, text_of
+from ..results.store import Results
 from ..scoring.videos import score_videos
+from ..system.terminal import Log
 from ..text.prompts import read_pairs
-from ..video.sampling import check_repeats, check_seed
-from .inputs import find
-from .output import print_custom, print_deviations, print_scores
+from . import inputs
+from .output import print_custom, print_deviations, print_scores, tell_scored, write_config
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -25,21 +26,19 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     if not config.videos:
         raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
-    check_settings(config)
-    log = Console(stderr=True)
-    rows, training = score_videos(config, find(config.videos, log), log)
-    if config.format == "table":
-        print_scores(rows, training)
-        print_deviations(rows)
-        print_custom(rows, config.own, training)
-    else:
-        sys.stdout.write(text_of(rows, COLUMNS, config.format))
-    return 1 if any(row["status"] != "ok" for row in rows) else 0
-
-
-def check_settings(config: ml_collections.ConfigDict) -> None:
-    """Raises a UserError for settings that cannot work."""
     check_format(config.format)
-    check_seed(config.seed)
-    check_repeats(config.repeats, config.dense)
-    read_pairs(config.own)
+    sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
+    custom = read_pairs(config.own)
+    paths = inputs.find(config.videos, log)
+    model = load(inputs.choose_weights(config.weights, log), config.precision, custom)
+    with Results(config.output) as results:
+        write_config(results.folder, config)
+        scored = score_videos(model, paths, sampling, limits, results, config.report)
+    tell_scored(scored, results, config.report, log)
+    if config.format == "table":
+        print_scores(scored.rows, model.training)
+        print_deviations(scored.rows)
+        print_custom(scored.rows, config.own, model.training)
+    else:
+        sys.stdout.write(text_of(scored.rows, COLUMNS, config.format))
+    return 1 if any(row["status"] != "ok" for row in scored.rows) else 0

@@ -1,15 +1,13 @@
 """The task of rendering a synthetic database."""
 
 import ml_collections
-from rich.console import Console
 
 from ..synthetic.maxwell import render
+from ..system.terminal import Log
 
 
 def run(config: ml_collections.ConfigDict) -> int:
     """Renders a database of a size and seed of one's own."""
     render(config.output, config.clips, config.seed, config.workers)
-    Console(stderr=True).print(
-        f"{config.clips} synthetic clips are in {config.output}", highlight=False, soft_wrap=True
-    )
+    Log()(f"{config.clips} synthetic clips are in {config.output}")
     return 0

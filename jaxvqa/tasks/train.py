@@ -4,8 +4,6 @@ from pathlib import Path
 
 import jax
 import ml_collections
-from rich.console import Console
-from rich.text import Text
 
 from ..errors import UserError
 from ..evaluation.metrics import evaluate
@@ -13,11 +11,13 @@ from ..evaluation.summary import write_evaluation
 from ..results.table import write_table
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
+from ..system.terminal import Log
 from ..train.data import LabeledFeatures, check_labels, describe, label_table, prepare
 from ..train.fit import fit, load_encoders, predict
 from ..train.loop import FitResult, Trainer
 from ..train.settings import check_settings
 from ..train.to_weights import export_weights
+from .inputs import cluster
 from .output import print_evaluation, tell_left_out
 
 
@@ -27,7 +27,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     Returns:
         Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
     """
-    start(config)
+    start(cluster(config))
     check_settings(config)
     if not config.data.train or not config.data.validation:
         raise UserError("nothing to train on: config.data.train and config.data.validation must name databases.")
@@ -71,10 +71,7 @@ def report(
         results = evaluate(scores, labels, config.resamples, config.seed)
         write_evaluation(folder / f"evaluation-{name}", results)
         print_evaluation(results, len(labels.names), config.resamples, f"{describe([one])}. {note}")
-    Console(stderr=True).print(
-        Text(
-            f"history, curves and predictions are in {folder}; to score videos with this model:\n"
-            f"jaxvqa score VIDEOS --weights {folder / 'model'}"
-        ),
-        soft_wrap=True,
+    Log()(
+        f"history, curves and predictions are in {folder}; to score videos with this model:\n"
+        f"jaxvqa score VIDEOS --weights {folder / 'model'}"
     )

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from jaxtyping import Array, Float
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -22,10 +21,10 @@ from ..results.rows import Row, check_format, text_of
 from ..results.store import Results
 from ..scoring.videos import content, failure
 from ..system.compilation import jitted
-from ..system.terminal import printable, progress, table_console
+from ..system.terminal import Log, printable, table_console
 from ..text.prompts import join, read_pairs
 from ..text.tokens import tokenize
-from ..video.sampling import check_seed
+from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_files
 from ..weights.load import default_weights, load_weights
 from .inputs import choose_weights, decode_limits, find
@@ -54,8 +53,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     if not pairs:
         raise UserError("no words given: add --config.own='good / bad'.")
     check_format(config.format)
-    check_seed(config.seed)
-    log = Console(stderr=True)
+    sampling, limits, log = Sampling(config.seed), decode_limits(config), Log()
     paths = find(config.videos, log)
     loaded = load_weights(choose_weights(config.weights, log), ("clip_visual", "clip_text"))
     if "clip_text" not in loaded.parts:
@@ -65,32 +63,25 @@ def run(config: ml_collections.ConfigDict) -> int:
 
     names = [join(pair) for pair in pairs]
     columns = ["path", "status", "error", *names, "mean", *FACTS]
-    results = Results(config.output, columns)
-    kept = {
-        path: row
-        for path in paths
-        if (row := results.rows.get((path, config.seed, loaded.id)))
-        if row["status"] == "ok" and row["sha256"] == content(path)
-    }
-    todo = [path for path in paths if path not in kept]
-    scored = {}
-    try:
-        ahead = decode_files(todo, config.seed, config.workers, **decode_limits(config))
-        with progress("scoring", log) as bar, closing(ahead) as decoded:
+    with Results(config.output, columns) as results:
+        kept = {
+            path: row
+            for path in paths
+            if (row := results.rows.get((path, config.seed, loaded.id)))
+            if row["status"] == "ok" and row["sha256"] == content(path)
+        }
+        todo = [path for path in paths if path not in kept]
+        scored = {}
+        with log.progress("scoring") as bar, closing(decode_files(todo, sampling, limits)) as decoded:
             for video in bar.track(decoded, total=len(todo)):
                 scores = None if video.views is None else np.asarray(affinity(video.views.aesthetic, features))
                 if scores is not None and not np.isfinite(scores).all():
                     raise UserError(f"weights {loaded.id} give scores that are no numbers: copy or convert them again.")
                 scored[video.path] = score_row(video, names, scores, config.seed, loaded.id)
                 results.add(scored[video.path])
-    finally:
-        results.close()
     rows = [kept.get(path) or scored[path] for path in paths]
     failed = tell_failures(rows, log)
-    log.print(
-        Text(f"{len(rows) - len(failed)} of {len(rows)} videos scored: {results.csv_path}, {results.json_path}"),
-        soft_wrap=True,
-    )
+    log(f"{len(rows) - len(failed)} of {len(rows)} videos scored: {results.csv_path}, {results.json_path}")
     if config.format == "table":
         print_table(rows, [*names, "mean"])
     else:

@@ -15,6 +15,7 @@ from ..features.extract import extract
 from ..features.store import Features
 from ..results.table import ScoreTable
 from ..text.prompts import codes
+from ..video.limits import DecodeLimits
 from ..weights.directory import Weights
 
 Scale = tuple[Float[np.ndarray, " dimensions"], Float[np.ndarray, " dimensions"]]
@@ -70,7 +71,7 @@ def with_features(
 ) -> LabeledFeatures:
     """Videos with their features, and labels in the columns that scores have; adds what has none to `failures`."""
     features, errors = extract(
-        videos.paths, encoders, config.features, config.data.seed, config.workers, config.unfreeze.stages
+        videos.paths, encoders, config.features, config.data.seed, DecodeLimits(config.workers), config.unfreeze.stages
     )
     failures |= errors
     kept = np.array([i for i, path in enumerate(videos.paths) if path not in errors], int)

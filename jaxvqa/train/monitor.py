@@ -9,14 +9,13 @@ from typing import Any
 
 import ml_collections
 import numpy as np
-from rich.console import Console
 from rich.progress import Progress
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
 from ..system.files import with_filename, write_atomic
-from ..system.terminal import progress
+from ..system.terminal import Log
 from ..tasks.output import write_config
 
 Row = dict[str, Any]
@@ -30,7 +29,7 @@ class Monitor:
 
     def __init__(self, folder: Path, title: str, quiet: bool = False, brief: bool = False):
         self.folder, self.title, self.quiet, self.brief = folder, title, quiet, brief
-        self.log = Console(stderr=True, quiet=quiet)
+        self.log = Log(quiet)
         self.bar: Progress | None = None
         self.epochs = 0
 
@@ -41,7 +40,7 @@ class Monitor:
             return
         write_config(self.folder, config)
         if history and len(history) < epochs:
-            self.log.print(f"{self.title}: going on after epoch {len(history)} of {epochs}", highlight=False)
+            self.log(f"{self.title}: going on after epoch {len(history)} of {epochs}")
         # In this thread: tensorboardX's own writer waits for ever for one that a full disk has ended.
         with with_filename(self.folder / "tensorboard"):
             (self.folder / "tensorboard").mkdir(exist_ok=True)
@@ -49,7 +48,7 @@ class Monitor:
             # Events after the last checkpoint are of epochs that are done again.
             session = SessionLog(status=SessionLog.START)
             self.events.write_event(Event(wall_time=time.time(), step=len(history) + 1, session_log=session))
-        self.bar = progress(f"training {self.title}, step", self.log)
+        self.bar = self.log.progress(f"training {self.title}, step")
         self.task = self.bar.add_task("", total=steps)
         self.bar.start()
 
@@ -64,12 +63,10 @@ class Monitor:
             return
         row = history[-1]
         if not self.brief or row["epoch"] == self.epochs:
-            self.log.print(
+            self.log(
                 f"{self.title}: epoch {row['epoch']}/{self.epochs}, chunk {row['chunk']}, rate {row['rate']:.1e}, "
                 f"loss {row['loss']:.3f}, validation PLCC {row['plcc_mean']:.3f}, SRCC {row['srcc_mean']:.3f}, "
-                f"{row['step_seconds']:.2f} s a step",
-                highlight=False,
-                soft_wrap=True,
+                f"{row['step_seconds']:.2f} s a step"
             )
         with with_filename(self.folder / "tensorboard"):
             for name, value in row.items():

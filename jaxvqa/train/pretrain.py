@@ -16,7 +16,6 @@ import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Float
-from rich.console import Console
 from scipy.fft import dct
 
 from ..dimensions import DIMENSIONS, calibrate, default_prompts
@@ -28,7 +27,7 @@ from ..models.maxvqa import HeadConfig, MaxVQA
 from ..models.swin3d import SwinConfig, VideoSwin
 from ..synthetic.maxwell import FIVE_POINTS, SEEN_AT_BEST, SEEN_LOSS
 from ..synthetic.stream import BEST, FRAMES, VERSIONS, WORST, Group, groups
-from ..system.terminal import progress
+from ..system.terminal import Log
 from ..video.sampling import check_seed
 from ..weights.assemble import tensors_of
 from ..weights.directory import save_weights
@@ -167,7 +166,7 @@ def in_patch_embedding(params: Any) -> Any:
 
 def collect(split: str, config: ml_collections.ConfigDict) -> list[Group]:
     """The first `config.validation` groups of a split."""
-    with progress(f"rendering {split} scenes", Console(stderr=True)) as bar:
+    with Log().progress(f"rendering {split} scenes") as bar:
         return list(
             bar.track(groups(split, config.seed, range(config.validation), config.workers), total=config.validation)
         )

@@ -10,12 +10,10 @@ from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from rich.console import Console
-
 from ..errors import CheckpointError, UserError, first_line
 from ..model import check_weights
 from ..system.files import atomic_folder, file_sha256, with_filename
-from ..system.terminal import printable, progress, say
+from ..system.terminal import Log, printable
 from .convert import convert_checkpoints
 from .reader import read_checkpoint
 
@@ -98,7 +96,7 @@ def by_hand(folder: Path) -> dict[str, Path]:
     return {file.part: folder / file.name for file in PUBLISHED}
 
 
-def obtain(file: Published, address: str, folder: Path, log: Console) -> Path:
+def obtain(file: Published, address: str, folder: Path, log: Log) -> Path:
     """A checkpoint in a folder, fetched and verified there unless an earlier run did so.
 
     Raises:
@@ -126,11 +124,11 @@ def obtain(file: Published, address: str, folder: Path, log: Console) -> Path:
         ) from error
     part.rename(path)
     known = "as published" if file.sha256 else "recorded with the weights, for none is published to compare it with"
-    say(log, f"{file.name}: SHA-256 {found}, {known}")
+    log(f"{file.name}: SHA-256 {found}, {known}")
     return path
 
 
-def fetch(address: str, path: Path, log: Console, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES) -> None:
+def fetch(address: str, path: Path, log: Log, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES) -> None:
     """Fetches a file, on from where an earlier try broke off.
 
     Args:
@@ -151,11 +149,11 @@ def fetch(address: str, path: Path, log: Console, timeout: float = TIMEOUT, paus
                 raise UserError(
                     f"{address} could not be fetched ({error}): the same command goes on where it broke off; {BY_HAND}."
                 ) from error
-            say(log, f"{address}: {error}; trying again in {pause:g} s")
+            log(f"{address}: {error}; trying again in {pause:g} s")
             time.sleep(pause)
 
 
-def transfer(address: str, path: Path, log: Console, timeout: float) -> None:
+def transfer(address: str, path: Path, log: Log, timeout: float) -> None:
     """One try of `fetch`.
 
     Raises:
@@ -166,7 +164,7 @@ def transfer(address: str, path: Path, log: Console, timeout: float) -> None:
     with connection():
         request = Request(address, headers={"Range": f"bytes={size}-"} if size else {})
         response = open_address(request, timeout, path)
-    with response, progress(f"{address.rpartition('/')[2]}, MB", log) as bar:
+    with response, log.progress(f"{address.rpartition('/')[2]}, MB") as bar:
         start = 0  # of servers that ignore the Range
         if response.status == 206:
             start = int(re.match(r"bytes (\d+)-|", response.headers["Content-Range"] or "")[1] or -1)

@@ -11,6 +11,7 @@ from jaxtyping import Int
 
 from ..errors import UserError
 from ..geometry import CLIP_FRAMES, CLIPS, GRID, INTERVAL, MOMENTS, PATCH, SIDE
+from .decode import Video
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,38 @@ class SamplingPlan:
     aesthetic_indices: Int[np.ndarray, "64"]
     row_offsets: Int[np.ndarray, "7 7 4"]
     column_offsets: Int[np.ndarray, "7 7 4"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How often a video is sampled, and what decides where.
+
+    Attributes:
+        seed: with a file's name, decides which frames and patches are looked at.
+        repeats: number of samples, drawn with seeds from `seed` on.
+        dense: whether to take as many samples instead as it takes to cover the video, with nothing left to chance.
+
+    Raises:
+        UserError: a negative seed, no repeats, or repeats of dense sampling.
+    """
+
+    seed: int = 0
+    repeats: int = 1
+    dense: bool = False
+
+    def __post_init__(self):
+        check_seed(self.seed)
+        if self.repeats < 1:
+            raise UserError(f"repeats is {self.repeats}; it must be 1 or larger.")
+        if self.dense and self.repeats > 1:
+            raise UserError("dense decides how often a video is sampled: leave repeats at 1.")
+
+    def plans(self, video: Video) -> list[SamplingPlan]:
+        """The plans of all samples of a video."""
+        size = video.frames, video.height, video.width
+        if self.dense:
+            return dense_plans(*size)
+        return [draw_plan(self.seed + number, video.path.name, *size) for number in range(self.repeats)]
 
 
 def draw_plan(seed: int, name: str, frames: int, height: int, width: int) -> SamplingPlan:
@@ -94,15 +127,7 @@ def tiles(size: int) -> list[int]:
 def check_seed(seed: int) -> None:
     """Raises a UserError if a seed is negative."""
     if seed < 0:
-        raise UserError(f"seed is {seed}, but must be 0 or larger.")
-
-
-def check_repeats(repeats: int, dense: bool) -> None:
-    """Raises a UserError if a video cannot be sampled so often, or it is to be sampled densely, which decides that."""
-    if repeats < 1:
-        raise UserError(f"repeats is {repeats}, but must be 1 or larger.")
-    if dense and repeats > 1:
-        raise UserError("dense decides how often a video is sampled: leave repeats at 1.")
+        raise UserError(f"seed is {seed}; it must be 0 or larger.")
 
 
 def check_plan(plan: SamplingPlan, frames: int, height: int, width: int) -> None:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 
 from ..geometry import CLIP_FRAMES, GRID, PATCH, SIDE
 from .decode import Video, read_frames
-from .sampling import SamplingPlan, check_plan, dense_plans, draw_plan, patch_corners, upsampled_size
+from .sampling import SamplingPlan, check_plan, patch_corners, upsampled_size
 from .stills import keep_stills
 
 
@@ -20,16 +20,6 @@ class Views(NamedTuple):
 
     technical: UInt8[np.ndarray, "128 224 224 3"]
     aesthetic: UInt8[np.ndarray, "64 224 224 3"]
-
-
-def video_plan(video: Video, seed: int) -> SamplingPlan:
-    """The sampling plan that a seed gives a video."""
-    return draw_plan(seed, video.path.name, video.frames, video.height, video.width)
-
-
-def video_dense_plans(video: Video) -> list[SamplingPlan]:
-    """The sampling plans that together cover a video."""
-    return dense_plans(video.frames, video.height, video.width)
 
 
 def video_views(

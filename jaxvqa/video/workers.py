@@ -4,32 +4,42 @@ What crosses the boundary of a process are finished views, 29 MB a video, howeve
 """
 
 import contextlib
+import dataclasses
 import math
 import multiprocessing
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from ..errors import DamagedError, VideoError
 from ..system.processes import cores, follow_parent, limit_memory
 from .decode import Video, open_video
 from .integrity import content_sha256
-from .limits import GIGABYTES, SECONDS, SILENCE, check_limits
-from .sampling import SamplingPlan, check_seed
-from .views import Views, video_dense_plans, video_plan, video_views
+from .limits import DecodeLimits
+from .sampling import Sampling, SamplingPlan
+from .views import Views, video_views
 
 AHEAD = 2  # videos that are decoded before they are needed, for each process
-Job = tuple[str, int, bool, int | None, float]  # of `decode_file`: path, seed, stills, dense, longest
 
 
-@dataclass(frozen=True, eq=False)
+class Job(NamedTuple):
+    """What a decoder is asked for: the first arguments of `decode_file`."""
+
+    path: str
+    sampling: Sampling
+    number: int
+    stills: bool
+    longest: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Decoded:
     """What became of a video file.
 
@@ -44,7 +54,7 @@ class Decoded:
     """
 
     path: str
-    facts: dict[str, str | int | float]
+    facts: dict[str, str | int | float | None]
     views: Views | None
     error: str = ""
     video: Video | None = None
@@ -53,49 +63,54 @@ class Decoded:
     damaged: bool = False
 
 
+def decode_samples(
+    paths: Sequence[str],
+    sampling: Sampling,
+    limits: DecodeLimits,
+    stills: bool = False,
+    decoders: "Decoders | None" = None,
+) -> Generator[Decoded, None, None]:
+    """Decodes video files as `decode_files` does, each as often as it is to be sampled.
+
+    Where sampling is dense, the first sample of a video tells how many there are.
+    """
+    if not sampling.dense:
+        yield from decode_files(paths, sampling, limits, stills, range(sampling.repeats), decoders)
+        return
+    for path in paths:
+        [first] = decode_files([path], sampling, dataclasses.replace(limits, workers=1), stills, decoders=decoders)
+        yield first
+        if first.video and first.views:
+            rest = range(1, len(sampling.plans(first.video)))
+            yield from decode_files([path], sampling, limits, stills, rest, decoders)
+
+
 def decode_files(
     paths: Sequence[str],
-    seed: int,
-    workers: int = 0,
+    sampling: Sampling,
+    limits: DecodeLimits = DecodeLimits(),  # noqa: B008, it is frozen
     stills: bool = False,
-    looks: Sequence[int] = (0,),
-    dense: bool = False,
-    silence: float = SILENCE,
-    longest: float = math.inf,
-    seconds: float = SECONDS,
-    gigabytes: float = GIGABYTES,
+    numbers: Sequence[int] = (0,),
     decoders: "Decoders | None" = None,
-) -> Iterator[Decoded]:
+) -> Generator[Decoded, None, None]:
     """Decodes video files in parallel and gives what became of each, in order.
 
     Few videos are held at a time, so that memory depends on neither their number nor their length.
 
     Args:
-        seed: with a file's name, decides which frames and patches are looked at.
-        workers: processes; 0, as many as there are cores.
         stills: whether to keep pictures of frames.
-        looks: each file is decoded once for each of these, with a plan drawn from `seed` plus that number.
-        dense: whether they are numbers of dense plans instead.
-        silence: seconds without a sign of life after which a decoder is ended.
-        longest: seconds that a video may last to be decoded.
-        seconds: that decoding a file may take until the decoder is ended.
-        gigabytes: of memory that a decoder may take, 10**9 bytes each.
-        decoders: processes that are there already, and stay, instead of so many `workers` with so many `gigabytes`.
-
-    Raises:
-        UserError: a negative seed or number of workers, or limits that let nothing through.
+        numbers: samples of each file to decode, by their numbers among the plans of `sampling`.
+        decoders: processes that are there already, and stay, instead of those that `limits` asks for.
     """
-    check_seed(seed)
-    check_limits(workers, seconds, gigabytes)
-    jobs = [(path, seed if dense else seed + n, stills, n if dense else None, longest) for path in paths for n in looks]
-    count = min(workers or cores(), len(jobs))
+    jobs = [Job(path, sampling, number, stills, limits.longest) for path in paths for number in numbers]
+    count = min(limits.workers or cores(), len(jobs))
     waiting: deque[Future] = deque()
     todo = iter(jobs)
-    with contextlib.nullcontext(decoders) if decoders else contextlib.closing(Decoders(count, gigabytes)) as pool:
+    with contextlib.nullcontext(decoders) if decoders else contextlib.closing(Decoders(count, limits)) as pool:
         try:
             for _ in jobs:
                 while len(waiting) < AHEAD * len(pool.workers) and (job := next(todo, None)) is not None:
-                    waiting.append(pool.submit(job, silence, seconds))
+                    waiting.append(pool.submit(job))
                 yield waiting.popleft().result()
         finally:
             for future in waiting:
@@ -103,29 +118,24 @@ def decode_files(
 
 
 class Decoders:
-    """Processes that decode, until `close`.
+    """Processes that decode, until `close`; `count` of them, each within `limits`."""
 
-    Args:
-        count: their number.
-        gigabytes: of memory that each may take, 10**9 bytes each.
-    """
-
-    def __init__(self, count: int, gigabytes: float):
-        self.workers = [Worker(gigabytes) for _ in range(count)]
+    def __init__(self, count: int, limits: DecodeLimits):
+        self.workers = [Worker(limits) for _ in range(count)]
         self.idle: SimpleQueue[Worker] = SimpleQueue()
         for worker in self.workers:
             self.idle.put(worker)
         self.pool = ThreadPoolExecutor(max(count, 1))  # a thread waits for each process
 
-    def submit(self, job: Job, silence: float, seconds: float) -> "Future[Decoded]":
+    def submit(self, job: Job) -> "Future[Decoded]":
         """Has a file decoded as soon as a process is free."""
-        return self.pool.submit(self.decode, job, silence, seconds)
+        return self.pool.submit(self.decode, job)
 
-    def decode(self, job: Job, silence: float, seconds: float) -> Decoded:
+    def decode(self, job: Job) -> Decoded:
         """Waits for a free process, and for what becomes of a file there."""
         worker = self.idle.get()
         try:
-            return worker.decode(job, silence, seconds)
+            return worker.decode(job)
         finally:
             self.idle.put(worker)
 
@@ -139,15 +149,15 @@ class Decoders:
 class Worker:
     """A process that decodes one file after another, and is replaced where it dies or falls silent."""
 
-    def __init__(self, gigabytes: float):
-        self.lock, self.ended, self.gigabytes = threading.Lock(), False, gigabytes
+    def __init__(self, limits: DecodeLimits):
+        self.lock, self.ended, self.limits = threading.Lock(), False, limits
         self.start()
 
     def start(self) -> None:
         # A fresh interpreter: JAX's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
         self.connection, far_end = context.Pipe()
-        self.process = context.Process(target=serve, args=(far_end, self.gigabytes), daemon=True)
+        self.process = context.Process(target=serve, args=(far_end, self.limits.gigabytes), daemon=True)
         # What stops a run is the parent's: a process inherits the mask of the thread that starts it. Python's resource
         # tracker, were it to start with the first process, would lift it.
         resource_tracker.ensure_running()
@@ -156,8 +166,9 @@ class Worker:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         far_end.close()
 
-    def decode(self, job: Job, silence: float, seconds: float) -> Decoded:
+    def decode(self, job: Job) -> Decoded:
         """Asks for a file and waits for what becomes of it."""
+        silence, seconds = self.limits.silence, self.limits.seconds
         with self.lock:
             if not (self.ended or self.process.is_alive()):  # it died between two files: no fault of this one
                 self.start()
@@ -176,7 +187,7 @@ class Worker:
             self.stop()
             if not self.ended:
                 self.start()
-        return Decoded(job[0], {}, None, f"{job[0]} cannot be decoded: the decoder {reason}.")
+        return Decoded(job.path, {}, None, f"{job.path} cannot be decoded: the decoder {reason}.")
 
     def end(self) -> None:
         """Ends the process, whatever it is at."""
@@ -218,18 +229,17 @@ def serve(connection: Connection, gigabytes: float) -> None:
 
 def decode_file(
     path: str,
-    seed: int,
+    sampling: Sampling,
+    number: int = 0,
     stills: bool = False,
-    dense: int | None = None,
     longest: float = math.inf,
     alive: Callable[[], None] = lambda: None,
 ) -> Decoded:
     """Decodes a video file in this process.
 
     Args:
-        seed: with the file's name, decides which frames and patches are looked at.
+        number: of the sample, among the plans of `sampling`.
         stills: whether to keep pictures of frames.
-        dense: the number of the dense plan to look by, instead of one drawn from the seed.
         longest: seconds that it may last to be decoded.
         alive: called again and again while it gets on.
     """
@@ -241,7 +251,7 @@ def decode_file(
         facts["fps"] = round(video.fps, 6) if math.isfinite(video.fps) else None
         if (seconds := max(video.seconds, default=0)) > longest:
             raise VideoError(f"{path} lasts {seconds:.0f} s: no more than {longest:g} s are taken here.")
-        plan = video_plan(video, seed) if dense is None else video_dense_plans(video)[dense]
+        plan = sampling.plans(video)[number]
         return Decoded(path, facts, video_views(video, plan, alive, kept), "", video, plan, kept)
     except VideoError as error:
         return Decoded(path, facts, None, str(error), video, damaged=isinstance(error, DamagedError))
