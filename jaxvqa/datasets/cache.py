@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,7 +144,7 @@ def fingerprint(database: str, home: Path, videos: list[str]) -> str:
 
 
 @contextlib.contextmanager
-def exclusive(root: Path, database: str) -> Iterator[None]:
+def exclusive(root: Path, database: str) -> Generator[None, None, None]:
     """Lets one process at a time write the prepared form of a database.
 
     Raises:

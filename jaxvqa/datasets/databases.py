@@ -15,7 +15,7 @@ class Database(NamedTuple):
     instructions: str
 
 
-MAXWELL_FILES = {  # a table without file names, and the list with the name of each row
+MAXWELL_FILES: dict[str, tuple[str, ...]] = {  # a table without file names, and the list with the name of each row
     "train": ("MaxWell_train.csv", "train_labels.txt"),
     "validation": ("MaxWell_val.csv", "test_labels.txt"),
 }

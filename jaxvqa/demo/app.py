@@ -129,7 +129,7 @@ def score_uploads(
     if whole := [entry for entry in entries if entry.section]:
         path = Path(tempfile.mkdtemp(dir=folder)) / "report.html"
         write_atomic(path, report(whole, model.training))
-    yield show_result(entries, model.training), path and str(path)
+    yield show_result(entries, model.training), None if path is None else str(path)
 
 
 def link_upload(upload: dict[str, Any], folder: Path) -> str:

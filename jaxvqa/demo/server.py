@@ -104,7 +104,7 @@ def read_job(body: bytes, inputs: dict[int, int], folder: str) -> bytes | None:
         ]
         function, session = job["fn_index"], job["session_hash"]
         whole = len(uploads) == inputs[function] and type(function) is int and isinstance(session, str)
-        if not whole or not all(is_in(upload["path"], folder) for upload in uploads if upload):
+        if not whole or not all(is_in(upload["path"], folder) for upload in job["data"] if upload):
             return None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

@@ -15,12 +15,12 @@ VIEWS = [jax.ShapeDtypeStruct((n, SIDE, SIDE, 3), np.uint8) for n in (CLIPS * CL
 
 def result_of(compiled: Callable, *arrays: Any) -> jax.ShapeDtypeStruct:
     """Shape and type of what a function of `jitted` gives, which costs no more than the first steps of compiling it."""
-    return compiled.func.eval_shape(*compiled.args, *arrays)
+    return jax.eval_shape(compiled, *arrays)
 
 
 def encode_ahead(
     encode: Callable, videos: Iterable[Decoded]
-) -> Iterator[tuple[Decoded, Float[Array, "64 49 1792"] | None]]:
+) -> Iterator[tuple[Decoded, Float[Array, "64 49 c"] | None]]:
     """Features of decoded videos, None for those that could not be decoded.
 
     The device has the next video before one is given, so that it need not wait while that is dealt with.

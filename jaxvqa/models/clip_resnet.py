@@ -81,8 +81,9 @@ class ConvNorm(nnx.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h2 w2 c2"]:
         norm, x = self.norm, x.astype(self.conv.dtype or x.dtype)
         mean, variance = jax.lax.stop_gradient((norm.mean[...], norm.var[...]))  # statistics are not trained
-        scale = norm.scale[...] * jax.lax.rsqrt(variance + norm.epsilon)
-        kernel, bias = self.conv.kernel[...] * scale, norm.bias[...] - mean * scale
+        # A BatchNorm has both, unless it was made without.
+        scale = norm.scale[...] * jax.lax.rsqrt(variance + norm.epsilon)  # ty: ignore[not-subscriptable]
+        kernel, bias = self.conv.kernel[...] * scale, norm.bias[...] - mean * scale  # ty: ignore[not-subscriptable]
         kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
         if kernel.shape[:2] == (1, 1):
             return x @ kernel[0, 0] + bias

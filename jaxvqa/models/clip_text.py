@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
@@ -97,7 +98,7 @@ class CLIPText(nnx.Module):
 
     def __call__(self, embeddings: Float[Array, "nodes width"], tree: PromptTree) -> Float[Array, "prompts d"]:
         """Encodes prompts given as a tree and the embeddings of its tokens, float32."""
-        x = embeddings + self.positions[tree.positions]
+        x, visible = embeddings + self.positions[tree.positions], jnp.asarray(tree.visible)
         for block in self.blocks:
-            x = block(x, tree.visible)
+            x = block(x, visible)
         return self.projection(self.norm(x[tree.ends]))

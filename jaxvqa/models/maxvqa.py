@@ -59,6 +59,8 @@ class MaxVQA(nnx.Module):
         """Features of prompts whose token at position 1 gives way to the context vector, or those it holds."""
         if self.prompts is not None:
             return self.prompts[...]
+        if text is None or tree is None or embeddings is None or self.context is None:
+            raise ValueError("a head without features of its prompts takes a text encoder and prompts")
         return text(jnp.where((tree.positions == 1)[:, None], self.context[...], embeddings), tree)
 
     def fuse(self, features: Float[Array, "*batch c"], key: Key[Array, ""] | None = None) -> Float[Array, "*batch d"]:

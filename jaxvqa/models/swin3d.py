@@ -5,15 +5,17 @@ Sources: Video Swin Transformer (arXiv:2106.13230) for the architecture, FAST-VQ
 """
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 Size3 = tuple[int, int, int]
+AnyArray = Array | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,15 @@ def exact_gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return 0.5 * x * (1 + jax.lax.erf(x * np.float32(np.sqrt(0.5))))
 
 
+def triple(numbers: Iterable[int]) -> Size3:
+    """Three numbers: of time, height and width."""
+    time, height, width = numbers
+    return time, height, width
+
+
 def relative_position_index(window: Size3) -> Int[np.ndarray, "tokens tokens"]:
     """Row of the bias table for each pair of tokens of a full window (Swin, section 3.2)."""
-    position = np.stack(np.meshgrid(*map(np.arange, window), indexing="ij"), axis=-1).reshape(-1, 3)
+    position = np.argwhere(np.ones(window, bool))
     offset = position[:, None] - position[None] + np.array(window) - 1
     return np.ravel_multi_index(tuple(np.moveaxis(offset, -1, 0)), tuple(2 * w - 1 for w in window))
 
@@ -79,9 +87,9 @@ class WindowLayout:
 @functools.cache
 def window_layout(size: Size3, window: Size3, shift: Size3) -> WindowLayout:
     """Lays shifted windows and the fragment grid over a feature map of `size` (time, height, width)."""
-    shift = tuple(0 if n <= w else s for n, w, s in zip(size, window, shift, strict=True))
-    window = tuple(min(n, w) for n, w in zip(size, window, strict=True))
-    padded = tuple(-(-n // w) * w for n, w in zip(size, window, strict=True))
+    shift = triple(0 if n <= w else s for n, w, s in zip(size, window, shift, strict=True))
+    window = triple(min(n, w) for n, w in zip(size, window, strict=True))
+    padded = triple(-(-n // w) * w for n, w in zip(size, window, strict=True))
 
     # Swin's three slices per dimension: before the last window, its unwrapped part, the wrapped part.
     slices = [
@@ -93,14 +101,15 @@ def window_layout(size: Size3, window: Size3, shift: Size3) -> WindowLayout:
     # One grid cell per token of a window: a (1, rows, columns) map of fragment ids, nearest interpolation.
     fragments = [np.roll(np.arange(n) * w // n, -s) for n, w, s in zip(padded, window, shift, strict=True)]
     rows, columns = np.broadcast_arrays(fragments[1][:, None], fragments[2])
-    rows, columns = (partition(x[None, None, :, :, None], (1, *window[1:]))[..., 0] for x in (rows, columns))
+    cells = (1, window[1], window[2])
+    rows, columns = (np.asarray(partition(x[None, None, :, :, None], cells))[..., 0] for x in (rows, columns))
     gate = abs(rows[:, :, None] - rows[:, None]) + abs(columns[:, :, None] - columns[:, None])
     return WindowLayout(
-        window, shift, padded, partition(regions[None, ..., None], window)[..., 0], gate.astype(np.float32)
+        window, shift, padded, np.asarray(partition(regions[None, ..., None], window)[..., 0]), gate.astype(np.float32)
     )
 
 
-def partition(x: Float[Array, "b t h w c"], window: Size3) -> Float[Array, "windows tokens c"]:
+def partition(x: Shaped[AnyArray, "b t h w c"], window: Size3) -> Shaped[AnyArray, "windows tokens c"]:
     """[batch, time, height, width, channel] to [batch * windows, tokens, channel]."""
     b, t, h, w, c = x.shape
     x = x.reshape(b, t // window[0], window[0], h // window[1], window[1], w // window[2], window[2], c)
@@ -186,7 +195,7 @@ class Block(nnx.Module):
         y = self.norm1(x)
         y = jnp.pad(y, [(0, 0), *((0, p - n) for p, n in zip(layout.padded, size, strict=True)), (0, 0)])
         y = jnp.roll(y, [-s for s in layout.shift], axis=(1, 2, 3))
-        y = self.attention(partition(y, layout.window), layout)
+        y = self.attention(jnp.asarray(partition(y, layout.window)), layout)
         y = jnp.roll(merge(y, layout.window, layout.padded), layout.shift, axis=(1, 2, 3))
         x = x + y[:, : size[0], : size[1], : size[2]]
 
@@ -219,7 +228,7 @@ class VideoSwin(nnx.Module):
         self.config = config
         self.patch_embed = nnx.Linear(3 * int(np.prod(config.patch)), config.width, rngs=rngs)
         self.patch_norm = nnx.LayerNorm(config.width, epsilon=1e-5, rngs=rngs)
-        half = tuple(w // 2 for w in config.window)
+        half = triple(w // 2 for w in config.window)
         stages, merges = [], []
         for i, (depth, heads, gated) in enumerate(zip(config.depths, config.heads, config.gated, strict=True)):
             width = config.width * 2**i

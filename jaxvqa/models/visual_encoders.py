@@ -29,7 +29,7 @@ def in_precision(encoder: nnx.Module, precision: str) -> nnx.Module:
     return encoder
 
 
-def normalize(frames: UInt8[Array, "*batch 3"]) -> Float[Array, "*batch 3"]:
+def normalize(frames: UInt8[Array | np.ndarray, "*batch 3"]) -> Float[Array, "*batch 3"]:
     """RGB values 0 to 255 as the encoders take them, float32."""
     return (frames.astype(jnp.float32) - MEAN) / DEVIATION
 
@@ -62,7 +62,7 @@ def encode_views(
     clip_visual: CLIPResNet,
     technical: UInt8[Array, "128 224 224 3"],
     aesthetic: UInt8[Array, "64 224 224 3"],
-) -> Float[Array, "64 49 1792"]:
+) -> Float[Array, "64 49 c"]:
     """Features of a video: CLIP's beside FAST-VQA's, moment by moment and position by position.
 
     The 4 clips give 16 moments each; they and the 64 aesthetic frames are aligned by index.

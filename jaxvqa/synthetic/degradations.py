@@ -102,7 +102,7 @@ def blur_motion(clip: Clip, strength: float, generator: np.random.Generator) -> 
 def defocus(clip: Clip, strength: float) -> Clip:
     """Focus (T-2): a Gaussian blur of up to 4 pixels deviation."""
     blur = ImageFilter.GaussianBlur(4 * strength)
-    return np.stack([Image.fromarray(frame).filter(blur) for frame in clip]) if strength else clip
+    return np.stack([np.asarray(Image.fromarray(frame).filter(blur)) for frame in clip]) if strength else clip
 
 
 def expose(clip: Clip, strength: float, bright: bool) -> Clip:
@@ -136,9 +136,9 @@ def soften(clip: Clip, strength: float) -> Clip:
         return clip
     height, width = clip.shape[1:3]
     small = (round(width / (1 + 3 * strength)), round(height / (1 + 3 * strength)))
-    return np.stack(
-        [Image.fromarray(frame).resize(small, Image.BILINEAR).resize((width, height), Image.BILINEAR) for frame in clip]
-    )
+    bilinear = Image.Resampling.BILINEAR
+    pictures = (Image.fromarray(frame).resize(small, bilinear).resize((width, height), bilinear) for frame in clip)
+    return np.stack([np.asarray(picture) for picture in pictures])
 
 
 def freeze(clip: Clip, strength: float, generator: np.random.Generator, interval: int = 1) -> Clip:

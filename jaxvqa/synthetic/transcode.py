@@ -1,7 +1,7 @@
 """Frames through a codec."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -11,6 +11,19 @@ from jaxtyping import UInt8
 from .degradations import compression_crf
 
 
+def add_video_stream(
+    container: av.container.OutputContainer, codec: str, rate: int, size: Sequence[int], options: Mapping[str, str]
+) -> av.VideoStream:
+    """A stream of a height and width for frames of 8 bits in 4:2:0, encoded by one thread: the same bytes each time."""
+    stream = container.add_stream(codec, rate=rate, options=dict(options))
+    if not isinstance(stream, av.VideoStream):
+        raise ValueError(f"{codec} encodes no video")
+    stream.height, stream.width = size
+    stream.pix_fmt = "yuv420p"
+    stream.codec_context.thread_count = 1
+    return stream
+
+
 def encode(path: Path, clip: UInt8[np.ndarray, "t h w 3"], rate: int, crf: int) -> None:
     """Writes an H.264 file, the same bytes each time.
 
@@ -18,9 +31,7 @@ def encode(path: Path, clip: UInt8[np.ndarray, "t h w 3"], rate: int, crf: int) 
     """
     with av.open(str(path), "w") as container:
         options = {"crf": str(crf), "preset": "veryfast", "x264-params": "mbtree=0"}
-        stream = container.add_stream("libx264", rate=rate, options=options)
-        stream.height, stream.width, stream.pix_fmt = *clip.shape[1:3], "yuv420p"
-        stream.codec_context.thread_count = 1
+        stream = add_video_stream(container, "libx264", rate, clip.shape[1:3], options)
         for pixels in clip:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
             container.mux(stream.encode(frame.reformat(format="yuv420p")))
@@ -41,18 +52,19 @@ CODECS = {
 }
 
 
-def transmit(clip: Sequence[np.ndarray], codec: str, strength: float) -> list[UInt8[np.ndarray, "h w 3"]]:
+def transmit(
+    clip: Iterable[UInt8[np.ndarray, "h w 3"]], codec: str, strength: float
+) -> list[UInt8[np.ndarray, "h w 3"]]:
     """What is left of frames after a codec at a strength of compression (T-7), from hardly visible to the worst."""
+    clip = list(clip)
     container_format, options, quality, best, worst = CODECS[codec]
     options = options | dict.fromkeys(quality, str(round(best + (worst - best) * strength)))
     file = io.BytesIO()
     with av.open(file, "w", format=container_format) as container:
-        stream = container.add_stream(codec, rate=15, options=options)
-        stream.height, stream.width, stream.pix_fmt = *clip[0].shape[:2], "yuv420p"
-        stream.codec_context.thread_count = 1
+        stream = add_video_stream(container, codec, 15, clip[0].shape[:2], options)
         for pixels in clip:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")))
         container.mux(stream.encode())
     file.seek(0)
-    with av.open(file) as container:
+    with av.open(file, "r") as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]

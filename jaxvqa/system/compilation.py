@@ -15,7 +15,7 @@ from flax import nnx
 
 def keep_compiled() -> None:
     """Keeps what JAX compiles in the user's cache folder, unless a folder was chosen (JAX_COMPILATION_CACHE_DIR)."""
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.jax_compilation_cache_dir is None:  # ty: ignore[missing-attribute], which JAX adds as it runs
         folder = platformdirs.user_cache_path("jaxvqa") / f"compiled-{processor_id()}"
         with contextlib.suppress(OSError):  # where it cannot be written, each process compiles
             folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,7 +52,7 @@ def allocate(file: BinaryIO, size: int) -> None:
 
 
 @contextlib.contextmanager
-def with_filename(path: str | os.PathLike) -> Iterator[None]:
+def with_filename(path: str | os.PathLike) -> Generator[None, None, None]:
     """Names a file in the system's errors of writing, which, unlike those of opening, do not tell which it is."""
     try:
         yield
@@ -82,7 +82,7 @@ def lock_folder(folder: str | os.PathLike, process: int = 0) -> filelock.Acquire
 
 
 @contextlib.contextmanager
-def atomic_folder(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path) -> Generator[Path, None, None]:
     """A folder to fill that takes the place of one that is not there yet: it will be whole, or not be at all.
 
     What an earlier run that was killed left unfinished is removed.

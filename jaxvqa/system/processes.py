@@ -24,7 +24,8 @@ def follow_parent() -> None:
     """Ends this process with the one that started it, even if that is killed."""
 
     def wait():
-        multiprocessing.parent_process().join()
+        if parent := multiprocessing.parent_process():
+            parent.join()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

@@ -19,7 +19,7 @@ def tokenize(texts: Sequence[str]) -> Int[np.ndarray, "prompts 77"]:
     Raises:
         UserError: a text of no token, or of more than the 75 that CLIP has positions for.
     """
-    tokenizer = instant_clip_tokenizer.Tokenizer()
+    tokenizer = instant_clip_tokenizer.Tokenizer()  # ty: ignore[missing-attribute], a compiled module without types
     tokens = np.zeros((len(texts), CONTEXT), np.int32)
     for row, text in zip(tokens, texts, strict=True):
         ids = [49406, *tokenizer.encode(text), 49407]

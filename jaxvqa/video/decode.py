@@ -3,7 +3,7 @@
 import contextlib
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -97,9 +97,10 @@ def shown_size(frame: av.VideoFrame) -> tuple[int, int]:
 
 def frame_seconds(times: list[int | None], unit: Fraction | None, fps: float) -> Float[np.ndarray, " frames"]:
     """When frames are shown, from their times in a container, which stand in the order of decoding."""
-    if not unit or None in times or len(set(times)) < len(times):
+    known = [time for time in times if time is not None]
+    if not unit or len(set(known)) < len(times):
         return np.arange(len(times)) / (fps or 25.0)
-    return (np.sort(np.array(times, np.int64)) - min(times, default=0)) * float(unit)
+    return (np.sort(np.array(known, np.int64)) - min(known, default=0)) * float(unit)
 
 
 def read_frames(
@@ -151,9 +152,9 @@ def read_frames(
 
 
 @contextlib.contextmanager
-def open_container(path: str | os.PathLike) -> Iterator[av.container.InputContainer]:
+def open_container(path: str | os.PathLike) -> Generator[av.container.InputContainer, None, None]:
     """Opens a file by its content alone, whatever its name looks like, and none that it refers to."""
-    with open(path, "rb") as file, av.open(file, options={"protocol_whitelist": "none"}) as container:
+    with open(path, "rb") as file, av.open(file, "r", options={"protocol_whitelist": "none"}) as container:
         yield container
 
 

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from pathlib import Path
 
 from ..errors import UserError
@@ -73,7 +74,8 @@ def check_readable(pattern: str) -> None:
     Raises:
         UserError: a folder below the pattern's fixed part cannot be read.
     """
-    fixed = os.path.dirname(pattern[: glob.magic_check.search(pattern).start()]) or "."
+    plain = re.match(r"[^*?[]*", pattern)  # up to the first character that stands for others
+    fixed = os.path.dirname(plain[0] if plain else "") or "."
     folders = os.walk(fixed, onerror=refuse_folder)
     if "**" in pattern:
         for _ in folders:
