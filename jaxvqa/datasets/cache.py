@@ -6,21 +6,19 @@ import io
 import os
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import filelock
 import numpy as np
+import tensorflow_datasets as tfds
 from jaxtyping import Float
 
 from ..errors import UserError, first_line
 from ..synthetic.maxwell import MARK, render
 from ..system.terminal import Log
+from .builders import Custom, Maxwell, Mos, SyntheticMaxwell
 from .databases import DATABASES, MOS
 from .match import missing_videos, videos_below
 from .videos import RatedVideos
-
-if TYPE_CHECKING:
-    import tensorflow_datasets as tfds
 
 
 def load_rated(spec: str, folder: str | os.PathLike, allow_missing: bool = False) -> RatedVideos:
@@ -101,12 +99,8 @@ def check_folder(home: Path, synthetic: bool) -> None:
                 raise UserError(f"{home} lacks the label file {file}: {database.instructions} (see the README).")
 
 
-def prepare(database: str, root: Path, videos: list[str]) -> "tfds.core.DatasetBuilder":
+def prepare(database: str, root: Path, videos: list[str]) -> tfds.core.DatasetBuilder:
     """The TFDS dataset of a database; made first, if it has not been made from these labels and videos."""
-    import tensorflow_datasets as tfds  # half a second
-
-    from .builders import Custom, Maxwell, Mos, SyntheticMaxwell
-
     home = root / database
     data_dir = root / ".tfds" / f"{database}-{fingerprint(database, home, videos)}"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import ml_collections
 import numpy as np
 
-from ..datasets.cache import load_rated
+from .. import datasets
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..evaluation.metrics import evaluate
@@ -66,7 +66,7 @@ def run(config: ml_collections.ConfigDict) -> int:
 def score_database(config: ml_collections.ConfigDict) -> tuple[ScoreTable, ScoreTable, dict[str, str], str]:
     """A model's scores of a database, its labels, a sentence for each video without features, and a title."""
     loaded = load_weights(config.weights, SCORING_PARTS)
-    videos = load_rated(config.database, config.data)
+    videos = datasets.load_rated(config.database, config.data)
     features, errors = extract(videos.paths, loaded, config.features, config.seed)
     kept = [i for i, path in enumerate(videos.paths) if path not in errors]
     if not kept:
