@@ -3,7 +3,7 @@
     python -m jaxvqa.main --config configs/finetune.py --config.labels=CSV --config.folder=FOLDER
 
 The CSV has a column `filename`, and one for each dimension, higher for better: named by its name or code (overall,
-sharpness, T-3), or, for a new one, by the pair of words that it is about: `cinematic / amateurish`. A cell may be
+sharpness, T-3), or, for a new one, by its prompt pair: `cinematic / amateurish`. A cell may be
 empty, where nobody rated; a column `group` keeps videos together that show the same scene. Ends with a table of
 correlations by k-fold, what training adds to the weights as they were, and a model of all videos that scoring and
 reports take.

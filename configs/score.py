@@ -21,7 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at
     config.repeats = 1  # samplings of each video; several give the mean, and how far they differ
     config.dense = False  # whether to look at every frame and the whole grid instead, in as many samplings as it takes
-    config.own = ""  # pairs of words to score as well, such as "cinematic / amateurish; lively / dull"
+    config.prompts = ""  # prompt pairs to score as well, such as "cinematic / amateurish; lively / dull"
     config.report = False  # whether to write OUTPUT/report.html: where, when and why each video scores as it does
     config.precision = "float32"  # or bfloat16: faster on most GPUs, but raw scores move by about 0.01
     config.workers = 0  # processes that decode; 0, as many as cores

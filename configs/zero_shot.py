@@ -1,4 +1,4 @@
-"""Scores video files by CLIP alone, in pairs of words: how much better the first fit than the second.
+"""Scores video files by CLIP alone, by prompt pairs: how much better the positive one fits than the negative one.
 
     python -m jaxvqa.main --config configs/zero_shot.py --config.videos=VIDEOS [--config.weights=DIR]
 
@@ -16,7 +16,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.task = "zero_shot"
     config.videos = ""  # a file, a folder (and all folders in it), a glob, or a .txt with a path a line
     config.weights = ""  # by default what `jaxvqa download` made; or a directory made by conversion
-    config.own = "high quality / low quality; good / bad"  # the words; these are those of SAQI, which is their mean
+    config.prompts = "high quality / low quality; good / bad"  # prompt pairs; these are those of SAQI, their mean
     config.output = "zero_shot"  # folder of the results
     config.format = "table"  # what is printed: a table, csv or jsonl
     config.seed = 0  # decides, with each file's name, which frames are looked at

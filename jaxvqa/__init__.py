@@ -16,6 +16,8 @@ from .video.sampling import SamplingPlan
 from .video.views import Views
 
 if TYPE_CHECKING:
+    from .explain.explanation import Explanation
+    from .explain.report import report
     from .model import Model, load
     from .results.scores import Scores
 
@@ -23,6 +25,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DIMENSIONS",
     "Dimension",
+    "Explanation",
     "Model",
     "SamplingPlan",
     "Scores",
@@ -32,11 +35,19 @@ __all__ = [
     "WeightsError",
     "display",
     "load",
+    "report",
 ]
+LAZY = {
+    "Explanation": ".explain.explanation",
+    "Model": ".model",
+    "Scores": ".results.scores",
+    "load": ".model",
+    "report": ".explain.report",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what takes JAX when it is first asked for: processes that decode never do."""
-    if name not in __all__:
+    """Imports what takes JAX or Matplotlib when it is first used, which processes that decode never do."""
+    if name not in LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(".results.scores" if name == "Scores" else ".model", __name__), name)
+    return getattr(importlib.import_module(LAZY[name], __name__), name)

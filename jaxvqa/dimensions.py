@@ -3,7 +3,7 @@
 Source: MaxVQA (arXiv:2305.12726, table 1 and section 4); the display scale is that of the published demo.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -65,31 +65,44 @@ def prompt(description: str) -> str:
     return f"a X {description} photo"
 
 
-def display(
-    raw: Float[np.ndarray, "*batch 16"],
-    mean: Sequence[float] | None = None,
-    deviation: Sequence[float] | None = None,
-) -> Float[np.ndarray, "*batch 16"]:
+@dataclass(frozen=True, eq=False)
+class DisplayScale:
+    """A scale from 0 to 1 on which 0.5 is the average of some videos, dimension by dimension.
+
+    Attributes:
+        mean: raw scores that become 0.5.
+        deviation: widths of the raw scores, above 0.
+    """
+
+    mean: Float[np.ndarray, "16"]
+    deviation: Float[np.ndarray, "16"]
+
+    def apply(self, raw: Float[np.ndarray, "*batch 16"]) -> Float[np.ndarray, "*batch 16"]:
+        """Puts raw scores on the scale: `sigmoid((raw - mean) / deviation)`, in (0, 1)."""
+        return 1 / (1 + np.exp((self.mean - raw) / self.deviation))
+
+
+# That of the published demo, which marks its constants as unfinished; they do not match the published predictions.
+PUBLISHED = DisplayScale(np.array([d.mean for d in DIMENSIONS]), np.array([d.deviation for d in DIMENSIONS]))
+
+
+def display(raw: Float[np.ndarray, "*batch 16"], scale: DisplayScale = PUBLISHED) -> Float[np.ndarray, "*batch 16"]:
     """Puts raw scores on a display scale, `sigmoid((raw - mean) / deviation)`, in (0, 1).
 
-    Weights trained here bring the mean and deviation of each dimension over their training videos, so that 0.5 is
-    the average video of those. By default they are the published demo's, 0.5 being its centre; it marks its
-    constants as unfinished, and they do not match the published predictions. Compare videos within a dimension,
-    not dimensions with each other.
+    Compare videos within a dimension, not dimensions with each other.
+
+    Args:
+        scale: by default that of the published demo. Weights trained by this package have their own in
+            `model.card.scale`, on which 0.5 is the average training video.
     """
-    centre = np.array([d.mean for d in DIMENSIONS] if mean is None else mean)
-    width = np.array([d.deviation for d in DIMENSIONS] if deviation is None else deviation)
-    return 1 / (1 + np.exp((centre - raw) / width))
+    return scale.apply(raw)
 
 
-PERCENTS = np.linspace(0, 100, 21)  # of the quantiles that weights bring
+PERCENTS = np.linspace(0, 100, 21)  # of the quantiles in a model card
 
 
-def calibrate(raw: Float[np.ndarray, "videos 16"]) -> dict[str, list]:
-    """What weights bring of the raw scores of their training videos: the display scale, and quantiles (21 by 16)."""
+def calibrate(raw: Float[np.ndarray, "videos 16"]) -> tuple[DisplayScale, Float[np.ndarray, "21 16"]]:
+    """Computes the display scale of videos from their raw scores, and the quantiles at `PERCENTS`, to 9 digits."""
     raw = raw.astype(np.float64)
-    return {
-        "display_mean": raw.mean(axis=0).round(9).tolist(),
-        "display_deviation": raw.std(axis=0).round(9).tolist(),
-        "quantiles": np.percentile(raw, PERCENTS, axis=0).round(9).tolist(),
-    }
+    scale = DisplayScale(raw.mean(axis=0).round(9), raw.std(axis=0).round(9))
+    return scale, np.percentile(raw, PERCENTS, axis=0).round(9)

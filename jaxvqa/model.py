@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .dimensions import DIMENSIONS, display
+from .dimensions import DIMENSIONS
 from .errors import DamagedError, UserError, VideoError, WeightsError, first_line
 from .explain.explanation import Explanation
 from .features.encoder import VIEWS, encode_ahead, result_of
@@ -20,7 +20,7 @@ from .models.maxvqa import MaxVQA
 from .models.visual_encoders import PRECISIONS, encode_views, in_precision
 from .results.scores import Scores
 from .system.compilation import jitted
-from .text.prompts import with_pairs
+from .text.prompts import PromptPair, with_pairs
 from .text.tokens import tokenize
 from .video.decode import open_video
 from .video.sampling import Sampling, SamplingPlan
@@ -29,6 +29,7 @@ from .video.workers import Decoded, decode_file
 from .weights.assemble import ENCODERS, PARTS, SCORING_PARTS
 from .weights.directory import HOW_TO_GET, Weights
 from .weights.load import default_weights, load_weights
+from .weights.model_card import display_scale
 
 
 class Model:
@@ -37,19 +38,19 @@ class Model:
     Attributes:
         weights_id: names the weights, and the precision where it is not float32; scores of different ones do not
             compare.
-        training: what the weights were trained on, if by this package, as in `jaxvqa.weights.directory.Weights`.
-        own: pairs of words scored beside the 16 dimensions: those of the weights, then a user's own.
+        card: what is known of the weights, if this package trained them; None for published and random ones.
+        custom: prompt pairs scored next to the 16 dimensions: those of the weights, then those of the caller.
     """
 
-    def __init__(self, loaded: Weights, precision: str = "float32", own: Sequence[tuple[str, str]] = ()):
+    def __init__(self, loaded: Weights, precision: str = "float32", custom: Iterable[tuple[str, str]] = ()):
         self.weights_id = loaded.id if precision == "float32" else f"{loaded.id}-{precision}"
-        new = [pair for pair in own if pair not in loaded.own]
-        self.training, self.own = loaded.training, [*loaded.own, *new]
+        new = [PromptPair(*pair) for pair in custom if pair not in loaded.custom]
+        self.card, self.custom = loaded.card, (*loaded.custom, *new)
         text, head = loaded.parts.get("clip_text"), loaded.parts["maxvqa"]
         if new and not text:
             raise UserError(
-                f"weights {loaded.id} hold no text transformer, so that words of your own cannot be scored with them: "
-                f"take others; to get them, {HOW_TO_GET}."
+                f"weights {loaded.id} have no text encoder, so they cannot score custom prompts; use others: "
+                f"{HOW_TO_GET}."
             )
         prompts = with_pairs(loaded.prompts, new)
         tree = prompt_tree(tokenize(prompts)) if text else None
@@ -81,21 +82,20 @@ class Model:
                 "convert them again."
             )
         raw = local.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-        local, raw, own = local[..., : len(DIMENSIONS)], raw[: len(DIMENSIONS)], raw[len(DIMENSIONS) :]
-        return Scores(local, raw, self.display(raw), own=dict(zip(self.own, own.tolist(), strict=True)))
+        local, raw, custom = local[..., : len(DIMENSIONS)], raw[: len(DIMENSIONS)], raw[len(DIMENSIONS) :]
+        return Scores(local, raw, self.display(raw), custom=dict(zip(self.custom, custom.tolist(), strict=True)))
 
     def display(self, raw: Float[np.ndarray, "*batch 16"]) -> Float[np.ndarray, "*batch 16"]:
         """Raw scores on the display scale of the weights, float32."""
-        scale = (self.training["display_mean"], self.training["display_deviation"]) if self.training else ()
-        return display(raw, *scale).astype(np.float32)
+        return display_scale(self.card).apply(raw).astype(np.float32)
 
     def mean(self, several: Sequence[Scores]) -> Scores:
         """The scores of several samplings of a video as one, with their deviation if there are two or more."""
         raw = np.stack([scores.raw for scores in several]).astype(np.float64)
         mean = raw.mean(axis=0).astype(np.float32)
         deviation = raw.std(axis=0, ddof=1).astype(np.float32) if len(several) > 1 else None
-        own = {pair: float(np.mean([scores.own[pair] for scores in several])) for pair in self.own}
-        return Scores(np.concatenate([scores.local for scores in several]), mean, self.display(mean), deviation, own)
+        custom = {pair: float(np.mean([scores.custom[pair] for scores in several])) for pair in self.custom}
+        return Scores(np.concatenate([scores.local for scores in several]), mean, self.display(mean), deviation, custom)
 
     def score(self, path: str | os.PathLike, seed: int = 0, plan: SamplingPlan | None = None) -> Scores:
         """Decodes and scores a video file.
@@ -166,11 +166,13 @@ class Model:
             sampling.dense,
             samples[0].facts["sha256"],
             self.weights_id,
-            self.training,
+            self.card,
         )
 
 
-def load(directory: str | os.PathLike = "", precision: str = "float32", own: Sequence[tuple[str, str]] = ()) -> Model:
+def load(
+    directory: str | os.PathLike = "", precision: str = "float32", custom: Iterable[tuple[str, str]] = ()
+) -> Model:
     """Loads the model of a weights directory; by default the published one, where `jaxvqa download` made it, or "mini".
 
     The name "mini" stands for the small model that comes with the package, trained on synthetic flaws; "maxvqa" for the
@@ -180,16 +182,16 @@ def load(directory: str | os.PathLike = "", precision: str = "float32", own: Seq
     Args:
         precision: "float32", or "bfloat16" for encoders that compute in it: faster on devices made for it, and raw
             scores differ by about 0.01.
-        own: pairs of opposite words to score beside the 16 dimensions, the good one first, such as
+        custom: prompt pairs to score next to the 16 dimensions, the positive one first, such as
             ("cinematic", "amateurish").
 
     Raises:
         WeightsError: says what is wrong with the directory and how to get one.
-        UserError: another precision, or words of one's own with weights that hold no text transformer.
+        UserError: another precision, or custom prompts for weights without a text encoder.
     """
     if precision not in PRECISIONS:
         raise UserError(f"precision is {precision!r}, but must be {' or '.join(PRECISIONS)}.")
-    return Model(load_weights(directory or default_weights(), SCORING_PARTS), precision, own)
+    return Model(load_weights(directory or default_weights(), SCORING_PARTS), precision, custom)
 
 
 def check_weights(folder: Path) -> str:

@@ -93,7 +93,7 @@ plt.show()
 # %%
 from IPython.display import Markdown, display
 
-stars = unvalidated(model.training)
+stars = unvalidated(model.card)
 names = [dimension.name + " *" * (dimension.code in stars) for dimension in jaxvqa.DIMENSIONS]
 table = "| dimension | " + " | ".join(f"{e.path}: raw | display | percentile" for e in explanations) + " |\n"
 table += "|:--|" + "--:|" * 3 * len(explanations) + "\n"
@@ -169,7 +169,7 @@ from pathlib import Path
 
 for explanation in explanations:
     page = Path(Path(explanation.path).name).with_suffix(".html")
-    page.write_text(explanation.to_html(), encoding="utf-8")
+    page.write_text(jaxvqa.report([explanation]), encoding="utf-8")
     print(f"{page}: {page.stat().st_size / 1000:.0f} kB")
 
 # %% [markdown]

@@ -25,7 +25,7 @@ CLIPS = int(os.environ.get("JAXVQA_NOTEBOOK_CLIPS", "100"))  # to render where t
 # ## The layout
 #
 # A CSV with a column `filename`, and one for each dimension that there are scores of, on any scale, higher for better: by the
-# name or code of one of the 16 dimensions, or, for a new one, by the pair of words that it is about, such as
+# name or code of one of the 16 dimensions, or, for a new one, by its prompt pair, such as
 # `calm / grainy`. A cell without a score is empty. Videos of one scene get the same `group`, if you can tell: they are held
 # out together. Scores are joined to files by name, and each missing video is told.
 #
@@ -82,8 +82,8 @@ assert main(finetune) == 0
 # %%
 import matplotlib.pyplot as plt
 
-human = read_table(LABELS, missing=True, own=True)
-predicted = read_table("tuned/predictions.csv", own=True)
+human = read_table(LABELS, missing=True, custom=True)
+predicted = read_table("tuned/predictions.csv", custom=True)
 row_of = {name: row for row, name in enumerate(human.names)}
 rows = [row_of[name] for name in predicted.names]
 codes = list(predicted.scores)
@@ -106,7 +106,7 @@ model = jaxvqa.load("tuned/model")
 video = next(path for path in sorted(Path(FOLDER).rglob("*")) if path.name == human.names[0])
 scores = model.score(video)
 for dimension, score in zip(jaxvqa.DIMENSIONS, scores.display, strict=True):
-    if dimension.code in model.training["dimensions"]:
+    if dimension.code in model.card.dimensions:
         print(f"{video.name}: {dimension.name} {100 * score:.0f} of 100")
-for good, bad, low, high in model.training["own"] if model.own else ():
-    print(f"{video.name}: {good} / {bad} {low + scores.own[good, bad] * (high - low):.2f}, on the scale of your scores")
+for pair, low, high in model.card.custom:
+    print(f"{video.name}: {pair} {low + scores.custom[pair] * (high - low):.2f}, on the scale of your scores")

@@ -54,7 +54,7 @@ from jaxvqa.video.find import find_videos
 from jaxvqa.weights.assemble import flat_shapes
 from jaxvqa.weights.directory import DESCRIPTION, TENSORS, save_weights
 from jaxvqa.weights.load import load_weights
-from jaxvqa.weights.model_card import notice
+from jaxvqa.weights.model_card import ModelCard, notice
 
 Tree = dict[str, bytes]  # files of a folder, by name
 SIZES = HeadConfig(clip_width=8, technical_width=8, hidden=4, text_width=8)
@@ -214,18 +214,22 @@ def read_checkpoints(folder: Path) -> None:
 
 def make_weights(folder: Path) -> list[Tree]:
     generator, trees = np.random.default_rng(0), []
-    account = {"databases": ["nothing"], "synthetic": True, "dimensions": [d.code for d in DIMENSIONS]}
-    account |= {
-        "label_low": [0.0] * 16,
-        "label_high": [None] * 16,
-        "name": "tiny",
-        "limits": "none",
-        "validated": ["O"],
-    }
-    account |= calibrate(generator.uniform(size=(9, 16)))
-    for name, config, training in (("own", SIZES, None), ("stored", STORED, account)):
+    scale, quantiles = calibrate(generator.uniform(size=(9, 16)))
+    card = ModelCard(
+        databases=("nothing",),
+        synthetic=True,
+        dimensions=tuple(d.code for d in DIMENSIONS),
+        label_low=np.zeros(16),
+        label_high=np.full(16, np.nan),
+        scale=scale,
+        quantiles=quantiles,
+        name="tiny",
+        limits="none",
+        validated=("O",),
+    )
+    for name, config, known in (("plain", SIZES, None), ("stored", STORED, card)):
         arrays = {key: generator.random(s, np.float32) for key, s in flat_shapes("maxvqa", config).items()}
-        save_weights(folder / name, arrays, {"maxvqa": config}, default_prompts(), [], training)
+        save_weights(folder / name, arrays, {"maxvqa": config}, default_prompts(), [], known)
         trees.append(tree_of(folder / name))
     return trees
 
@@ -236,7 +240,7 @@ def read_weights(folder: Path) -> None:
         description = json.loads((folder / DESCRIPTION).read_bytes())
         description["tensors"] |= {"bytes": tensors.stat().st_size, "sha256": file_sha256(tensors)}
         (folder / DESCRIPTION).write_text(json.dumps(description))
-    notice(load_weights(folder).training)
+    notice(load_weights(folder).card)
 
 
 def make_scores(folder: Path) -> list[Tree]:
@@ -267,7 +271,7 @@ def read_lists(folder: Path) -> None:
 def make_results(folder: Path) -> list[Tree]:
     results = Results(folder / "results")
     for path in ("a.mp4", "b.mp4"):
-        facts = {"path": path, "status": "ok", "seed": 0, "weights": "abc", "own": {"good / bad": 0.5}, "fps": 29.97}
+        facts = {"path": path, "status": "ok", "seed": 0, "weights": "abc", "custom": {"good / bad": 0.5}, "fps": 29.97}
         results.add(dict.fromkeys(RAW, 0.25) | facts)
     results.close()
     tree = tree_of(folder / "results")

@@ -16,6 +16,7 @@ to a directory that says which passed. About two seconds a version on two cores;
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 import tempfile
@@ -39,8 +40,9 @@ from jaxvqa.synthetic.transcode import encode
 from jaxvqa.system.terminal import progress
 from jaxvqa.video.decode import open_video, read_frames
 from jaxvqa.video.integrity import content_sha256
-from jaxvqa.weights.directory import TENSORS, check_free, read_description, read_tensors, save_weights
+from jaxvqa.weights.directory import TENSORS, card_of, check_free, read_description, read_tensors, save_weights
 from jaxvqa.weights.load import find_weights, load_weights
+from jaxvqa.weights.model_card import display_scale
 
 FRAMES = 64
 LEVELS = 6
@@ -101,10 +103,8 @@ def check_outputs(args: argparse.Namespace) -> None:
         raise jaxvqa.UserError(f"--output={args.output} is in no folder that there is: make it first.")
     if args.release:
         check_free(args.release)
-        if "training" not in read_description(find_weights(args.weights)):
-            raise jaxvqa.UserError(
-                f"{args.weights} has no account of its training: only weights of this package's have."
-            )
+        if not card_of(read_description(find_weights(args.weights))):
+            raise jaxvqa.UserError(f"{args.weights} has no model card; only weights trained by jaxvqa have one.")
 
 
 def check_unseen(paths: list[str]) -> None:
@@ -207,8 +207,7 @@ def agreement(values: Float[np.ndarray, "clips levels"]) -> dict[str, float]:
 
 def fall(scores: Float[np.ndarray, "clips levels 16"], model: "jaxvqa.Model") -> list[float]:
     """How far each dimension falls with a flaw at its worst, mean over clips, in deviations of the display scale."""
-    deviation = model.training["display_deviation"] if model.training else [d.deviation for d in DIMENSIONS]
-    return ((scores[:, 0] - scores[:, -1]).mean(axis=0) / deviation).round(3).tolist()
+    return ((scores[:, 0] - scores[:, -1]).mean(axis=0) / display_scale(model.card).deviation).round(3).tolist()
 
 
 def print_falls(falls: dict[str, list[float]]) -> None:
@@ -242,12 +241,13 @@ def release(source: Path, target: Path, passed: list[str], clips: int) -> None:
     description = read_description(source)
     names = ", ".join(dimension.name for dimension in DIMENSIONS if dimension.code in passed)
     said = SAID.format(f"{names} only" if passed else "no dimension", clips)
-    account = description["training"] | {"name": NAME, "limits": said, "validated": passed}
-    parts = {part: module.config for part, module in load_weights(source).parts.items()}
+    loaded = load_weights(source)
+    card = dataclasses.replace(loaded.card, name=NAME, limits=said, validated=tuple(passed))
+    parts = {part: module.config for part, module in loaded.parts.items()}
     tensors = {}
     for part in parts:
         tensors |= read_tensors(source / TENSORS, part)
-    save_weights(target, tensors, parts, description["prompts"], description["sources"], account)
+    save_weights(target, tensors, parts, description["prompts"], description["sources"], card)
 
 
 if __name__ == "__main__":

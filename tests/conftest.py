@@ -14,6 +14,7 @@ from jaxvqa.dimensions import DIMENSIONS, calibrate, default_prompts
 from jaxvqa.upstream.convert import convert_checkpoints
 from jaxvqa.weights.assemble import PARTS, flat_shapes
 from jaxvqa.weights.directory import save_weights
+from jaxvqa.weights.model_card import ModelCard
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -83,14 +84,23 @@ def released_weights(tmp_path_factory):
     sizes = {part: SMALL[part] for part in ("swin", "clip_visual")}
     sizes["maxvqa"] = dict(clip_width=32, technical_width=64, hidden=8, prompts=32)
     configs = {part: PARTS[part][1](**sizes) for part, sizes in sizes.items()}
-    account = {"databases": ["nothing"], "synthetic": True, "dimensions": [d.code for d in DIMENSIONS]}
-    account |= {"label_low": [0.0] * 16, "label_high": [1.0] * 16}
-    account |= calibrate(np.linspace(0.3, 0.7, 41)[:, None].repeat(16, axis=1))
-    account |= {"name": "tiny", "limits": "knows nothing", "validated": ["T-1", "T-3"]}
-    return save_random(tmp_path_factory.mktemp("released") / "weights", configs, training=account)
+    scale, quantiles = calibrate(np.linspace(0.3, 0.7, 41)[:, None].repeat(16, axis=1))
+    card = ModelCard(
+        databases=("nothing",),
+        synthetic=True,
+        dimensions=tuple(d.code for d in DIMENSIONS),
+        label_low=np.zeros(16),
+        label_high=np.ones(16),
+        scale=scale,
+        quantiles=quantiles,
+        name="tiny",
+        limits="knows nothing",
+        validated=("T-1", "T-3"),
+    )
+    return save_random(tmp_path_factory.mktemp("released") / "weights", configs, card=card)
 
 
-def save_random(directory, configs, prompts=None, training=None):
+def save_random(directory, configs, prompts=None, card=None):
     """Writes a weights directory with random parameters for some parts."""
     generator = np.random.default_rng(0)
     tensors = {}
@@ -98,7 +108,7 @@ def save_random(directory, configs, prompts=None, training=None):
         for name, shape in flat_shapes(part, config).items():
             values = generator.normal(size=shape) * np.prod(shape[:-1]) ** -0.5
             tensors[name] = (1 + 0.1 * abs(values) if name.endswith(("scale", "var")) else values).astype(np.float32)
-    save_weights(directory, tensors, configs, prompts or default_prompts(), [], training)
+    save_weights(directory, tensors, configs, prompts or default_prompts(), [], card)
     return directory
 
 

@@ -36,7 +36,7 @@ def videos(tmp_path_factory):
 
 
 @pytest.fixture
-def own(videos, tmp_path):
+def copied(videos, tmp_path):
     """A copy of them, to be changed."""
     return shutil.copytree(videos, tmp_path / "videos")
 
@@ -76,13 +76,13 @@ def test_rows_are_those_of_scoring(videos, small_weights, score_many, tmp_path, 
 
 
 @pytest.mark.slow
-def test_a_second_run_scores_what_failed_or_changed(own, score_many, tmp_path, capfd):
-    assert score_many(own, tmp_path / "out") == 1
+def test_a_second_run_scores_what_failed_or_changed(copied, score_many, tmp_path, capfd):
+    assert score_many(copied, tmp_path / "out") == 1
     before = parts(tmp_path / "out")
-    moving_clip(own / "no.mp4", frames=8, height=224, width=240, seed=20)
-    moving_clip(own / "a.mp4", frames=8, height=224, width=240, seed=21)
+    moving_clip(copied / "no.mp4", frames=8, height=224, width=240, seed=20)
+    moving_clip(copied / "a.mp4", frames=8, height=224, width=240, seed=21)
     capfd.readouterr()
-    assert score_many(own, tmp_path / "out") == 0
+    assert score_many(copied, tmp_path / "out") == 0
     assert "6 of 6 videos scored (4 of them in an earlier run)" in capfd.readouterr().err
     new = {name: part for name, part in parts(tmp_path / "out").items() if name not in before}
     scored = [Path(json.loads(line)["path"]).name for part in new.values() for line in part.splitlines()]
@@ -92,21 +92,21 @@ def test_a_second_run_scores_what_failed_or_changed(own, score_many, tmp_path, c
     assert {row["status"] for row in found} == {"ok"}
     # Touched, but the same: looked into, and not scored again; nor with nothing to do.
     after, table = parts(tmp_path / "out"), rows(tmp_path / "out")
-    os.utime(own / "b.mp4")
-    assert score_many(own, tmp_path / "out") == 0
+    os.utime(copied / "b.mp4")
+    assert score_many(copied, tmp_path / "out") == 0
     assert parts(tmp_path / "out") == after
     assert rows(tmp_path / "out") == table
     # Other settings are other work.
-    assert score_many(own / "deep", tmp_path / "out", seed=1) == 0
+    assert score_many(copied / "deep", tmp_path / "out", seed=1) == 0
     assert len(rows(tmp_path / "out").splitlines()) == 8
 
 
 @pytest.mark.slow
-def test_killed_it_goes_on(own, small_weights, score_many, tmp_path, capfd):
+def test_killed_it_goes_on(copied, small_weights, score_many, tmp_path, capfd):
     for i in range(24):
-        moving_clip(own / f"more{i}.mp4", frames=8, height=224, width=240, seed=30 + i)
-    (own / "no.mp4").unlink()
-    command = [sys.executable, "-m", "jaxvqa.main", "--config=configs/score_many.py", f"--config.videos={own}"]
+        moving_clip(copied / f"more{i}.mp4", frames=8, height=224, width=240, seed=30 + i)
+    (copied / "no.mp4").unlink()
+    command = [sys.executable, "-m", "jaxvqa.main", "--config=configs/score_many.py", f"--config.videos={copied}"]
     command += [f"--config.weights={small_weights}", f"--config.output={tmp_path / 'out'}", "--config.workers=1"]
     with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 120
@@ -117,7 +117,7 @@ def test_killed_it_goes_on(own, small_weights, score_many, tmp_path, capfd):
     before = parts(tmp_path / "out")
     assert not (tmp_path / "out" / "scores.jsonl").exists()
     capfd.readouterr()
-    assert score_many(own, tmp_path / "out") == 0
+    assert score_many(copied, tmp_path / "out") == 0
     kept = sum(part.count(b"\n") for name, part in before.items() if name.endswith(".jsonl"))
     assert kept == 16
     assert f"29 of 29 videos scored ({kept} of them in an earlier run)" in capfd.readouterr().err

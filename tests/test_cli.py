@@ -69,7 +69,7 @@ def test_compare(clips, small_weights, tmp_path, capfd):
 
 
 def test_zero_shot_words(clips, full_weights, tmp_path, capfd):
-    command = ["zero-shot", str(clips / "a.mp4"), "--own", "calm / busy", f"--weights={full_weights}"]
+    command = ["zero-shot", str(clips / "a.mp4"), "--prompts", "calm / busy", f"--weights={full_weights}"]
     assert main([*command, f"--output={tmp_path}", "--format=csv"]) == 0
     [row] = csv.DictReader(io.StringIO(capfd.readouterr().out))
     assert 0 < float(row["calm / busy"]) < 1

@@ -70,15 +70,15 @@ def test_the_same_video_twice_does_not_differ(clips, small_weights, tmp_path, ca
     assert {float(row[f"{d.column}_difference"]) for d in jaxvqa.DIMENSIONS} == {0.0}
     out, _ = capfd.readouterr()
     assert "Names differ" not in out
-    options = ["--config.repeats=2", "--config.own=calm / hectic"]
+    options = ["--config.repeats=2", "--config.prompts=calm / hectic"]
     assert compare(clips / "a.mp4", tmp_path / "copy" / "a.mp4", small_weights, tmp_path / "out", *options) == 0
     out, _ = capfd.readouterr()
     assert "More than samplings differ by (two standard errors): none." in out
     [row] = rows(tmp_path / "out")
-    one = jaxvqa.load(small_weights, own=[("calm", "hectic")]).explain(clips / "a.mp4", repeats=2).scores
-    assert float(row["calm / hectic_first"]) == pytest.approx(one.own["calm", "hectic"], abs=2e-6)
+    one = jaxvqa.load(small_weights, custom=[("calm", "hectic")]).explain(clips / "a.mp4", repeats=2).scores
+    assert float(row["calm / hectic_first"]) == pytest.approx(one.custom["calm", "hectic"], abs=2e-6)
     assert float(row["calm / hectic_difference"]) == 0
-    assert f"{one.own['calm', 'hectic']:.3f}" in out
+    assert f"{one.custom['calm', 'hectic']:.3f}" in out
 
 
 def test_what_is_said_of_samplings(capfd):

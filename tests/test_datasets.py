@@ -163,12 +163,12 @@ def test_videos_without_labels_are_told_of(maxwell, add, capsys):
 
 
 def test_wrong_specs(maxwell):
-    fails("no database 'maxwel': choose maxwell, synthetic_maxwell, own, konvid_1k", "maxwel:train", maxwell)
+    fails("no database 'maxwel': choose maxwell, synthetic_maxwell, custom, konvid_1k", "maxwel:train", maxwell)
     fails("no split 'test': choose train, validation or all", "maxwell:test", maxwell)
     fails("no split 'train': choose rated or all", "konvid_1k:train", maxwell)
     for database in DATABASES:
-        if database == "own":
-            assert "train.csv and validation.csv" in fails("no folder .*own: put .*README", database, maxwell)
+        if database == "custom":
+            assert "train.csv and validation.csv" in fails("no folder .*custom: put .*README", database, maxwell)
         elif "maxwell" not in database:
             assert "labels.txt" in fails(f"no folder .*{database}: get .*README", database, maxwell)
     (maxwell / "maxwell" / "train_labels.txt").unlink()
@@ -253,29 +253,29 @@ def test_wrong_labels_of_mean_opinion_scores(tmp_path, add, text, match):
 
 
 def test_own_databases_have_the_dimensions_of_their_columns(tmp_path, add):
-    add("own/clips", "a.mp4", "b.mp4", "c.mkv")
-    (tmp_path / "own" / "train.csv").write_text("filename,who,sharpness,O\nb.mp4,me,3,70\na.mp4,me,1,20.5\n")
-    (tmp_path / "own" / "validation.csv").write_text("filename,T-1\nc.mkv,2\n")
-    videos = load_rated("own:train", tmp_path)
+    add("custom/clips", "a.mp4", "b.mp4", "c.mkv")
+    (tmp_path / "custom" / "train.csv").write_text("filename,who,sharpness,O\nb.mp4,me,3,70\na.mp4,me,1,20.5\n")
+    (tmp_path / "custom" / "validation.csv").write_text("filename,T-1\nc.mkv,2\n")
+    videos = load_rated("custom:train", tmp_path)
     assert videos.names == ["b.mp4", "a.mp4"]
-    assert videos.paths == [f"{tmp_path}/own/clips/{name}" for name in videos.names]
+    assert videos.paths == [f"{tmp_path}/custom/clips/{name}" for name in videos.names]
     np.testing.assert_array_equal(videos.labels[:, [0, 7]], [[70, 3], [20.5, 1]])
     assert not videos.synthetic
     assert np.flatnonzero(~np.isnan(videos.labels).any(axis=0)).tolist() == [0, 7]
-    assert np.flatnonzero(~np.isnan(load_rated("own:validation", tmp_path).labels).any(axis=0)).tolist() == [7]
+    assert np.flatnonzero(~np.isnan(load_rated("custom:validation", tmp_path).labels).any(axis=0)).tolist() == [7]
 
-    table = tmp_path / "own" / "validation.csv"
+    table = tmp_path / "custom" / "validation.csv"
     for text, match in (
         ("filename,O\na.mp4,2\n", "two lines for a.mp4"),  # which is trained on
         ("filename,quality\nc.mkv,2\n", "no column named as a dimension"),
         ("O\n2\n", "no column `filename`"),
         ("filename,O\nc.mkv,good\n", "line 2: O is 'good', not a number"),
-        ("filename,O\nd.mkv,2\n", "own:validation lacks 1 of 1 videos, such as d.mkv"),
+        ("filename,O\nd.mkv,2\n", "custom:validation lacks 1 of 1 videos, such as d.mkv"),
     ):
         table.write_text(text)
-        fails(match, "own:validation", tmp_path)
+        fails(match, "custom:validation", tmp_path)
     table.unlink()
-    fails("lacks the label file validation.csv", "own", tmp_path)
+    fails("lacks the label file validation.csv", "custom", tmp_path)
 
 
 def test_names_with_folders(tmp_path, add):

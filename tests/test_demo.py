@@ -21,7 +21,7 @@ from clips import moving_clip
 from PIL import Image
 
 import jaxvqa
-from jaxvqa.explain.report import Entry, report
+from jaxvqa.explain.report import Entry
 from jaxvqa.main import main
 
 ROOT = Path(__file__).parents[1]
@@ -296,7 +296,7 @@ def test_a_report_of_two_videos_is_sorted_by_a_click(page, tmp_path):
     path = tmp_path / "report.html"
     scores = {"a": 0.09, "b": 0.5, "c": 0.2}
     entries = [Entry(name, [score] * 16, lambda: "<p>this one</p>") for name, score in scores.items()]
-    path.write_text("".join(report([*entries, Entry("d", error="broken.")], None)))
+    path.write_text("".join(page([*entries, Entry("d", error="broken.")], None)))
     page.goto(path.as_uri())
     names = page.locator("#summary tbody td:first-child")
     for button, order in (("O", "acbd"), ("O", "dbca"), ("video", "abcd"), ("video", "dcba")):

@@ -1,9 +1,9 @@
 """Explanations: whether what is shown of a video is where, when and how the numbers say."""
 
 import dataclasses
-import html.parser
 import re
 from fractions import Fraction
+from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import av
@@ -16,7 +16,7 @@ import jaxvqa
 from jaxvqa.dimensions import PERCENTS, calibrate
 from jaxvqa.explain.explanation import Explanation, ordinal, region
 from jaxvqa.explain.locations import TECHNICAL, boxes, locate
-from jaxvqa.explain.report import Entry, colours, report, section
+from jaxvqa.explain.report import Entry, colours, page, section
 from jaxvqa.video.decode import open_video, read_frames
 from jaxvqa.video.sampling import Sampling, draw_plan
 from jaxvqa.video.views import enlarge, video_views
@@ -119,8 +119,8 @@ def test_times_are_those_of_the_file(tmp_path):
 def crafted(explained, local):
     """An explanation of the same video with other local scores."""
     raw = local.mean(axis=(0, 1))
-    training = explained.training | {"validated": [d.code for d in jaxvqa.DIMENSIONS]}
-    return dataclasses.replace(explained, scores=SimpleNamespace(local=local, raw=raw, display=raw), training=training)
+    card = dataclasses.replace(explained.card, validated=tuple(d.code for d in jaxvqa.DIMENSIONS))
+    return dataclasses.replace(explained, scores=SimpleNamespace(local=local, raw=raw, display=raw), card=card)
 
 
 def test_sentences_say_what_when_and_where(explained):
@@ -173,18 +173,17 @@ def test_what_does_not_vary_is_not_spoken_of(explained):
 def test_only_validated_single_dimensions_are_called_weak(explained):
     codes = {jaxvqa.DIMENSIONS[i].code for i in explained.weakest}
     assert codes == {"T-1", "T-3"}  # all that these weights were validated in
-    unknown = dataclasses.replace(explained, training=None)
+    unknown = dataclasses.replace(explained, card=None)
     assert not {jaxvqa.DIMENSIONS[i].code for i in unknown.weakest} & {"O", "A-all", "T-all"}
     assert len(unknown.weakest) == 3
-    rated = {"databases": ["konvid_1k"], "synthetic": False, "dimensions": ["O", "T-2"]}
-    scale = {key: explained.training[key] for key in ("display_mean", "display_deviation", "quantiles")}
-    rated = dataclasses.replace(explained, training=rated | scale)
+    card = dataclasses.replace(explained.card, databases=("konvid_1k",), synthetic=False, dimensions=("O", "T-2"))
+    rated = dataclasses.replace(explained, card=dataclasses.replace(card, name="", limits="", validated=None))
     assert [jaxvqa.DIMENSIONS[i].code for i in rated.weakest] == ["T-2"]  # the only one that had labels
-    assert "Never trained (*): A-1, " in rated.to_html()
+    assert "Never trained (*): A-1, " in jaxvqa.report([rated])
     assert "the former" not in rated.sentences[0]
-    none = dataclasses.replace(explained, training=explained.training | {"validated": []})
+    none = dataclasses.replace(explained, card=dataclasses.replace(explained.card, validated=()))
     assert (none.weakest, none.sentences) == ([], [])
-    assert "The worst moments" not in none.to_html()
+    assert "The worst moments" not in jaxvqa.report([none])
 
 
 def test_regions():
@@ -199,10 +198,11 @@ def test_regions():
 
 def test_percentiles_are_of_the_reference(explained):
     scores = np.linspace(0.2, 0.8, 101)[:, None].repeat(16, axis=1)
-    training = explained.training | calibrate(scores)
+    scale, quantiles = calibrate(scores)
+    card = dataclasses.replace(explained.card, scale=scale, quantiles=quantiles)
     for percent in (0, 5, 37, 100):
         raw = np.full(16, 0.2 + 0.006 * percent)
-        e = dataclasses.replace(explained, scores=SimpleNamespace(raw=raw), training=training)
+        e = dataclasses.replace(explained, scores=SimpleNamespace(raw=raw), card=card)
         np.testing.assert_allclose(e.percentiles, percent, atol=1e-6)
     assert [ordinal(x) for x in (0, 1.4, 2, 3, 4, 11, 12, 13, 21, 92, 100)] == (
         "1st 1st 2nd 3rd 4th 11th 12th 13th 21st 92nd 99th".split()
@@ -212,13 +212,13 @@ def test_percentiles_are_of_the_reference(explained):
 def test_published_model_is_compared_with_its_own_scores_of_maxwell(explained, shared):
     table = np.genfromtxt(shared / "maxwell" / "published_val_predictions.csv", delimiter=",", skip_header=1)[:, 1:]
     for row in (3, 400, 908):
-        e = dataclasses.replace(explained, scores=SimpleNamespace(raw=table[row]), training=None)
+        e = dataclasses.replace(explained, scores=SimpleNamespace(raw=table[row]), card=None)
         below = 100 * (table < table[row]).mean(axis=0)
         assert np.abs(e.percentiles - below).max() < 2.5
     assert len(PERCENTS) == 21
 
 
-class Page(html.parser.HTMLParser):
+class Page(HTMLParser):
     """Tags, attributes and text of a page, as a browser takes them."""
 
     def __init__(self, text):
@@ -249,11 +249,11 @@ def test_bad_names_are_text(explained):
     part = section(explained)
     scores = explained.scores.display.tolist()
     entries = [*(Entry(name, scores, lambda: part) for name in BAD_NAMES), Entry("<b>", error="<i>no</i>")]
-    page = "".join(report(entries, explained.training))
-    page.encode("utf-8")
-    found = Page(page)
+    html = "".join(page(entries, explained.card))
+    html.encode("utf-8")
+    found = Page(html)
     assert found.tags.count("script") == 1
-    assert not {"b", "i"} & {tag for tag in found.tags if tag == "i" and "<i>no" in page}
+    assert not {"b", "i"} & {tag for tag in found.tags if tag == "i" and "<i>no" in html}
     assert not [name for name, _ in found.attributes if name.startswith("on")]
     text = "".join(found.text)
     assert "<script>alert(1)</script>.mp4" in text
@@ -265,27 +265,38 @@ def test_bad_names_are_text(explained):
 
 
 def test_a_page_needs_nothing_else(explained):
-    page = explained.to_html()
-    links = [value for name, value in Page(page).attributes if name in ("src", "href")]
+    html = jaxvqa.report([explained])
+    links = [value for name, value in Page(html).attributes if name in ("src", "href")]
     assert len(links) == 1 + 16 + len(explained.weakest)
     assert all(value.startswith("data:image/") for value in links)
-    assert not re.search(r"url\(|@import|https?://", page)
-    assert "tiny: knows nothing. Dimensions with * are not validated." in page
-    assert explained.sha256 in page
-    assert explained.weights_id in page
+    assert not re.search(r"url\(|@import|https?://", html)
+    assert "tiny: knows nothing. Dimensions with * are not validated." in html
+    assert explained.sha256 in html
+    assert explained.weights_id in html
+
+
+def test_several_explanations_are_one_page(explained, model):
+    other = model.explain(explained.path, seed=1)
+    html = jaxvqa.report([explained, other])
+    assert Page(html).tags.count("details") == 2 * 2
+    for e in (explained, other):
+        assert section(e) in html
+    for wrong in ([], [explained, dataclasses.replace(other, weights_id="another")]):
+        with pytest.raises(jaxvqa.UserError, match="they must be by the same"):
+            jaxvqa.report(wrong)
 
 
 def test_boxes_of_a_picture_are_those_of_its_dimension(explained):
     moment = explained.worst(SHARPNESS).at  # each frame is that of one moment
-    page = section(explained)
+    html = section(explained)
     shown = [
-        tuple(map(float, box)) for box in re.findall(r'<rect x="(.+?)" y="(.+?)" width="(.+?)" height="(.+?)"', page)
+        tuple(map(float, box)) for box in re.findall(r'<rect x="(.+?)" y="(.+?)" width="(.+?)" height="(.+?)"', html)
     ]
     expected = sorted(boxes(explained.places, SHARPNESS, moment).round(1).tolist())
     first = 49 * [jaxvqa.DIMENSIONS[i].name for i in explained.weakest].index("sharpness")
     np.testing.assert_allclose(shown[first : first + 49], expected)
     number = explained.places.frames[1, moment]
-    assert f"{explained.video.seconds[number]:.2f} s, frame {number}" in page
+    assert f"{explained.video.seconds[number]:.2f} s, frame {number}" in html
     assert TECHNICAL[SHARPNESS]
     assert not TECHNICAL[CONTENT]
 
@@ -297,11 +308,11 @@ def test_colours_get_brighter_with_the_score():
 
 def test_a_report_of_200_videos_is_small(model, shared):
     e = model.explain(shared / "videos" / "10053703034.mp4")
-    three = dataclasses.replace(e, training=None)
+    three = dataclasses.replace(e, card=None)
     assert len(three.weakest) == 3
     part = section(three)
     entries = [Entry(f"{i}.mp4", e.scores.display.tolist(), lambda: part) for i in range(200)]
-    parts = [len(text.encode()) for text in report(entries, None)]
+    parts = [len(text.encode()) for text in page(entries, None)]
     assert sum(parts) < 30e6
     assert max(parts) < 1e6  # one video at a time
 

@@ -88,9 +88,9 @@ def test_dimensions_of_ones_own_are_there(tuned, rated, tmp_path):  # noqa: F811
     views = video_views(opened, Sampling().plans(opened)[0])
     scores = exported.call(*(np.stack([view]) for view in views))
     expected = jaxvqa.load(tuned / "model").score(video)
-    np.testing.assert_allclose(scores["own"][0], [*expected.own.values()], atol=1e-5)
+    np.testing.assert_allclose(scores["custom"][0], [*expected.custom.values()], atol=1e-5)
     np.testing.assert_allclose(scores["raw"][0], expected.raw, atol=1e-5)
-    assert json.loads((tmp_path / "out" / DESCRIPTION).read_text())["own"] == [["fine", "coarse"]]
+    assert json.loads((tmp_path / "out" / DESCRIPTION).read_text())["custom"] == [["fine", "coarse"]]
 
 
 def test_wrong_usage_is_one_sentence_and_exit_code_2(tmp_path, capfd):

@@ -66,7 +66,7 @@ def tuned(run, tmp_path_factory):
 
 def test_labels_of_ones_own(rated):
     videos = load_custom(rated / "labels.csv", rated / "videos")
-    assert videos.own == (WORDS,)
+    assert videos.custom == (WORDS,)
     assert videos.labels.shape == (12, 17)
     there = ~np.isnan(videos.labels)
     assert np.flatnonzero(there.any(axis=0)).tolist() == [0, 7, 16]
@@ -79,7 +79,7 @@ def test_labels_of_ones_own(rated):
 
 
 def test_every_video_is_scored_by_a_model_that_has_not_seen_it(tuned, rated):
-    table = read_table(tuned / "predictions.csv", own=True)
+    table = read_table(tuned / "predictions.csv", custom=True)
     assert [*table.scores] == ["O", "T-1", "fine / coarse"]
     assert sorted(table.names) == sorted(f"{i}.mp4" for i in range(12))
     videos = load_custom(rated / "labels.csv", rated / "videos")
@@ -93,25 +93,25 @@ def test_every_video_is_scored_by_a_model_that_has_not_seen_it(tuned, rated):
 
 
 def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated, encoders, tmp_path, capfd):  # noqa: F811
-    model, before = jaxvqa.load(tuned / "model"), jaxvqa.load(encoders, own=[WORDS])
-    assert model.own == [WORDS]
-    assert model.training["databases"] == ["labels"]
-    assert model.training["dimensions"] == ["O", "T-1"]
-    [[good, bad, low, high]] = model.training["own"]
-    labels = read_table(rated / "labels.csv", missing=True, own=True).scores["fine / coarse"]
-    assert (good, bad) == WORDS
+    model, before = jaxvqa.load(tuned / "model"), jaxvqa.load(encoders, custom=[WORDS])
+    assert model.custom == (WORDS,)
+    assert model.card.databases == ("labels",)
+    assert model.card.dimensions == ("O", "T-1")
+    [(pair, low, high)] = model.card.custom
+    labels = read_table(rated / "labels.csv", missing=True, custom=True).scores["fine / coarse"]
+    assert pair == WORDS
     assert low < np.nanmin(labels) < np.nanmax(labels) < high
     assert 0 < np.nanmin(labels) - low < 0.1 * (high - low)
     video = str(rated / "videos" / "3.mp4")
     scores = model.score(video)
     assert scores.raw.shape == scores.display.shape == (16,)
-    assert scores.own[WORDS] != pytest.approx(before.score(video).own[WORDS], abs=1e-4)
+    assert scores.custom[WORDS] != pytest.approx(before.score(video).custom[WORDS], abs=1e-4)
 
     command = ["score", video, f"--weights={tuned / 'model'}", f"--output={tmp_path}", "--report"]
-    assert main([*command, "--own=lively / dull; fine / coarse"]) == 0
+    assert main([*command, "--prompts=lively / dull; fine / coarse"]) == 0
     out = capfd.readouterr().out
     assert re.search(r" fine / coarse +lively / dull \(zero-shot\)", out)
-    assert f"{scores.own[WORDS]:.3f}" in out
+    assert f"{scores.custom[WORDS]:.3f}" in out
     page = (tmp_path / "report.html").read_text()
     assert "fine / coarse</th>" in page
     assert "lively / dull (zero-shot)</th>" in page
@@ -150,15 +150,15 @@ def test_a_head_that_holds_its_prompts_learns_new_ones(run, released_weights, tm
     assert not np.array_equal(second[0][16], first[0][0])
     # and go on from there
     assert run(tmp_path / "again", weights=tmp_path / "out" / "model") == 0
-    assert load_weights(tmp_path / "again" / "model").own == (WORDS,)
+    assert load_weights(tmp_path / "again" / "model").custom == (WORDS,)
 
 
 @pytest.mark.parametrize(
     ("text", "changes", "match"),
     [
         ("filename,overall\n0.mp4,1\n1.mp4,x\n", {}, "line 3: overall is 'x', not a number"),
-        ("filename,mood\n0.mp4,1\n", {}, r"no column named as a dimension .*, or by a pair of words"),
-        ("filename,a / b / c\n0.mp4,1\n", {}, "'a / b / c' is no pair of words"),
+        ("filename,mood\n0.mp4,1\n", {}, r"no column named as a dimension .*, or by a prompt pair"),
+        ("filename,a / b / c\n0.mp4,1\n", {}, "'a / b / c' is not a prompt pair"),
         ("filename,overall\n0.mp4,1\n1.mp4,2\n", {}, "2 videos cannot be divided into 3 folds"),
         ("filename,overall\n0.mp4,1\n1.mp4,1\n2.mp4,1\n3.mp4,1\n", {}, "all 4 videos have the same label in O"),
         ("filename,overall\n0.mp4,1\n1.mp4,2\n2.mp4,3\n", {}, "choose another --train.chunk or --train.batch"),
@@ -185,17 +185,17 @@ def test_weights_that_claim_dimensions_without_prompts_are_refused(tuned, tmp_pa
     for file in (tuned / "model").iterdir():
         (tmp_path / "model" / file.name).write_bytes(file.read_bytes())
     path = tmp_path / "model" / "jaxvqa.json"
-    for own_pairs, match in (
+    for custom, match in (
         ([["a", "b", 0, 1], ["c", "d", 0, 1]], "must have 36 prompts"),
         ([], "must have 32 prompts"),
-        ([["a", "b", 1, 0]], "no sound account"),
-        ([["a\u001b", "b", 0, 1]], "no sound account"),
-        ([["a / b", "c", 0, 1]], "no sound account"),
-        ([["a", "b"]], "no sound account"),
-        ("ab", "no sound account"),
+        ([["a", "b", 1, 0]], "no valid model card .custom must be lists"),
+        ([["a\u001b", "b", 0, 1]], "no valid model card .custom"),
+        ([["a / b", "c", 0, 1]], "no valid model card .custom"),
+        ([["a", "b"]], "no valid model card .custom"),
+        ("ab", "no valid model card .custom"),
     ):
         description = json.loads((tuned / "model" / "jaxvqa.json").read_text())
-        description["training"]["own"] = own_pairs
+        description["training"]["custom"] = custom
         path.write_text(json.dumps(description))
         with pytest.raises(UserError, match=match):
             jaxvqa.load(tmp_path / "model")

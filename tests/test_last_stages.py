@@ -97,11 +97,11 @@ def test_gradient_of_a_convolution_is_jaxs_own():
     x, y = random.normal(size=(2, 5, 6, 3)), random.normal(size=(2, 5, 6, 4))
     kernel = random.normal(size=(3, 3, 3, 4))
     with jax.enable_x64(True):
-        own, theirs = (
+        ours, theirs = (
             jax.grad(lambda x, k, f=f: (f(x, k) * y).sum(), argnums=(0, 1))(jnp.array(x), jnp.array(kernel))
             for f in (convolve, strided)
         )
-    for gradient, wanted in zip(own, theirs, strict=True):
+    for gradient, wanted in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(gradient, wanted, rtol=1e-12, atol=1e-12)
 
 
@@ -181,7 +181,7 @@ def test_features_of_both_kinds_stand_side_by_side(encoders, features, data):  #
 def test_fine_tuning_takes_the_last_stages_as_well(finetune, tmp_path, capfd):  # noqa: F811
     assert finetune(tmp_path / "out", **{"unfreeze.stages": 1, "folds": 2, "train.epochs-per-chunk": 1}) == 0
     assert "training adds" in capfd.readouterr().out
-    assert jaxvqa.load(tmp_path / "out" / "model").own == [("fine", "coarse")]
+    assert jaxvqa.load(tmp_path / "out" / "model").custom == (("fine", "coarse"),)
 
 
 @pytest.mark.parametrize(

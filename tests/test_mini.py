@@ -32,9 +32,9 @@ def test_it_is_small_and_says_what_it_is(mini):
     assert sum(path.stat().st_size for path in folder.iterdir()) < 10e6
     assert {str(values.dtype) for values in read_tensors(folder / TENSORS, "swin").values()} == {"float16"}
     assert mini.weights_id.startswith("jaxvqa-mini-")
-    assert "trained on synthetic degradations, blind to content and taste" in mini.training["limits"]
-    assert mini.training["validated"]
-    assert set(mini.training["validated"]) <= set(TECHNICAL)
+    assert "trained on synthetic degradations, blind to content and taste" in mini.card.limits
+    assert mini.card.validated
+    assert set(mini.card.validated) <= set(TECHNICAL)
 
 
 def test_scores_without_weights_given(clips, tmp_path, capfd):
@@ -82,7 +82,7 @@ def test_scores_depend_on_neither_cores_nor_workers_nor_company(clips, tmp_path)
 def test_validated_scores_follow_flaws_of_a_scene_never_trained_on(mini, tmp_path):
     assert "cat" in photographs("validation")
     clip = film([load("chelsea.png")] * 32, 240, 320, 0, Camera(), np.random.default_rng(0))
-    for code in mini.training["validated"]:
+    for code in mini.card.validated:
         scores = []
         for strength in (0, 0.3, 0.6, 0.9):
             strengths = dict.fromkeys(AESTHETIC + TECHNICAL, 0.0) | {code: strength}

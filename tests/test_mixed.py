@@ -44,10 +44,10 @@ def test_trains_on_two_tests_on_a_third(data, encoders, features, tmp_path, capf
     assert [*values] == ["live_vqc (held out)", "konvid_1k (held out)", "cvd2014 (unseen)"]
     assert all(len(cells) == 3 for row in values.values() for cells in row.values())
     assert "cvd2014 (unseen)" in capfd.readouterr().out
-    account = load_weights(tmp_path / "out" / "fold-0" / "model").training
-    assert account["databases"] == ["live_vqc", "konvid_1k"]
-    assert account["dimensions"] == ["O"]
-    assert account["label_low"] == [None] * 16  # each has its own
+    card = load_weights(tmp_path / "out" / "fold-0" / "model").card
+    assert card.databases == ("live_vqc", "konvid_1k")
+    assert card.dimensions == ("O",)
+    assert card.to_json()["label_low"] == [None] * 16  # each has its own
 
     fields["data.mix"] = "1,9"
     command = [f"--config={ROOT / 'configs' / 'mixed.py'}", *(f"--config.{name}={x}" for name, x in fields.items())]

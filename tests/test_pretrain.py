@@ -84,7 +84,7 @@ def test_trained_model_scores_without_text_transformer(trained, clips):
     assert all(np.isfinite(float(value)) for row in history for value in row.values())
     model = jaxvqa.load(trained / "model")
     assert "clip_text" not in load_weights(trained / "model").parts
-    assert model.training["synthetic"]
+    assert model.card.synthetic
     scores = model.score(clips / "a.mp4")
     assert scores.local.shape == (64, 49, 16)
     assert np.isfinite(scores.display).all()

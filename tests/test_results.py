@@ -10,7 +10,7 @@ from jaxvqa.system.files import write_atomic
 
 
 def row(path, status="ok", seed=0, weights="abc", **fields):
-    scores = {**dict.fromkeys([*RAW, *DISPLAY], 0.25), "own": {}}
+    scores = {**dict.fromkeys([*RAW, *DISPLAY], 0.25), "custom": {}}
     found = scores if status == "ok" else {"error": 'it is broken, see "log"\nline 2'}
     return {"path": path, "status": status, "seed": seed, "weights": weights, "repeats": 1, **found, **fields}
 
@@ -27,7 +27,7 @@ def test_columns_are_stable():
     assert COLUMNS[:5] == ["path", "status", "error", "overall", "content"]
     assert COLUMNS[19] == "overall_display"
     assert COLUMNS[35] == "overall_deviation"
-    assert COLUMNS[-11:] == "own frames height width fps seed repeats dense weights unvalidated sha256".split()
+    assert COLUMNS[-11:] == "custom frames height width fps seed repeats dense weights unvalidated sha256".split()
     assert len(COLUMNS) == 3 + 48 + 11
 
 
@@ -88,10 +88,10 @@ def test_two_runs_at_once_are_refused(tmp_path):
 
 
 def test_rows_of_another_kind_are_refused(tmp_path):
-    write(tmp_path, row("a.mp4", **dict.fromkeys(DISPLAY, 0.5), own={}))
+    write(tmp_path, row("a.mp4", **dict.fromkeys(DISPLAY, 0.5), custom={}))
     line = json.loads((tmp_path / "scores.jsonl").read_text())
     wrong = [{"seed": "0"}, {"path": ["a"]}, {"extra": 1}, {"overall": None}, {"overall": "1"}, {"noise": float("nan")}]
-    wrong += [{"own": ["a"]}, {"own": {"a / b": "c"}}, {"repeats": "2"}, {"repeats": 2}, {"path": "\ud800"}]
+    wrong += [{"custom": ["a"]}, {"custom": {"a / b": "c"}}, {"repeats": "2"}, {"repeats": 2}, {"path": "\ud800"}]
     for text in (*(json.dumps({**line, **change}) for change in wrong), "[" * 10**5):
         (tmp_path / "scores.jsonl").write_text(text + "\n")
         with pytest.raises(UserError, match="line 1: not a row of scores"):

@@ -402,23 +402,23 @@ def test_a_broken_file_is_one_row_in_dense_mode_too(clips, small_weights, tmp_pa
 
 def test_words_of_ones_own_are_scored_beside_the_sixteen(clips, small_weights, tmp_path, capfd):
     video, words = clips / "a.mp4", "cinematic / amateurish; <b>lively / dull"
-    assert score(video, small_weights, tmp_path, f"--config.own={words}", "--config.report=True") == 0
+    assert score(video, small_weights, tmp_path, f"--config.prompts={words}", "--config.report=True") == 0
     out, _ = capfd.readouterr()
     [row] = rows(tmp_path)
-    own = json.loads(row["own"])
-    model = jaxvqa.load(small_weights, own=[("cinematic", "amateurish"), ("amateurish", "cinematic")])
+    custom = json.loads(row["custom"])
+    model = jaxvqa.load(small_weights, custom=[("cinematic", "amateurish"), ("amateurish", "cinematic")])
     scores = model.score(video)
-    assert own["cinematic / amateurish"] == pytest.approx(scores.own["cinematic", "amateurish"], abs=2e-6)
-    assert sum(scores.own.values()) == pytest.approx(1, abs=1e-6)  # the other way round, the opposite
-    assert not 0.499 < own["cinematic / amateurish"] < 0.501
+    assert custom["cinematic / amateurish"] == pytest.approx(scores.custom["cinematic", "amateurish"], abs=2e-6)
+    assert sum(scores.custom.values()) == pytest.approx(1, abs=1e-6)  # the other way round, the opposite
+    assert not 0.499 < custom["cinematic / amateurish"] < 0.501
     np.testing.assert_allclose(scores.raw, jaxvqa.load(small_weights).score(video).raw, atol=1e-5)
-    assert f"{own['cinematic / amateurish']:.3f}" in out
+    assert f"{custom['cinematic / amateurish']:.3f}" in out
     assert "zero-shot" in out
     page = (tmp_path / "report.html").read_text()
     assert "&lt;b&gt;lively / dull" in page
     assert "<b>lively" not in page
 
-    assert score(video, small_weights, tmp_path, "--config.own=lively / dull") == 0  # has to be scored for them
+    assert score(video, small_weights, tmp_path, "--config.prompts=lively / dull") == 0  # has to be scored for them
     assert "(0 of them in an earlier run)" in capfd.readouterr().err
 
 
@@ -426,13 +426,13 @@ def test_words_of_ones_own_are_scored_beside_the_sixteen(clips, small_weights, t
     "words", ["cinematic", "a / b / c", "good / ", "good / bad; good / bad", "good\n / bad", "caf\udce9 / pair"]
 )
 def test_words_that_are_no_pairs_are_refused(words, clips, small_weights, tmp_path, capfd):
-    assert score(clips / "a.mp4", small_weights, tmp_path, f"--config.own={words}") == 2
+    assert score(clips / "a.mp4", small_weights, tmp_path, f"--config.prompts={words}") == 2
     assert re.search("pair|plain text", capfd.readouterr().err)
 
 
 def test_words_need_a_text_transformer(clips, released_weights, tmp_path, capfd):
-    assert score(clips / "a.mp4", released_weights, tmp_path, "--config.own=good / bad") == 2
-    assert "hold no text transformer" in capfd.readouterr().err
+    assert score(clips / "a.mp4", released_weights, tmp_path, "--config.prompts=good / bad") == 2
+    assert "have no text encoder, so they cannot score custom prompts" in capfd.readouterr().err
 
 
 def test_full_and_read_only_disks_are_one_sentence_and_cost_nothing_earlier(

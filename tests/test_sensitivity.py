@@ -86,7 +86,7 @@ def test_what_could_not_be_written_is_said_before_measuring(sensitivity, small_w
     for path, options, message in (
         (clip, ["--output", str(tmp_path / "no" / "x.json")], "is in no folder that there is"),
         (clip, ["--release", str(tmp_path)], "already exists"),
-        (clip, ["--release", str(tmp_path / "new")], "has no account of its training"),
+        (clip, ["--release", str(tmp_path / "new")], "has no model card"),
         (tiny, [], "is 48x48: sides must be 106 or more"),
     ):
         monkeypatch.setattr(sys, "argv", ["sensitivity.py", str(path), "--weights", str(small_weights), *options])
@@ -119,5 +119,5 @@ def test_falls_are_in_deviations_of_the_scale(sensitivity, released_weights):
     scores = np.zeros((2, 7, 16))
     scores[:, 0] = 0.4
     scores[:, 3] = -5  # not the worst level
-    expected = 0.4 / np.array(model.training["display_deviation"])
+    expected = 0.4 / model.card.scale.deviation
     np.testing.assert_allclose(sensitivity.fall(scores, model), expected, atol=1e-3)

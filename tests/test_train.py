@@ -226,18 +226,18 @@ def test_exported_model_scores_like_the_predictions(trained, data, features):
         expected = [table.scores[code][row] for code in CODES]
         np.testing.assert_allclose(scores.raw, expected, atol=1e-3)
     assert min(values.std() for values in table.scores.values()) > 5e-3  # else that would say little
-    assert model.training["databases"] == ["maxwell:train"]
-    assert model.training["synthetic"] is False
-    assert model.training["dimensions"] == CODES
+    assert model.card.databases == ("maxwell:train",)
+    assert model.card.synthetic is False
+    assert list(model.card.dimensions) == CODES
     labels = np.loadtxt(data / "maxwell" / "MaxWell_train.csv", delimiter=",", skiprows=1)
     margin = 0.05 * np.ptp(labels, axis=0)
-    np.testing.assert_allclose(model.training["label_low"], labels.min(axis=0) - margin, atol=1e-5)
-    np.testing.assert_allclose(model.training["label_high"], labels.max(axis=0) + margin, atol=1e-5)
+    np.testing.assert_allclose(model.card.label_low, labels.min(axis=0) - margin, atol=1e-5)
+    np.testing.assert_allclose(model.card.label_high, labels.max(axis=0) + margin, atol=1e-5)
     paths = [str(path) for path in (data / "maxwell" / "videos").glob("train-*")]
     stored, _ = extract(paths, load_weights(trained / "model", ENCODERS), features, 0)
     raw = [model.score_features(values.astype(np.float32)).raw for values in stored.read(range(16))]
-    np.testing.assert_allclose(model.training["display_mean"], np.mean(raw, axis=0), atol=1e-3)
-    np.testing.assert_allclose(model.training["display_deviation"], np.std(raw, axis=0), atol=1e-3)
+    np.testing.assert_allclose(model.card.scale.mean, np.mean(raw, axis=0), atol=1e-3)
+    np.testing.assert_allclose(model.card.scale.deviation, np.std(raw, axis=0), atol=1e-3)
 
 
 def test_finished_command_again_changes_nothing(train, trained, again, capfd, monkeypatch):
@@ -395,7 +395,8 @@ def test_a_head_that_holds_its_prompts_is_trained_with_them(train, released_weig
     assert [*after] == ["swin", "clip_visual", "maxvqa"]
     assert not np.array_equal(before["maxvqa"].prompts[...], after["maxvqa"].prompts[...])
     assert np.array_equal(before["swin"].patch_embed.kernel[...], after["swin"].patch_embed.kernel[...])
-    assert "name" not in jaxvqa.load(tmp_path / "out" / "model").training
+    card = jaxvqa.load(tmp_path / "out" / "model").card
+    assert (card.name, card.validated) == ("", None)
 
 
 @pytest.mark.parametrize(
@@ -459,7 +460,7 @@ def test_damaged_video_is_left_out_by_name(train, data, trained, tmp_path, capfd
     assert "Traceback" not in err
     assert "Epoch " in out
     assert len(history(tmp_path / "out")) == 4
-    assert jaxvqa.load(tmp_path / "out" / "model").training["databases"] == ["maxwell:train"]
+    assert jaxvqa.load(tmp_path / "out" / "model").card.databases == ("maxwell:train",)
     assert train(tmp_path / "out", **changes, **{"data.allow_failures": True}) == 0
     assert "train-3.mp4" in capfd.readouterr().err
     shutil.copy(data / "maxwell" / "videos" / "train-3.mp4", root / "maxwell" / "videos")  # mended: another training
@@ -516,7 +517,7 @@ def test_two_processes_do_the_same(command, trained, tmp_path):
     one, other = (read_table(folder / "predictions-maxwell-validation.csv") for folder in (output, trained))
     for code in CODES:
         np.testing.assert_allclose(one.scores[code], other.scores[code], atol=1e-5)
-    assert jaxvqa.load(output / "model").training["databases"] == ["maxwell:train"]
+    assert jaxvqa.load(output / "model").card.databases == ("maxwell:train",)
 
 
 ABLATION = """

@@ -187,9 +187,14 @@ def test_descriptions_made_to_harm(copy, released_weights, tmp_path):
         load_weights(copy)
     released = shutil.copytree(released_weights, tmp_path / "w")
     training = json.loads((released / "jaxvqa.json").read_text())["training"]
-    for change in ({"name": "\x1b[2J"}, {"limits": "a\nb"}, {"databases": ["\x07"]}, {"label_low": [10**400] * 16}):
+    for change, reason in (
+        ({"name": "\x1b[2J"}, "name and limits must be printable text"),
+        ({"limits": "a\nb"}, "name and limits must be printable text"),
+        ({"databases": ["\x07"]}, "databases, .* must be printable text"),
+        ({"label_low": [10**400] * 16}, "label_low must be numbers"),
+    ):
         edit(released, training=training | change)
-        with pytest.raises(WeightsError, match="has no sound account of its training"):
+        with pytest.raises(WeightsError, match=rf"jaxvqa\.json has no valid model card \(.*{reason}"):
             load_weights(released)
 
 
@@ -232,16 +237,22 @@ def test_weights_that_hold_their_prompts(released_weights):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "reason"),
     [
-        *({"validated": "T-1"}, {"name": 3}, {"limits": None}, {"validated": None}, {"synthetic": "yes"}),
-        *({"quantiles": None}, {"quantiles": [[0.5] * 16]}, {"quantiles": [[0.5 - i] * 16 for i in range(21)]}),
+        ({"validated": "T-1"}, "validated must be a list of texts"),
+        ({"name": 3}, "name must be a text"),
+        ({"limits": None}, "limits must be a text"),
+        ({"validated": None}, "validated must be a list of texts"),
+        ({"synthetic": "yes"}, "synthetic must be true or false"),
+        ({"quantiles": None}, "quantiles must be 21 rows of 16 numbers"),
+        ({"quantiles": [[0.5] * 16]}, "quantiles must be 21 rows of 16 numbers"),
+        ({"quantiles": [[0.5 - i] * 16 for i in range(21)]}, "from 0 to 1, in ascending order"),
     ],
 )
-def test_accounts_of_released_weights_are_checked(released_weights, tmp_path, wrong):
+def test_cards_of_released_weights_are_checked(released_weights, tmp_path, wrong, reason):
     directory = shutil.copytree(released_weights, tmp_path / "w")
     description = json.loads((directory / "jaxvqa.json").read_text())
     description["training"] |= wrong
     (directory / "jaxvqa.json").write_text(json.dumps(description))
-    with pytest.raises(WeightsError, match="has no sound account of its training"):
+    with pytest.raises(WeightsError, match=rf"has no valid model card \(.*{reason}"):
         load_weights(directory)

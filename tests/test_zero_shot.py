@@ -75,7 +75,7 @@ def test_files_that_fail_are_rows_and_others_are_kept(clips, clip_weights, tmp_p
     (folder / "broken.mp4").write_bytes(b"no video")
     (folder / "a.mp4").write_bytes((clips / "a.mp4").read_bytes())
     for _ in range(2):
-        assert zero_shot(folder, clip_weights, tmp_path / "out", "--config.own=calm / hectic") == 1
+        assert zero_shot(folder, clip_weights, tmp_path / "out", "--config.prompts=calm / hectic") == 1
         assert [row["status"] for row in rows(tmp_path / "out")] == ["ok", "error"]
         assert "1 of 2 videos scored" in capfd.readouterr().err
     assert zero_shot(folder, clip_weights, tmp_path / "out") == 2  # other words make other columns
@@ -86,9 +86,9 @@ def test_what_cannot_work_is_said(clips, clip_weights, released_weights, tmp_pat
     for arguments, said in (
         (("", clip_weights), "no videos given"),
         ((clips, ""), "no weights given"),
-        ((clips, released_weights), "hold no text transformer"),
-        ((clips, clip_weights, "--config.own="), "no words given"),
-        ((clips, clip_weights, "--config.own=good"), "is no pair of words"),
+        ((clips, released_weights), "have no text encoder"),
+        ((clips, clip_weights, "--config.prompts="), "no prompts given"),
+        ((clips, clip_weights, "--config.prompts=good"), "is not a prompt pair"),
         ((clips, clip_weights, "--config.seed=-1"), "seed is -1"),
     ):
         videos, directory, *more = arguments

@@ -59,10 +59,10 @@ class SyntheticMaxwell(Maxwell):
 
 
 class Custom(Maxwell):
-    """A user's own videos, rated in some of the 16 dimensions."""
+    """Videos of a user, rated in some of the 16 dimensions."""
 
-    MANUAL_DOWNLOAD_INSTRUCTIONS = DATABASES["own"].instructions
-    DESCRIPTION = "Videos of one's own, with ratings in some of the 16 dimensions."
+    MANUAL_DOWNLOAD_INSTRUCTIONS = DATABASES["custom"].instructions
+    DESCRIPTION = "Videos of a user, with ratings in some of the 16 dimensions."
 
 
 def read_maxwell_labels(table: Path, list_path: Path | None = None) -> tuple[list[str], Float[np.ndarray, "videos 16"]]:

@@ -107,7 +107,8 @@ def prepare(database: str, root: Path, videos: list[str]) -> tfds.core.DatasetBu
     def builder():
         if database in MOS:
             return Mos(config=database, data_dir=data_dir)
-        return {"maxwell": Maxwell, "synthetic_maxwell": SyntheticMaxwell, "own": Custom}[database](data_dir=data_dir)
+        builders = {"maxwell": Maxwell, "synthetic_maxwell": SyntheticMaxwell, "custom": Custom}
+        return builders[database](data_dir=data_dir)
 
     if not builder().data_path.exists():
         config = tfds.download.DownloadConfig(manual_dir=home, try_download_gcs=False)

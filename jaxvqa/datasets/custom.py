@@ -1,4 +1,4 @@
-"""A user's own rated videos: a CSV and a folder."""
+"""A CSV of labels and a folder of videos, anywhere."""
 
 import os
 from pathlib import Path
@@ -17,8 +17,8 @@ def load_custom(table: str | os.PathLike, folder: str | os.PathLike, allow_missi
     """Reads labels and joins them to video files, in the order of the labels.
 
     Args:
-        table: a CSV with a column `filename`, and one for each dimension, named by code, by name, or by the pair of
-            words that it is about (`cinematic / amateurish`). Cells without a label are empty. Videos of the same
+        table: a CSV with a column `filename`, and one for each dimension, named by code, by name, or by its
+            prompt pair (`cinematic / amateurish`). Cells without a label are empty. Videos of the same
             `group`, if there is such a column, belong together.
         folder: where the videos are, anywhere in it.
         allow_missing: leave out videos that are not there, and say how many on stderr.
@@ -28,12 +28,12 @@ def load_custom(table: str | os.PathLike, folder: str | os.PathLike, allow_missi
             all.
     """
     table, folder = Path(table), Path(folder)
-    rated = read_table(table, missing=True, own=True)
+    rated = read_table(table, missing=True, custom=True)
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}: it is to hold the videos of {table}.")
-    own = [pair for code in rated.scores if code not in codes(()) for pair in read_pairs(code)]
+    custom = [pair for code in rated.scores if code not in codes(()) for pair in read_pairs(code)]
     none = np.full(len(rated.names), np.nan)
-    labels = np.stack([rated.scores.get(code, none) for code in codes(own)], axis=1)
+    labels = np.stack([rated.scores.get(code, none) for code in codes(custom)], axis=1)
     paths = match_names(rated.names, folder)
     if spare := [video for video in videos_below(folder) if video not in paths.values()]:
         Log()(f"{folder}: left out {len(spare)} videos without labels, such as {spare[0]}.")
@@ -49,7 +49,7 @@ def load_custom(table: str | os.PathLike, folder: str | os.PathLike, allow_missi
         [str(folder / paths[name]) for name in rated.names],
         labels,
         False,
-        tuple(own),
+        tuple(custom),
         tuple(rated.groups),
     )
     return videos.select(np.array([i for i, name in enumerate(rated.names) if paths[name]]))

@@ -36,7 +36,7 @@ DATABASES = {
         "MaxWell_train.csv, MaxWell_val.csv, train_labels.txt, test_labels.txt and, anywhere in it, the videos",
     ),
     "synthetic_maxwell": Database(MAXWELL_FILES, "move the folder away, and it is rendered anew"),
-    "own": Database(
+    "custom": Database(
         {"train": ("train.csv",), "validation": ("validation.csv",)},
         "put into this folder train.csv and validation.csv, each with a column `filename` and one for every dimension "
         "with labels, named by code (O, A-1, ... T-all) or name (sharpness), and, anywhere in it, the videos",

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
+from ..text.prompts import PromptPair
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class RatedVideos:
         paths: of the files.
         labels: float64, NaN where nobody rated a video: in whole dimensions, or here and there.
         synthetic: whether the videos are rendered and their labels computed.
-        own: pairs of words that label columns behind those of the 16 dimensions are about.
+        custom: prompt pairs of the label columns behind those of the 16 dimensions.
         groups: what else keeps videos together, such as their scene; empty where nothing does.
     """
 
@@ -29,7 +30,7 @@ class RatedVideos:
     paths: list[str]
     labels: Float[np.ndarray, "videos dimensions"]
     synthetic: bool
-    own: tuple[tuple[str, str], ...] = ()
+    custom: tuple[PromptPair, ...] = ()
     groups: tuple[str, ...] = ()
 
     def select(self, indices: Int[np.ndarray, " n"]) -> "RatedVideos":
@@ -38,12 +39,12 @@ class RatedVideos:
         groups = tuple(self.groups[i] for i in indices) if self.groups else ()
         return replace(self, names=names, paths=paths, labels=self.labels[indices], groups=groups)
 
-    def with_columns(self, own: Sequence[tuple[str, str]]) -> "RatedVideos":
-        """The same with columns for other pairs of words, NaN for those that there are no labels of."""
-        columns = dict(zip(self.own, self.labels.T[len(DIMENSIONS) :], strict=True))
+    def with_columns(self, custom: Sequence[PromptPair]) -> "RatedVideos":
+        """Replaces the custom columns; those of pairs without labels are NaN."""
+        columns = dict(zip(self.custom, self.labels.T[len(DIMENSIONS) :], strict=True))
         none = np.full(len(self.names), np.nan)
-        labels = [*self.labels.T[: len(DIMENSIONS)], *(columns.get(pair, none) for pair in own)]
-        return replace(self, labels=np.stack(labels, axis=1), own=tuple(own))
+        labels = [*self.labels.T[: len(DIMENSIONS)], *(columns.get(pair, none) for pair in custom)]
+        return replace(self, labels=np.stack(labels, axis=1), custom=tuple(custom))
 
 
 def split_folds(n: int, folds: int, fold: int, seed: int) -> tuple[Int[np.ndarray, " a"], Int[np.ndarray, " b"]]:

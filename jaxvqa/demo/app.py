@@ -11,7 +11,8 @@ import numpy as np
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
-from ..explain.report import Entry, report, section, template
+from ..explain import report
+from ..explain.report import Entry, section, template
 from ..model import Model
 from ..synthetic.degradations import add_noise, compression_crf
 from ..synthetic.scenes import Camera, film, picture
@@ -21,7 +22,7 @@ from ..system.terminal import printable
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import decode_files
-from ..weights.model_card import notice, unvalidated
+from ..weights.model_card import ModelCard, notice, unvalidated
 
 try:
     import gradio as gr
@@ -107,7 +108,7 @@ def score_uploads(
         folder: where to put the report that goes with it in the end, if there is one.
     """
     if not uploads:
-        yield show_result([Entry("", error="Drop a video above first, or try the example.")], model.training), None
+        yield show_result([Entry("", error="Drop a video above first, or try the example.")], model.card), None
         return
     entries = []
     with tempfile.TemporaryDirectory(dir=folder) as links:
@@ -128,8 +129,8 @@ def score_uploads(
     path = None
     if whole := [entry for entry in entries if entry.section]:
         path = Path(tempfile.mkdtemp(dir=folder)) / "report.html"
-        write_atomic(path, report(whole, model.training))
-    yield show_result(entries, model.training), None if path is None else str(path)
+        write_atomic(path, report.page(whole, model.card))
+    yield show_result(entries, model.card), None if path is None else str(path)
 
 
 def link_upload(upload: dict[str, Any], folder: Path) -> str:
@@ -143,18 +144,18 @@ def link_upload(upload: dict[str, Any], folder: Path) -> str:
     return str(link)
 
 
-def show_result(entries: Sequence[Entry], training: dict[str, Any] | None) -> str:
+def show_result(entries: Sequence[Entry], card: ModelCard | None) -> str:
     """What to show of one or two videos: what went wrong, a table of differences, and the reports."""
     whole = [entry for entry in entries if entry.section]
     rows = []
     if len(whole) == 2:
         for dimension, *scores in zip(DIMENSIONS, *(entry.scores for entry in whole), strict=True):
             first, second = (round(100 * score) for score in scores)
-            rows.append((dimension, dimension.code in unvalidated(training), first, second, second - first))
+            rows.append((dimension, dimension.code in unvalidated(card), first, second, second - first))
     return template("demo").render(
         errors=[entry.error for entry in entries if entry.error],
         names=[entry.name for entry in whole],
         rows=rows,
-        notice=notice(training),
-        reports=["".join(report([entry], training)) for entry in whole],
+        notice=notice(card),
+        reports=["".join(report.page([entry], card)) for entry in whole],
     )

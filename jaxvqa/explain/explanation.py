@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..dimensions import DIMENSIONS, PERCENTS, display
+from ..dimensions import DIMENSIONS, PERCENTS, DisplayScale
 from ..geometry import GRID, INTERVAL, MOMENTS
 from ..results.scores import Scores
 from ..video.decode import Video
 from ..video.sampling import SamplingPlan
-from ..weights.model_card import unvalidated
+from ..weights.model_card import ModelCard, display_scale, unvalidated
 from .locations import TECHNICAL, Locations, locate
 
 GENERAL = ("O", "A-all", "T-all")  # dimensions that sum up others
@@ -59,10 +59,10 @@ class Explanation:
         plans: what was looked at; the local scores are of 64 moments each.
         stills: JPEGs of the frames that moments begin with, by frame number.
         dense: whether the plans are those that cover the video, not drawn from the seed.
-        training: account of the weights' training, as in `jaxvqa.weights.directory.Weights`; None for published ones.
+        card: what is known of the weights; None for published ones.
     """
 
-    scores: "Scores"
+    scores: Scores
     path: str
     video: Video
     plans: Sequence[SamplingPlan]
@@ -71,14 +71,7 @@ class Explanation:
     dense: bool
     sha256: str
     weights_id: str
-    training: dict[str, Any] | None
-
-    def to_html(self) -> str:
-        """A report of this video: one HTML page that needs nothing else."""
-        from .report import Entry, report, section  # which is about explanations
-
-        entry = Entry(self.path, self.scores.display.tolist(), lambda: section(self))
-        return "".join(report([entry], self.training))
+    card: ModelCard | None
 
     @cached_property
     def places(self) -> Locations:
@@ -88,7 +81,7 @@ class Explanation:
     @cached_property
     def local_display(self) -> Float[np.ndarray, "moments 49 16"]:
         """Local scores on the display scale."""
-        return display(self.scores.local, *self.scale)
+        return self.scale.apply(self.scores.local)
 
     @cached_property
     def timelines(self) -> tuple[Series, Series]:
@@ -107,34 +100,34 @@ class Explanation:
         return self.timelines[int(TECHNICAL[dimension])]
 
     @property
-    def scale(self) -> tuple[list[float], list[float]] | tuple[()]:
-        """Centre and width of the display scale that weights bring, if they do."""
-        return (self.training["display_mean"], self.training["display_deviation"]) if self.training else ()
+    def scale(self) -> DisplayScale:
+        """The display scale of the weights."""
+        return display_scale(self.card)
 
     @cached_property
     def percentiles(self) -> Float[np.ndarray, "16"]:
         """Of how many of a hundred videos of `reference` this one is better, dimension by dimension."""
-        table = self.training["quantiles"] if self.training else published_quantiles()
-        pairs = zip(self.scores.raw, np.transpose(table), strict=True)
+        table = self.card.quantiles if self.card else published_quantiles()
+        pairs = zip(self.scores.raw, table.T, strict=True)
         return np.array([np.interp(raw, quantiles, PERCENTS) for raw, quantiles in pairs])
 
     @property
     def reference(self) -> str:
         """The videos that percentiles are among."""
-        if not self.training:
+        if not self.card:
             return "MaxWell's 909 validation videos, as the published model scores them"
-        return f"the videos trained on ({', '.join(self.training['databases'])})"
+        return f"the videos trained on ({', '.join(self.card.databases)})"
 
     @cached_property
     def weakest(self) -> list[int]:
         """Numbers of the three dimensions of lowest percentile, weakest first; general and unvalidated ones apart."""
-        passed_over = {*GENERAL, *unvalidated(self.training)}
+        passed_over = {*GENERAL, *unvalidated(self.card)}
         single = [i for i, dimension in enumerate(DIMENSIONS) if dimension.code not in passed_over]
         return sorted(single, key=lambda i: self.percentiles[i])[:3]
 
     def worst(self, dimension: int) -> Worst:
         """Where a dimension, by its number, is at its worst."""
-        notable = NOTABLE * (self.scale[1][dimension] if self.scale else DIMENSIONS[dimension].deviation)
+        notable = NOTABLE * self.scale.deviation[dimension]
         frames, seconds, raw = self.timeline(dimension)
         series = raw[:, dimension]
         at = int(series.argmin())
@@ -194,6 +187,6 @@ def ordinal(percentile: float) -> str:
     return f"{number}{ending}"
 
 
-def published_quantiles() -> list[list[float]]:
-    """Quantiles of the published model's scores of MaxWell's validation videos, 21 by 16."""
-    return json.loads(Path(__file__).with_name("maxwell_quantiles.json").read_text())
+def published_quantiles() -> Float[np.ndarray, "21 16"]:
+    """Reads the quantiles of the published model's scores of MaxWell's validation videos."""
+    return np.array(json.loads(Path(__file__).with_name("maxwell_quantiles.json").read_text()))

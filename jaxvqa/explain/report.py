@@ -14,10 +14,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from ..dimensions import DIMENSIONS, display
+from ..dimensions import DIMENSIONS
+from ..errors import UserError
 from ..geometry import GRID
 from ..system.terminal import printable
-from ..weights.model_card import notice, trained_pairs, unvalidated
+from ..weights.model_card import ModelCard, notice, trained_pairs, unvalidated
 from .explanation import Explanation, ordinal
 from .locations import TECHNICAL, boxes
 
@@ -40,15 +41,31 @@ class Entry(NamedTuple):
     error: str = ""
 
 
-def report(entries: Sequence[Entry], training: dict[str, Any] | None) -> Iterator[str]:
-    """The parts of a page about videos, in their order; a table of several can be sorted.
+def report(explanations: Sequence[Explanation]) -> str:
+    """Returns one HTML page about one video or several, which needs no other file and no network.
 
     Args:
-        training: account of the weights' training, as in `jaxvqa.weights.directory.Weights`.
+        explanations: what `Model.explain` returned, all by the same weights.
+
+    Raises:
+        UserError: no explanations, or of different weights.
+    """
+    ids = {explanation.weights_id for explanation in explanations}
+    if len(ids) != 1:
+        raise UserError(f"explanations are by {len(ids)} weights; they must be by the same.")
+    entries = [Entry(e.path, e.scores.display.tolist(), functools.partial(section, e)) for e in explanations]
+    return "".join(page(entries, explanations[0].card))
+
+
+def page(entries: Sequence[Entry], card: ModelCard | None) -> Iterator[str]:
+    """Generates the parts of a page about videos, in their order, with a table to sort if they are several.
+
+    Args:
+        card: of the weights that scored them.
     """
     return template("page").generate(
-        notice=notice(training),
-        unvalidated=unvalidated(training),
+        notice=notice(card),
+        unvalidated=unvalidated(card),
         dimensions=DIMENSIONS,
         scale=png(colours(np.linspace(0, 1, 64)[None])),
         entries=[
@@ -73,7 +90,7 @@ def section(explanation: Explanation) -> str:
         pictures=[picture(explanation, i) for i in explanation.weakest],
         duration=duration,
         facts=facts(explanation),
-        trained=trained_pairs(explanation.training),
+        trained=trained_pairs(explanation.card),
         width=WIDTH,
         height=HEIGHT,
     )
@@ -82,7 +99,7 @@ def section(explanation: Explanation) -> str:
 def row(explanation: Explanation, dimension: int, duration: float) -> dict[str, Any]:
     """All that a report shows of one dimension."""
     _, seconds, raw = explanation.timeline(dimension)
-    scores = display(raw, *explanation.scale)[:, dimension]
+    scores = explanation.scale.apply(raw)[:, dimension]
     points = np.stack([WIDTH * seconds / duration, HEIGHT * (1 - scores)], axis=1)
     few = min(len(points), WIDTH)  # a long video seen densely has more frames than the picture has columns
     points = np.array([part.mean(axis=0) for part in np.array_split(points, few)])
@@ -90,7 +107,7 @@ def row(explanation: Explanation, dimension: int, duration: float) -> dict[str, 
     mean_map = explanation.local_display[..., dimension].mean(axis=0).reshape(GRID, GRID)
     return {
         "dimension": DIMENSIONS[dimension],
-        "validated": DIMENSIONS[dimension].code not in unvalidated(explanation.training),
+        "validated": DIMENSIONS[dimension].code not in unvalidated(explanation.card),
         "score": round(100 * float(explanation.scores.display[dimension])),
         "deviation": deviation(explanation, dimension),
         "percentile": float(explanation.percentiles[dimension]),
@@ -107,7 +124,7 @@ def deviation(explanation: Explanation, dimension: int) -> str:
     if explanation.scores.deviation is None:
         return ""
     raw, off = explanation.scores.raw, explanation.scores.deviation
-    low, high = (display(values, *explanation.scale)[dimension] for values in (raw - off, raw + off))
+    low, high = (explanation.scale.apply(values)[dimension] for values in (raw - off, raw + off))
     return f"{50 * (high - low):.1f}"
 
 
@@ -125,7 +142,7 @@ def picture(explanation: Explanation, dimension: int) -> dict[str, Any]:
         "name": DIMENSIONS[dimension].name,
         "frame": frame,
         "seconds": float(series.seconds[at]),
-        "score": round(100 * float(display(series.raw[at], *explanation.scale)[dimension])),
+        "score": round(100 * float(explanation.scale.apply(series.raw[at])[dimension])),
         "still": base64.b64encode(explanation.stills[frame]).decode(),
         "boxes": list(zip(places.tolist(), fills, (100 * scores).round().astype(int).tolist(), strict=True)),
     }

@@ -15,7 +15,7 @@ DISPLAY = [f"{name}_display" for name in RAW]
 DEVIATION = [f"{name}_deviation" for name in RAW]
 FACTS = ["frames", "height", "width", "fps", "seed", "repeats", "dense", "weights", "unvalidated", "sha256"]
 FORMATS = ("table", "csv", "jsonl")
-COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "own", *FACTS]
+COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "custom", *FACTS]
 
 Row = dict[str, Any]
 Key = tuple[str, int, str]
@@ -60,8 +60,8 @@ def is_sound(row: Row) -> bool:
     kinds = [type(field) for field in key(row)] + [type(row.get("repeats", 1))]
     if row["status"] != "ok":
         return kinds == [str, int, str, int]
-    others = {"path", "status", "error", "own", *FACTS, *(DEVIATION if row.get("repeats", 1) == 1 else ())}
-    scores = [value for column, value in row.items() if column not in others] + [*row.get("own", {}).values()]
+    facts = {"path", "status", "error", "custom", *FACTS, *(DEVIATION if row.get("repeats", 1) == 1 else ())}
+    scores = [value for column, value in row.items() if column not in facts] + [*row.get("custom", {}).values()]
     return kinds == [str, int, str, int] and all(isinstance(score, float | int) for score in scores)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..dimensions import DIMENSIONS
+from ..text.prompts import PromptPair
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,15 +20,15 @@ class Scores:
             between videos within a dimension, not between dimensions.
         display: the same on the display scale of the weights, see `jaxvqa.display`. Both are float32.
         deviation: of the raw scores between several samplings, if these are their means.
-        own: raw scores of more pairs of words, by pair: of those that the weights were trained in, and of a user's own,
-            which are zero-shot.
+        custom: raw scores of custom dimensions, by prompt pair: of those that the weights were trained in, and of those
+            of the caller, which are zero-shot.
     """
 
     local: Float[np.ndarray, "moments 49 16"]
     raw: Float[np.ndarray, "16"]
     display: Float[np.ndarray, "16"]
     deviation: Float[np.ndarray, "16"] | None = None
-    own: dict[tuple[str, str], float] = field(default_factory=dict)
+    custom: dict[PromptPair, float] = field(default_factory=dict)
 
     @property
     def overall(self) -> float:

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..system.files import write_atomic
-from ..text.prompts import join, read_pairs
+from ..text.prompts import read_pairs
 
 NAME_COLUMNS = ("filename", "path")
 
@@ -25,7 +25,7 @@ class ScoreTable:
     Attributes:
         path: the file they come from.
         names: file names without folders, one per row, no two the same.
-        scores: a column of float64 scores per dimension, by code (`O`, `A-1`, ...), or by a pair of words
+        scores: a column of float64 scores per dimension, by code (`O`, `A-1`, ...), or by a prompt pair
             (`cinematic / amateurish`) where there are such; NaN where there is no score.
         groups: what else keeps videos together, such as their scene; empty where nothing does.
     """
@@ -37,19 +37,19 @@ class ScoreTable:
 
 
 def read_table(
-    path: str | os.PathLike, list_path: str | os.PathLike | None = None, missing: bool = False, own: bool = False
+    path: str | os.PathLike, list_path: str | os.PathLike | None = None, missing: bool = False, custom: bool = False
 ) -> ScoreTable:
     """Reads a CSV of scores.
 
-    Its dimensions are the columns named by a code (`T-3`) or a name (`noise`, as in `scores.csv`); others are
-    not looked at. File names stand in a column `filename` or `path`, or in a list beside it; `group`, if there is such
+    Its dimensions are the columns named by a code (`T-3`) or a name (`noise`, as in `scores.csv`); it skips
+    the rest. File names stand in a column `filename` or `path`, or in a list beside it; `group`, if there is such
     a column, says what belongs together.
 
     Args:
         list_path: where the CSV has no file names, as MaxWell's: the list (`file.mp4, -1, -1, overall`) whose
             line i belongs to row i. Overall scores of both must rank the videos alike.
         missing: whether a score may be missing: an empty cell.
-        own: whether columns named by a pair of words, `cinematic / amateurish`, are dimensions as well.
+        custom: whether columns named by a prompt pair, `cinematic / amateurish`, are dimensions as well.
 
     Raises:
         UserError: unreadable, without names or dimensions, two rows for a name, a score that is no number,
@@ -63,11 +63,11 @@ def read_table(
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     found = {d.code: column for d in DIMENSIONS for column in (d.code, d.column) if column in columns}
-    if own:
-        found |= {join(pair): column for column in columns if " / " in column for pair in read_pairs(column)[:1]}
+    if custom:
+        found |= {str(pair): column for column in columns if " / " in column for pair in read_pairs(column)[:1]}
     if not found or not rows:
-        words = ", or by a pair of words (cinematic / amateurish)" * own
-        raise UserError(f"{path} has {len(rows)} rows and no column named as a dimension (O, A-1, ... T-all){words}.")
+        pair = ", or by a prompt pair (cinematic / amateurish)" * custom
+        raise UserError(f"{path} has {len(rows)} rows and no column named as a dimension (O, A-1, ... T-all){pair}.")
     scores = {
         code: np.array([number(path, i, column, row, missing) for i, row in enumerate(rows, 2)])
         for code, column in found.items()

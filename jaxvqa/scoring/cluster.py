@@ -26,6 +26,7 @@ from ..results.rows import COLUMNS, Key, Row, csv_line, csv_row, json_line, key,
 from ..system.files import write_atomic
 from ..system.processes import cores
 from ..system.terminal import Log
+from ..text.prompts import PromptPair
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoders, decode_samples
@@ -67,7 +68,7 @@ class Work:
 
     weights: str
     precision: str
-    custom: tuple[tuple[str, str], ...]
+    custom: tuple[PromptPair, ...]
     sampling: Sampling
     limits: DecodeLimits
     parts: Path
@@ -94,7 +95,7 @@ def make_pipeline(runner: str, options: str) -> beam.Pipeline:
 
 
 @functools.lru_cache(maxsize=1)
-def load_once(weights: str, precision: str, custom: tuple[tuple[str, str], ...]) -> Model:
+def load_once(weights: str, precision: str, custom: tuple[PromptPair, ...]) -> Model:
     """The model, loaded once a process, however many of Beam's threads ask for it."""
     return load(weights, precision, custom)
 

@@ -18,7 +18,7 @@ from ..features.encoder import VIEWS
 from ..model import Model
 from ..models.visual_encoders import encode_views
 from ..weights.directory import Weights
-from ..weights.model_card import notice, unvalidated
+from ..weights.model_card import display_scale, notice, unvalidated
 
 ARTIFACT, DESCRIPTION = "scorer.stablehlo", "scorer.json"
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -29,8 +29,8 @@ def export_scorer(loaded: Weights) -> export.Exported:
     """The scorer of weights, for any number of videos and for all of `PLATFORMS`.
 
     It takes the views of videos, uint8 [b, 128, 224, 224, 3] and [b, 64, 224, 224, 3], and gives a dict of float32
-    arrays: `raw` and `display`, [b, 16], `local`, [b, 64, 49, 16], and `own`, [b, pairs], where weights were trained in
-    pairs of words of a user's own.
+    arrays: `raw` and `display`, [b, 16], `local`, [b, 64, 49, 16], and, if weights were trained in custom dimensions,
+    `custom`, [b, pairs].
 
     Raises:
         WeightsError: the parts of the weights do not fit together.
@@ -44,9 +44,8 @@ def scorer(loaded: Weights) -> Callable:
     """Views of videos to their scores, as `export_scorer` says; one video after another, so that few are in memory."""
     swin, clip_visual, head = (loaded.parts[part] for part in ("swin", "clip_visual", "maxvqa"))
     text_features = jnp.asarray(Model(loaded).text_features)
-    training = loaded.training or {}
-    centre = np.float32(training.get("display_mean", [dimension.mean for dimension in DIMENSIONS]))
-    width = np.float32(training.get("display_deviation", [dimension.deviation for dimension in DIMENSIONS]))
+    scale = display_scale(loaded.card)
+    mean, deviation = scale.mean.astype(np.float32), scale.deviation.astype(np.float32)
 
     def local_scores(
         views: tuple[UInt8[Array, "128 224 224 3"], UInt8[Array, "64 224 224 3"]],
@@ -58,9 +57,10 @@ def scorer(loaded: Weights) -> Callable:
         technical: UInt8[Array, "b 128 224 224 3"], aesthetic: UInt8[Array, "b 64 224 224 3"]
     ) -> dict[str, Float[Array, "b *shape"]]:
         local = jax.lax.map(local_scores, (technical, aesthetic))
-        raw, own = jnp.split(local.mean(axis=(1, 2)), [len(DIMENSIONS)], axis=1)
-        scores = {"raw": raw, "display": jax.nn.sigmoid((raw - centre) / width), "local": local[..., : len(DIMENSIONS)]}
-        return scores | ({"own": own} if loaded.own else {})
+        raw, custom = jnp.split(local.mean(axis=(1, 2)), [len(DIMENSIONS)], axis=1)
+        shown = jax.nn.sigmoid((raw - mean) / deviation)
+        scores = {"raw": raw, "display": shown, "local": local[..., : len(DIMENSIONS)]}
+        return scores | ({"custom": custom} if loaded.custom else {})
 
     return score
 
@@ -68,7 +68,7 @@ def scorer(loaded: Weights) -> Callable:
 def describe(loaded: Weights, exported: export.Exported) -> dict[str, Any]:
     """What who has the artifact, but not this package, needs to know of it."""
     outputs = jax.tree.unflatten(exported.out_tree, exported.out_avals)
-    untested = unvalidated(loaded.training)
+    untested = unvalidated(loaded.card)
     return {
         "format": "StableHLO, serialized by jax.export",
         "inputs": [signature(name, value) for name, value in zip(INPUTS, exported.in_avals, strict=True)],
@@ -79,9 +79,9 @@ def describe(loaded: Weights, exported: export.Exported) -> dict[str, Any]:
             {"code": dimension.code, "name": dimension.name, "validated": dimension.code not in untested}
             for dimension in DIMENSIONS
         ],
-        "own": [list(pair) for pair in loaded.own],
+        "custom": [list(pair) for pair in loaded.custom],
         "weights": loaded.id,
-        "notice": notice(loaded.training),
+        "notice": notice(loaded.card),
         "platforms": list(exported.platforms),
         "calling_convention": exported.calling_convention_version,
         "versions": {name: version(name) for name in ("jaxvqa", "jax", "flax")},

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VideoError
-from ..explain.report import Entry, section
-from ..explain.report import report as page
+from ..explain.report import Entry, page, section
 from ..features.encoder import encode_ahead
 from ..model import Model
 from ..results.rows import DEVIATION, DISPLAY, RAW, Row
@@ -18,7 +17,6 @@ from ..results.scores import Scores
 from ..results.store import Results
 from ..system.files import write_atomic
 from ..system.terminal import Log
-from ..text.prompts import join
 from ..video.integrity import content_sha256
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
@@ -46,7 +44,7 @@ def score_videos(
     kept = {
         path: row
         for path, row in earlier.items()
-        if row and row["status"] == "ok" and same_work(row, sampling, model.own) and row["sha256"] == content(path)
+        if row and row["status"] == "ok" and same_work(row, sampling, model.custom) and row["sha256"] == content(path)
         if not report or section_path(results, row).exists()
     }
     todo = [path for path in paths if path not in kept]
@@ -63,7 +61,7 @@ def score_videos(
             results.add(row)
     rows = [kept.get(path) or scored[path] for path in paths]
     if report:
-        write_atomic(results.folder / "report.html", page([entry(results, row) for row in rows], model.training))
+        write_atomic(results.folder / "report.html", page([entry(results, row) for row in rows], model.card))
     return Scored(rows, len(kept))
 
 
@@ -73,10 +71,10 @@ def score_samples(model: Model, decoded: Iterable[Decoded]) -> Iterator[tuple[li
         yield model.score_samples(encoded)
 
 
-def same_work(row: Row, sampling: Sampling, own: Sequence[tuple[str, str]]) -> bool:
+def same_work(row: Row, sampling: Sampling, custom: Sequence[PromptPair]) -> bool:
     """Whether a row, of the same seed and weights, is of the samples and the words that are asked for now."""
     sampled = row["dense"] if sampling.dense else row["repeats"] == sampling.repeats and not row["dense"]
-    return sampled and {join(pair) for pair in own} <= row["own"].keys()
+    return sampled and set(map(str, custom)) <= row["custom"].keys()
 
 
 def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, sampling: Sampling) -> Row:
@@ -89,13 +87,13 @@ def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, s
         "weights": model.weights_id,
         **video.facts,
     }
-    row |= {"repeats": len(samples), "dense": sampling.dense, "unvalidated": " ".join(unvalidated(model.training))}
+    row |= {"repeats": len(samples), "dense": sampling.dense, "unvalidated": " ".join(unvalidated(model.card))}
     if scores is None:
         return {**row, "error": video.error}
     row["status"] = "ok"
     row.update((name, round(float(score), 6)) for name, score in zip(RAW, scores.raw, strict=True))
     row.update((name, round(float(score), 6)) for name, score in zip(DISPLAY, scores.display, strict=True))
-    row["own"] = {join(pair): round(score, 6) for pair, score in scores.own.items()}
+    row["custom"] = {str(pair): round(score, 6) for pair, score in scores.custom.items()}
     if scores.deviation is not None:
         row.update((name, round(float(score), 6)) for name, score in zip(DEVIATION, scores.deviation, strict=True))
     return row
@@ -108,7 +106,7 @@ def failure(video: Decoded) -> str:
 
 def section_path(results: Results, row: Row) -> Path:
     """Where a video's section of the report is kept."""
-    facts = [row[fact] for fact in ("path", "sha256", "seed", "repeats", "dense", "own", "weights")]
+    facts = [row[fact] for fact in ("path", "sha256", "seed", "repeats", "dense", "custom", "weights")]
     return results.folder / "sections" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.html"
 
 

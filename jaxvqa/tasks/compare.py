@@ -19,7 +19,7 @@ from ..results.store import Results
 from ..scoring.videos import score_videos
 from ..system.files import lock_folder, write_atomic
 from ..system.terminal import Log, printable, table_console
-from ..text.prompts import join, read_pairs
+from ..text.prompts import PromptPair, read_pairs
 from ..weights.model_card import notice, trained_pairs, unvalidated
 from . import inputs
 from .output import print_custom, tell_scored, write_config
@@ -46,7 +46,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         raise UserError("two videos or folders are to be compared: add --config.first=... and --config.second=...")
     check_format(config.format)
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
-    custom = read_pairs(config.own)
+    custom = read_pairs(config.prompts)
     pairs, alone = pair(config.first, config.second, log)
     paths = list(dict.fromkeys(path for p in pairs for path in p[1:]))
     model = load(inputs.choose_weights(config.weights, log), config.precision, custom)
@@ -59,12 +59,11 @@ def run(config: ml_collections.ConfigDict) -> int:
     whole = [each for each in compared if each[1]["status"] == each[2]["status"] == "ok"]
     path = Path(config.output) / "comparison.csv"
     with lock_folder(config.output):
-        pairs_of_words = dict.fromkeys([*trained_pairs(model.training), *custom])
-        columns, lines = differences(whole, list(map(join, pairs_of_words)))
+        columns, lines = differences(whole, list(dict.fromkeys([*trained_pairs(model.card), *custom])))
         write_atomic(path, text_of(lines, columns, "csv"))
     if config.format == "table":
-        print_comparison(whole, unvalidated(model.training), notice(model.training))
-        print_custom(scored.rows, config.own, model.training)
+        print_comparison(whole, unvalidated(model.card), notice(model.card))
+        print_custom(scored.rows, custom, model.card)
     else:
         sys.stdout.write(text_of(lines, columns, config.format))
     for name in alone:
@@ -110,17 +109,17 @@ def find_one(source: str, log: Log) -> list[str]:
     return paths
 
 
-def differences(compared: Sequence[tuple[Pair, Row, Row]], own: Sequence[str]) -> tuple[list[str], list[Row]]:
+def differences(compared: Sequence[tuple[Pair, Row, Row]], custom: Sequence[PromptPair]) -> tuple[list[str], list[Row]]:
     """Columns, and a row for each pair: both raw scores in every dimension, and the second's minus the first's.
 
     Args:
-        own: pairs of words beside the dimensions, which have columns as dimensions have.
+        custom: prompt pairs scored next to the dimensions, which have columns as dimensions have.
     """
     sides = ("first", "second", "difference")
-    columns = ["name", "first", "second", *(f"{name}_{side}" for name in [*RAW, *own] for side in sides)]
+    columns = ["name", "first", "second", *(f"{name}_{side}" for name in [*RAW, *custom] for side in sides)]
     rows = []
     for p, *both in compared:
-        scores = [[*(row[name] for name in RAW), *(row["own"][words] for words in own)] for row in both]
+        scores = [[*(row[name] for name in RAW), *(row["custom"][str(pair)] for pair in custom)] for row in both]
         values = [round(x, 6) for first, second in zip(*scores, strict=True) for x in (first, second, second - first)]
         rows.append(dict(zip(columns, [*p, *values], strict=True)))
     return columns, rows

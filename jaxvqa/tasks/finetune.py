@@ -48,7 +48,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     videos = load_custom(config.labels, config.folder, config.data.allow_missing)
     make_folds(videos, config.folds, config.seed)  # whether there are enough, before what takes long
     config.weights = choose_weights(config.weights, log)
-    encoders, failures = with_custom(load_encoders(config), videos.own), {}
+    encoders, failures = with_custom(load_encoders(config), videos.custom), {}
     folder = Path(config.output)
     with lock_folder(folder, jax.process_index()):
         rated = with_features(config, videos.database, videos, encoders, failures)
@@ -73,7 +73,7 @@ def run(config: ml_collections.ConfigDict) -> int:
 
 def count_labels(rated: LabeledFeatures) -> str:
     """How many labels there are of each dimension, in words."""
-    labels = label_table(rated, dict(enumerate(codes(rated.videos.own)))).scores
+    labels = label_table(rated, dict(enumerate(codes(rated.videos.custom)))).scores
     counts = ", ".join(f"{code} {np.count_nonzero(~np.isnan(column))}" for code, column in labels.items())
     return f"{len(rated.videos.names)} videos; labels: {counts}"
 

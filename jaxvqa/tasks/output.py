@@ -1,9 +1,8 @@
 """What a person reads in the terminal."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import ml_collections
 from rich.table import Column, Table
@@ -18,8 +17,8 @@ from ..scoring.videos import Scored
 from ..system.distributed import is_first
 from ..system.files import write_atomic
 from ..system.terminal import Log, printable, table_console
-from ..text.prompts import join, read_pairs
-from ..weights.model_card import notice, trained_pairs, unvalidated
+from ..text.prompts import PromptPair
+from ..weights.model_card import ModelCard, notice, trained_pairs, unvalidated
 
 SCALE = (
     "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is {centre}. "
@@ -46,11 +45,11 @@ def tell_scored(scored: Scored, results: Results, report: bool, log: Log) -> Non
         log(sentence)
 
 
-def print_scores(rows: Iterable[Row], training: dict[str, Any] | None) -> None:
+def print_scores(rows: Iterable[Row], card: ModelCard | None) -> None:
     """Prints the scores on the display scale, a video a line, and what they mean."""
     out = table_console()
     table = Table("video", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    untested = unvalidated(training)
+    untested = unvalidated(card)
     headers = [dimension.code + "*" * (dimension.code in untested) for dimension in DIMENSIONS]
     for header in headers:
         table.add_column(header, justify="right", no_wrap=True)
@@ -61,9 +60,9 @@ def print_scores(rows: Iterable[Row], training: dict[str, Any] | None) -> None:
         table.add_row(Text(name if len(name) <= room else f"…{name[1 - room :]}", no_wrap=True), *scores)
     out.print(table)
     names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
-    centre = "the average of the videos trained on" if training else "the centre of the published demo's display scale"
+    centre = "the average of the videos trained on" if card else "the centre of the published demo's display scale"
     out.print(Text(f"\n{names}.\n{SCALE.format(centre=centre)}"))
-    if said := notice(training):
+    if said := notice(card):
         out.print(Text(said))
 
 
@@ -86,21 +85,22 @@ def print_deviations(rows: Iterable[Row]) -> None:
     table_console().print(Text(said))
 
 
-def print_custom(rows: Iterable[Row], words: str, training: dict[str, Any] | None) -> None:
-    """Prints the scores of pairs of words, a video a line: those that weights were trained in, and a user's own."""
-    trained = [join(pair) for pair in trained_pairs(training)]
-    own = [words for words in map(join, read_pairs(words)) if words not in trained]
-    if not trained + own:
+def print_custom(rows: Iterable[Row], pairs: Sequence[PromptPair], card: ModelCard | None) -> None:
+    """Prints the scores of custom dimensions, a video a line: trained ones, then the zero-shot ones among `pairs`."""
+    trained = trained_pairs(card)
+    new = [pair for pair in pairs if pair not in trained]
+    if not (trained or new):
         return
     out = table_console()
-    headers = [*trained, *(f"{words} (zero-shot)" for words in own)]
+    headers = [*map(str, trained), *(f"{pair} (zero-shot)" for pair in new)]
     table = Table("", *(Column(Text(printable(header)), justify="right") for header in headers), box=None)
     for row in rows:
         if row["status"] == "ok":
-            table.add_row(Text(printable(row["path"])), *(f"{row['own'][words]:.3f}" for words in trained + own))
+            scores = (f"{row['custom'][str(pair)]:.3f}" for pair in (*trained, *new))
+            table.add_row(Text(printable(row["path"])), *scores)
     out.print(table)
-    said = "Raw scores from 0 to 1, higher where the first words fit better; compare videos within a column."
-    out.print(f"{said} Zero-shot: the weights were not trained on these words." if own else said)
+    said = "Raw scores from 0 to 1, higher if the positive prompt fits better; compare videos within a column."
+    out.print(f"{said} Zero-shot: the weights were not trained on these prompts." if new else said)
 
 
 def print_evaluation(results: dict[str, Agreement], videos: int, resamples: int, title: str = "") -> None:

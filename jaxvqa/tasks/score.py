@@ -28,7 +28,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
     check_format(config.format)
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
-    custom = read_pairs(config.own)
+    custom = read_pairs(config.prompts)
     paths = inputs.find(config.videos, log)
     model = load(inputs.choose_weights(config.weights, log), config.precision, custom)
     with Results(config.output) as results:
@@ -36,9 +36,9 @@ def run(config: ml_collections.ConfigDict) -> int:
         scored = score_videos(model, paths, sampling, limits, results, config.report)
     tell_scored(scored, results, config.report, log)
     if config.format == "table":
-        print_scores(scored.rows, model.training)
+        print_scores(scored.rows, model.card)
         print_deviations(scored.rows)
-        print_custom(scored.rows, config.own, model.training)
+        print_custom(scored.rows, custom, model.card)
     else:
         sys.stdout.write(text_of(scored.rows, COLUMNS, config.format))
     return 1 if any(row["status"] != "ok" for row in scored.rows) else 0

@@ -26,7 +26,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     if not config.videos:
         raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
-    custom, pipeline = tuple(read_pairs(config.own)), make_pipeline(config.runner, config.beam_options)
+    custom, pipeline = tuple(read_pairs(config.prompts)), make_pipeline(config.runner, config.beam_options)
     paths = inputs.find(config.videos, log)
     folder = Path(config.output)
     weights = inputs.choose_weights(config.weights, log)

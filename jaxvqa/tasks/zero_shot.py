@@ -1,4 +1,4 @@
-"""The zero-shot task: videos to how well words fit them, by CLIP alone, which no score of quality was shown to.
+"""The zero-shot task: how well prompts fit videos, by CLIP alone, which was not trained on quality scores.
 
 Source: the semantic affinity quality index, SAQI, of BUONA-VISTA (arXiv:2302.13269).
 """
@@ -22,7 +22,7 @@ from ..results.store import Results
 from ..scoring.videos import content, failure
 from ..system.compilation import jitted
 from ..system.terminal import Log, printable, table_console
-from ..text.prompts import join, read_pairs
+from ..text.prompts import PromptPair, read_pairs
 from ..text.tokens import tokenize
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_files
@@ -40,7 +40,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         Exit code: 0, or 1 if a video could not be scored.
 
     Raises:
-        UserError: the config names no videos, no words, or no usable weights.
+        UserError: the config names no videos, no prompts, or no usable weights.
     """
     if not config.videos:
         raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
@@ -49,19 +49,21 @@ def run(config: ml_collections.ConfigDict) -> int:
             "no weights given: run `jaxvqa download`, or add --config.weights=DIR, made by "
             "`jaxvqa convert --clip RN50.pt`."
         )
-    pairs = read_pairs(config.own)
+    pairs = read_pairs(config.prompts)
     if not pairs:
-        raise UserError("no words given: add --config.own='good / bad'.")
+        raise UserError("no prompts given: add --config.prompts='good / bad'.")
     check_format(config.format)
     sampling, limits, log = Sampling(config.seed), decode_limits(config), Log()
     paths = find(config.videos, log)
     loaded = load_weights(choose_weights(config.weights, log), ("clip_visual", "clip_text"))
     if "clip_text" not in loaded.parts:
-        raise UserError(f"weights {loaded.id} hold no text transformer: take CLIP's, by `scripts/convert.py --clip`.")
+        raise UserError(
+            f"weights {loaded.id} have no text encoder; use those of CLIP, made by `jaxvqa convert --clip RN50.pt`."
+        )
     features = text_features(loaded.parts["clip_text"], pairs)
     affinity = jitted(affinities, loaded.parts["clip_visual"])
 
-    names = [join(pair) for pair in pairs]
+    names = list(map(str, pairs))
     columns = ["path", "status", "error", *names, "mean", *FACTS]
     with Results(config.output, columns) as results:
         kept = {
@@ -89,7 +91,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     return 1 if failed else 0
 
 
-def text_features(text: CLIPText, pairs: Sequence[tuple[str, str]]) -> Float[Array, "2 pairs d"]:
+def text_features(text: CLIPText, pairs: Sequence[PromptPair]) -> Float[Array, "2 pairs d"]:
     """Unit features of the good descriptions, and of their opposites."""
     tree = prompt_tree(tokenize([f"a {pair[side]} photo" for side in (0, 1) for pair in pairs]))
     features = jitted(CLIPText.__call__, text)(text.embedding(jnp.asarray(tree.tokens)), tree)
@@ -116,6 +118,6 @@ def print_table(rows: Sequence[Row], names: Sequence[str]) -> None:
         table.add_row(Text(printable(row["path"])), *scores)
     out.print(table)
     out.print(
-        "Zero-shot: by CLIP alone, which was not trained on scores of quality. From 0 to 1, higher where the first "
-        "words fit better; compare videos within a column."
+        "Zero-shot: by CLIP alone, which was not trained on scores of quality. From 0 to 1, higher if the positive "
+        "prompt fits better; compare videos within a column."
     )

@@ -77,13 +77,13 @@ def with_features(
     kept = np.array([i for i, path in enumerate(videos.paths) if path not in errors], int)
     if not len(kept):
         raise UserError(f"no video of {spec} could be decoded: {next(iter(errors.values()))}")
-    return LabeledFeatures(spec, videos.select(kept).with_columns(encoders.own), features)
+    return LabeledFeatures(spec, videos.select(kept).with_columns(encoders.custom), features)
 
 
 def check_labels(prepared: list[LabeledFeatures]) -> None:
     """Raises a UserError for databases of which all videos have the same label."""
     for one in prepared:
-        columns = zip(codes(one.videos.own), one.videos.labels.T, strict=True)
+        columns = zip(codes(one.videos.custom), one.videos.labels.T, strict=True)
         if same := [code for code, labels in columns if not np.isnan(labels).all() and nanrange(labels) == 0]:
             raise UserError(
                 f"{one.spec}: all {len(one.videos.names)} videos have the same label in {', '.join(same)}, nothing "

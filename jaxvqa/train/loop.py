@@ -22,7 +22,7 @@ from ..features.store import Features
 from ..models.clip_text import prompt_tree
 from ..models.last_stages import LastStages
 from ..models.maxvqa import MaxVQA
-from ..text.prompts import codes, join
+from ..text.prompts import codes
 from ..text.tokens import tokenize
 from ..weights.directory import Weights
 from . import checkpoint
@@ -46,8 +46,7 @@ class Trainer:
 
     Attributes:
         network: the head, or the last stages of the encoders with it.
-        codes: of the dimensions that are trained, by their place among scores; pairs of words of a user's own come
-            after the 16.
+        codes: of the dimensions that are trained, by their place among scores; custom ones come after the 16.
         shares: videos of each database in a batch; empty, as they come.
     """
 
@@ -67,7 +66,7 @@ class Trainer:
             del text.embedding  # 100 MB that no step looks at
             self.frozen = replicate(Frozen(nnx.state(text), embeddings, tree))
         self.config, self.encoders, self.network, self.shares = config, encoders, network, shares
-        self.codes = {i: codes(encoders.own)[i] for i in dimensions}
+        self.codes = {i: codes(encoders.custom)[i] for i in dimensions}
         self.batch = config.train.batch
         self.optimizer = make_optimizer(config.optimizer.weight_decay, config.unfreeze.rate)
         c = config.train
@@ -181,7 +180,7 @@ def comparable(trainer: Trainer, training: TrainingSet, validation: TrainingSet)
         **{name: settings[name] for name in names},
         "data": data,
         "weights": trainer.encoders.id,
-        "own": list(map(join, trainer.encoders.own)),
+        "custom": list(map(str, trainer.encoders.custom)),
         "videos": [hashlib.sha256(values).hexdigest() for values in labels],
     }
 

@@ -31,6 +31,7 @@ from ..system.terminal import Log
 from ..video.sampling import check_seed
 from ..weights.assemble import tensors_of
 from ..weights.directory import save_weights
+from ..weights.model_card import ModelCard
 from .step import NO_TEXT, Batch, TrainStep, replicate, shard
 
 DATABASE = "synthetic scenes"
@@ -198,14 +199,16 @@ def export(config: ml_collections.ConfigDict, step: TrainStep, network: EndToEnd
     bad = (BEST - np.array([0.0, 1.0])) / (BEST - WORST)
     low, high = SEEN_AT_BEST - SEEN_LOSS * bad
     five = np.array([dimension.code in FIVE_POINTS for dimension in DIMENSIONS])
-    account = {
-        "databases": [DATABASE],
-        "synthetic": True,
-        "dimensions": [dimension.code for dimension in DIMENSIONS],
-        "label_low": np.where(five, 1 + 4 * low, 2 * low - 1).round(9).tolist(),
-        "label_high": np.where(five, 1 + 4 * high, 2 * high - 1).round(9).tolist(),
-        **calibrate(scores),
-    }
+    scale, quantiles = calibrate(scores)
+    card = ModelCard(
+        databases=(DATABASE,),
+        synthetic=True,
+        dimensions=tuple(dimension.code for dimension in DIMENSIONS),
+        label_low=np.where(five, 1 + 4 * low, 2 * low - 1).round(9),
+        label_high=np.where(five, 1 + 4 * high, 2 * high - 1).round(9),
+        scale=scale,
+        quantiles=quantiles,
+    )
     parts = {"swin": network.swin, "clip_visual": network.clip_visual, "maxvqa": network.maxvqa}
     tensors = {
         name: values.astype(np.float16)
@@ -214,4 +217,4 @@ def export(config: ml_collections.ConfigDict, step: TrainStep, network: EndToEnd
     }
     configs = {part: module.config for part, module in parts.items()}
     source = {"config": {name: value for name, value in config.to_dict().items() if name != "output"}}
-    save_weights(directory, tensors, configs, default_prompts(), [source], account)
+    save_weights(directory, tensors, configs, default_prompts(), [source], card)

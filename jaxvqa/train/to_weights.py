@@ -12,9 +12,11 @@ from ..errors import WeightsError
 from ..models.last_stages import LastStages
 from ..models.maxvqa import MaxVQA
 from ..system.distributed import is_first
+from ..system.terminal import printable
 from ..weights.assemble import ENCODERS, tensors_of
 from ..weights.directory import Weights, save_weights
 from ..weights.load import load_weights
+from ..weights.model_card import CustomDimension, ModelCard
 from .data import LabeledFeatures, label_scales
 from .loop import FitResult, Trainer
 
@@ -40,24 +42,26 @@ def export_weights(trainer: Trainer, trained: FitResult, training: list[LabeledF
     scales, sixteen = [*label_scales(training).values()], len(DIMENSIONS)
     # Where each database has its own scale, scores have none of them.
     low, high = scales[0] if len(scales) == 1 else np.full((2, scores.shape[1]), np.nan)
-    account = {
-        "databases": [one.spec for one in training],
-        "synthetic": all(one.videos.synthetic for one in training),
-        "dimensions": [code for i, code in trainer.codes.items() if i < sixteen],
-        "label_low": numbers(low[:sixteen]),
-        "label_high": numbers(high[:sixteen]),
-        **calibrate(scores[:, :sixteen]),
-    }
-    if own := trainer.encoders.own:
-        ends = zip(own, numbers(low[sixteen:]), numbers(high[sixteen:]), strict=True)
-        account["own"] = [[*pair, *labels] for pair, *labels in ends]
+    low, high = low.round(9), high.round(9)
+    scale, quantiles = calibrate(scores[:, :sixteen])
+    custom = zip(trainer.encoders.custom, low[sixteen:].tolist(), high[sixteen:].tolist(), strict=True)
+    card = ModelCard(
+        databases=tuple(printable(one.spec) for one in training),
+        synthetic=all(one.videos.synthetic for one in training),
+        dimensions=tuple(code for i, code in trainer.codes.items() if i < sixteen),
+        label_low=low[:sixteen],
+        label_high=high[:sixteen],
+        scale=scale,
+        quantiles=quantiles,
+        custom=tuple(CustomDimension(*each) for each in custom),
+    )
     parts = trainer.encoders.parts | parts
     tensors = {name: values for part, module in parts.items() for name, values in tensors_of(part, module).items()}
     configs = {part: module.config for part, module in parts.items()}
     # One of another training, or a damaged one, gives way when the new one is whole.
     fresh = directory.with_name(f"{directory.name}-new")
     shutil.rmtree(fresh, ignore_errors=True)
-    save_weights(fresh, tensors, configs, trainer.encoders.prompts, [{"weights": trainer.encoders.id}], account)
+    save_weights(fresh, tensors, configs, trainer.encoders.prompts, [{"weights": trainer.encoders.id}], card)
     shutil.rmtree(directory, ignore_errors=True)
     fresh.rename(directory)
 
@@ -73,8 +77,3 @@ def is_exported(directory: Path, parts: dict[str, nnx.Module]) -> bool:
         for modules in (there, parts)
     )
     return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
-
-
-def numbers(values: np.ndarray) -> list[float | None]:
-    """Numbers for JSON, which knows no NaN."""
-    return [round(float(value), 9) if np.isfinite(value) else None for value in values]

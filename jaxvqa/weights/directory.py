@@ -20,8 +20,9 @@ from safetensors.numpy import save_file
 from ..dimensions import DIMENSIONS
 from ..errors import WeightsError, first_line
 from ..system.files import atomic_folder, file_sha256
+from ..text.prompts import PromptPair
 from .assemble import PARTS
-from .model_card import sound_training, trained_pairs
+from .model_card import ModelCard, trained_pairs
 
 FORMAT, VERSION = "jaxvqa-weights", 1
 DESCRIPTION, TENSORS = "jaxvqa.json", "tensors.safetensors"
@@ -40,22 +41,15 @@ class Weights:
         id: 12 hexadecimal digits that change with any number, size or prompt; before them the name, if there is one.
         parts: modules by name, float32.
         prompts: positive prompts of all dimensions, then the negative ones.
-        training: None, or for a `maxvqa` that this package trained: `databases`, names of what it was trained on;
-            `synthetic`, whether all of that is; `dimensions`, codes of those that had labels; `label_low` and
-            `label_high`, the labels that raw scores 0 and 1 stand for, null in dimensions without, and
-            `display_mean` and `display_deviation`, the scale of `jaxvqa.display`: 16 numbers each; `quantiles`, 21 by
-            16, of the raw scores of what it was trained on, at 0, 5, ..., 100 %; if there are any, `own`, the pairs of
-            words, each with the labels that raw scores 0 and 1 stand for: [good, bad, low, high]. Weights that are
-            released have `name` and `limits`, texts, and `validated`, codes of dimensions that were tested on real
-            videos.
-        own: pairs of words that were trained beside the 16 dimensions, and have their prompts behind those.
+        card: what is known of weights that this package trained; None for published and random ones.
+        custom: prompt pairs scored next to the 16 dimensions, which have their prompts behind those.
     """
 
     id: str
     parts: dict[str, nnx.Module]
     prompts: list[str]
-    training: dict[str, Any] | None = None
-    own: tuple[tuple[str, str], ...] = ()
+    card: ModelCard | None = None
+    custom: tuple[PromptPair, ...] = ()
 
 
 def save_weights(
@@ -64,7 +58,7 @@ def save_weights(
     configs: dict[str, Any],
     prompts: list[str],
     sources: list[dict[str, Any]],
-    training: dict[str, Any] | None = None,
+    card: ModelCard | None = None,
 ) -> str:
     """Writes a weights directory, whole or not at all, and returns its id.
 
@@ -74,7 +68,7 @@ def save_weights(
         configs: config dataclass of each part.
         prompts: the prompts `maxvqa` goes with.
         sources: file name, size and SHA-256 of each checkpoint the tensors come from.
-        training: as in `Weights`.
+        card: as in `Weights`.
 
     Raises:
         UserError: the directory exists, another run is making it, or it cannot be written.
@@ -93,8 +87,8 @@ def save_weights(
                 "tensors": {"bytes": (scratch / TENSORS).stat().st_size, "sha256": file_sha256(scratch / TENSORS)},
                 "sources": sources,
             }
-            if training:
-                description["training"] = training
+            if card:
+                description["training"] = card.to_json()
             (scratch / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise WeightsError(f"{directory} cannot be written: {error.strerror}.") from error
@@ -110,7 +104,7 @@ def check_free(directory: str | os.PathLike) -> None:
 
 
 def read_description(directory: Path) -> dict[str, Any]:
-    """The parsed `jaxvqa.json` of a directory, checked for format and version."""
+    """Reads `jaxvqa.json` of a directory, checked for format, version and a valid model card."""
     if not directory.is_dir():
         kind = "is a file, not a weights directory" if directory.exists() else "does not exist"
         raise WeightsError(f"weights directory {directory} {kind}: {HOW_TO_GET}.")
@@ -138,12 +132,25 @@ def read_description(directory: Path) -> dict[str, Any]:
         raise WeightsError(
             f"{directory / DESCRIPTION} names unknown parts {', '.join(sorted(unknown))}: convert again."
         )
-    if "training" in description and not sound_training(description["training"]):
-        raise WeightsError(f"{directory / DESCRIPTION} has no sound account of its training: train or copy again.")
-    count = 2 * (len(DIMENSIONS) + len(trained_pairs(description.get("training"))))
+    try:
+        card = card_of(description)
+    except WeightsError as error:
+        raise WeightsError(
+            f"{directory / DESCRIPTION} has no valid model card ({first_line(error)}): train or copy again."
+        ) from error
+    count = 2 * (len(DIMENSIONS) + len(trained_pairs(card)))
     if len(prompts) != count or not all(isinstance(prompt, str) for prompt in prompts):
         raise WeightsError(f"{directory / DESCRIPTION} must have {count} prompts: train or convert again.")
     return description
+
+
+def card_of(description: dict[str, Any]) -> ModelCard | None:
+    """Returns the model card in a description, if there is one.
+
+    Raises:
+        WeightsError: as `ModelCard.from_json`.
+    """
+    return ModelCard.from_json(description["training"]) if "training" in description else None
 
 
 def check_tensors(directory: Path, description: dict[str, Any]) -> Path:

@@ -14,12 +14,21 @@ from ..dimensions import default_prompts
 from ..errors import WeightsError, first_line
 from ..models.clip_resnet import ResNetConfig
 from ..models.clip_text import TextConfig
-from ..models.maxvqa import HeadConfig
+from ..models.maxvqa import HeadConfig, MaxVQA
 from ..models.swin3d import SwinConfig
 from ..system.compilation import keep_compiled
-from ..text.prompts import with_pairs
+from ..text.prompts import PromptPair, with_pairs
 from .assemble import PARTS, SCORING_PARTS, assemble_part, flat_shapes, mismatches, tensors_of
-from .directory import DESCRIPTION, HOW_TO_GET, Weights, check_tensors, identity, read_description, read_tensors
+from .directory import (
+    DESCRIPTION,
+    HOW_TO_GET,
+    Weights,
+    card_of,
+    check_tensors,
+    identity,
+    read_description,
+    read_tensors,
+)
 from .model_card import trained_pairs
 
 # Untrained weights that go by a name in place of a directory: sizes of their parts.
@@ -84,9 +93,9 @@ def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = N
     modules = {}
     for part in description["parts"] if parts is None else parts:
         modules[part] = fill_part(directory, part, description["parts"][part], read_tensors(path, part))
-    training = description.get("training")
-    name = f"{training['name']}-" if training and "name" in training else ""
-    return Weights(name + identity(description), modules, description["prompts"], training, trained_pairs(training))
+    card = card_of(description)
+    name = f"{card.name}-" if card and card.name else ""
+    return Weights(name + identity(description), modules, description["prompts"], card, trained_pairs(card))
 
 
 def random_weights(name: str, parts: tuple[str, ...]) -> Weights:
@@ -116,21 +125,21 @@ def initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) -
             return generator.standard_normal(shape, np.float32) * np.float32(0.02)
 
 
-def with_custom(loaded: Weights, pairs: Iterable[tuple[str, str]]) -> Weights:
-    """Weights to train in more pairs of words than they were trained in.
+def with_custom(loaded: Weights, pairs: Iterable[PromptPair]) -> Weights:
+    """Adds prompt pairs that weights were not trained in, so that they can be.
 
-    Where the head holds the features of its prompts, those of new ones start as the overall ones.
+    If the head holds the features of its prompts, those of new ones start as the overall ones.
     """
-    new = tuple(pair for pair in pairs if pair not in loaded.own)
+    new = tuple(pair for pair in pairs if pair not in loaded.custom)
     parts, head = dict(loaded.parts), loaded.parts.get("maxvqa")
-    if new and head and head.prompts is not None:
+    if new and isinstance(head, MaxVQA) and head.prompts is not None:
         halves = np.split(np.asarray(head.prompts[...]), 2)
         features = np.concatenate([part for half in halves for part in (half, half[:1].repeat(len(new), 0))])
         config = dataclasses.replace(head.config, prompts=len(features))
         tensors = tensors_of("maxvqa", head) | {"maxvqa/prompts": features}
         parts["maxvqa"] = assemble_part("maxvqa", config, tensors)
     prompts = with_pairs(loaded.prompts, new)
-    return dataclasses.replace(loaded, parts=parts, prompts=prompts, own=loaded.own + new)
+    return dataclasses.replace(loaded, parts=parts, prompts=prompts, custom=loaded.custom + new)
 
 
 def holds_prompts(description: dict[str, Any]) -> bool:
@@ -142,7 +151,8 @@ def holds_prompts(description: dict[str, Any]) -> bool:
 def fill_part(directory: Path, part: str, sizes: dict[str, Any], tensors: dict[str, np.ndarray]) -> nnx.Module:
     """One part of the sizes that a description gives, with its parameters as float32."""
     try:
-        config = PARTS[part][1](**{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()})
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}
+        config = PARTS[part][1](**fields)
         blocks = sum(sum(np.atleast_1d(sizes.get(key, 0)).tolist()) for key in ("depth", "depths"))
         if blocks > len(tensors):  # each has some; to lay out a million of them would take for ever
             raise ValueError(f"{blocks} blocks, but {len(tensors)} tensors")
