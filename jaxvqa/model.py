@@ -58,7 +58,7 @@ class Model:
         self.encode = jitted(encode_views, swin, clip_visual)
         self.localize = jitted(MaxVQA.__call__, head)
         try:
-            embeddings = text and text.embedding(jnp.asarray(tree.tokens))
+            embeddings = text.embedding(jnp.asarray(tree.tokens)) if text and tree else None
             self.text_features = jitted(MaxVQA.text_features, head, text)(embeddings, tree)
             shape = result_of(self.localize, result_of(self.encode, *VIEWS), self.text_features).shape
             if shape != (MOMENTS, GRID**2, len(prompts) // 2):
@@ -69,11 +69,11 @@ class Model:
                 "again."
             ) from error
 
-    def features(self, views: Views) -> Float[np.ndarray, "64 49 1792"]:
-        """Float32 features of a video's views: CLIP's 1024 channels, then FAST-VQA's 768."""
+    def features(self, views: Views) -> Float[np.ndarray, "64 49 c"]:
+        """Float32 features of a video's views: CLIP's channels (1024 at full size), then FAST-VQA's (768)."""
         return np.asarray(self.encode(views.technical, views.aesthetic))
 
-    def score_features(self, features: Float[np.ndarray, "64 49 1792"]) -> Scores:
+    def score_features(self, features: Float[np.ndarray | Array, "64 49 c"]) -> Scores:
         """Scores of a video whose features are at hand."""
         local = np.asarray(self.localize(features, self.text_features))
         if not np.isfinite(local).all():
@@ -140,7 +140,7 @@ class Model:
         return self.explanation(samples, scores, sampling)
 
     def score_samples(
-        self, encoded: Iterable[tuple[Decoded, Float[Array, "64 49 1792"] | None]]
+        self, encoded: Iterable[tuple[Decoded, Float[Array, "64 49 c"] | None]]
     ) -> tuple[list[Decoded], Scores | None]:
         """The samples of a video, without views, and their scores.
 
@@ -156,15 +156,18 @@ class Model:
 
     def explanation(self, samples: Sequence[Decoded], scores: Scores, sampling: Sampling) -> Explanation:
         """The explanation of a video that was decoded with stills, once or several times."""
+        first = samples[0]
+        if first.video is None:
+            raise ValueError(f"{first.path} was not decoded")
         return Explanation(
             scores,
-            samples[0].path,
-            samples[0].video,
-            [sample.plan for sample in samples],
-            {number: still for sample in samples for number, still in sample.stills.items()},
+            first.path,
+            first.video,
+            [sample.plan for sample in samples if sample.plan],
+            {number: still for sample in samples for number, still in (sample.stills or {}).items()},
             sampling.seed,
             sampling.dense,
-            samples[0].facts["sha256"],
+            str(first.facts["sha256"]),
             self.weights_id,
             self.card,
         )

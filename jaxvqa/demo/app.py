@@ -68,7 +68,7 @@ def page(model: Model, sampling: Sampling, limits: DecodeLimits, megabytes: int,
         download = gr.DownloadButton("Download the report", size="sm", visible=False)
         shown = gr.HTML()
         # One job at a time. Gradio's `preprocess` would leave nothing of an upload but its path, and a stray file.
-        job = {
+        job: dict[str, Any] = {
             "fn": score,
             "inputs": zones,
             "outputs": [shown, download],

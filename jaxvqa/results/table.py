@@ -94,11 +94,12 @@ def number(path: Path, line: int, column: str, row: dict[str, str | None], missi
     Raises:
         UserError: it is missing, or no finite number.
     """
-    if missing and row[column] is not None and not row[column].strip():
+    cell = row[column]
+    if missing and cell is not None and not cell.strip():
         return np.nan
     try:
-        value = float(row[column] or "")
-    except (TypeError, ValueError):
+        value = float(cell or "")
+    except ValueError:
         value = np.nan
     if not np.isfinite(value):
         raise UserError(f"{path}, line {line}: {column} is {row[column]!r}, not a number.")

@@ -202,9 +202,9 @@ class Score(beam.DoFn):
             )
         self.decoders = Decoders(self.work.limits.workers or cores(), self.work.limits)
 
-    def process(self, listed: list[str]) -> Iterator[str]:
+    def process(self, element: list[str]) -> Iterator[str]:
         """The rows of some videos."""
-        began, paths = time.time_ns(), [json.loads(line) for line in listed]
+        began, paths = time.time_ns(), [json.loads(line) for line in element]
         decoded = decode_samples(paths, self.work.sampling, self.work.limits, decoders=self.decoders)
         rows = [
             json_line(score_row(self.model, samples, scores, self.work.sampling), COLUMNS)

@@ -88,7 +88,7 @@ def describe(loaded: Weights, exported: export.Exported) -> dict[str, Any]:
     }
 
 
-def signature(name: str, value: jax.core.ShapedArray) -> dict[str, Any]:
+def signature(name: str, value: jax.ShapeDtypeStruct) -> dict[str, Any]:
     """Name, type and shape of an input or output."""
     shape = [dimension if isinstance(dimension, int) else str(dimension) for dimension in value.shape]
     return {"name": name, "dtype": str(value.dtype), "shape": shape}

@@ -17,6 +17,7 @@ from ..results.scores import Scores
 from ..results.store import Results
 from ..system.files import write_atomic
 from ..system.terminal import Log
+from ..text.prompts import PromptPair
 from ..video.integrity import content_sha256
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling

@@ -15,7 +15,7 @@ from flax import nnx
 
 def keep_compiled() -> None:
     """Keeps what JAX compiles in the user's cache folder, unless a folder was chosen (JAX_COMPILATION_CACHE_DIR)."""
-    if jax.config.jax_compilation_cache_dir is None:  # ty: ignore[missing-attribute], which JAX adds as it runs
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is None:
         folder = platformdirs.user_cache_path("jaxvqa") / f"compiled-{processor_id()}"
         with contextlib.suppress(OSError):  # where it cannot be written, each process compiles
             folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def processor_id() -> str:
     return hashlib.sha256(f"{platform.machine()} {kind}".encode()).hexdigest()[:8]
 
 
-def jitted(function: Callable, *modules: nnx.Module) -> Callable:
+def jitted(function: Callable, *modules: nnx.Module | None) -> Callable:
     """Compiles `function(*modules, *arrays)` to a function of the arrays, in true float32 on every device."""
     graph, state = nnx.split(modules)
 

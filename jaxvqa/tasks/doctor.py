@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,11 +109,11 @@ def guarded(check: Callable[[], tuple]) -> tuple:
 def versions() -> Finding:
     """Those of Python and of the packages that numbers and decoding depend on, and whether all are as required."""
     names = ("jax", "flax", "numpy", "av")
-    found = [f"jaxvqa {__version__}", *(f"{name} {importlib.metadata.version(name)}" for name in names)]
+    found = [f"jaxvqa {__version__}", *(f"{name} {metadata.version(name)}" for name in names)]
     said = ", ".join([*found, f"Python {platform.python_version()}", f"{platform.system()} {platform.machine()}"])
     try:
-        required = importlib.metadata.requires("jaxvqa") or []
-    except importlib.metadata.PackageNotFoundError:  # a clone that is used as it lies there
+        required = metadata.requires("jaxvqa") or []
+    except metadata.PackageNotFoundError:  # a clone that is used as it lies there
         return Finding("limited", f"{said}; whether they do is not known, for jaxvqa itself is not installed")
     wrong = unmet(required)
     return Finding("limited", f"{said}; pip install {' '.join(wrong)}") if wrong else Finding("ok", said)
@@ -125,8 +126,8 @@ def unmet(required: Iterable[str]) -> list[str]:
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
-            met = requirement.specifier.contains(importlib.metadata.version(requirement.name), prereleases=True)
-        except importlib.metadata.PackageNotFoundError:
+            met = requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
+        except metadata.PackageNotFoundError:
             met = False
         if not met:
             wrong.append(f"'{requirement.name}{requirement.specifier}'")
@@ -138,7 +139,8 @@ def devices() -> Finding:
     try:
         found = ", ".join(f"{device.platform.upper()} {device.device_kind}" for device in jax.devices())
     except Exception as error:  # JAX fails in several ways
-        asked = f"; JAX_PLATFORMS={jax.config.jax_platforms} asks for it" if jax.config.jax_platforms else ""
+        platforms = getattr(jax.config, "jax_platforms", None)
+        asked = f"; JAX_PLATFORMS={platforms} asks for it" if platforms else ""
         raise UserError(f"JAX cannot use a device ({error!r}){asked}") from error
     nvidia = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists()
     if nvidia and jax.default_backend() == "cpu":
@@ -174,7 +176,7 @@ def disk(folder: Path) -> Finding:
 def compiled() -> Finding:
     """Whether what is compiled can be kept for the next process."""
     keep_compiled()
-    chosen = jax.config.jax_compilation_cache_dir
+    chosen = getattr(jax.config, "jax_compilation_cache_dir", None)
     folder = Path(chosen or platformdirs.user_cache_path("jaxvqa"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -208,7 +210,7 @@ def installed(extra: str, module: str, what: str) -> Finding:
     return Finding("limited", f"to {what}: pip install 'jaxvqa[{extra}]'")
 
 
-def decode(path: Path) -> tuple[Decoded, Finding]:
+def decode(path: Path) -> tuple[Decoded | None, Finding]:
     """Encodes a clip, and decodes it as scoring does, in a process of its own."""
     ramp = np.add.outer(np.arange(240), np.arange(320))
     with av.open(str(path), "w") as container:
@@ -245,5 +247,6 @@ def published() -> Finding:
 def score(model: Model, decoded: Decoded) -> Finding:
     """Scores the clip."""
     began = time.monotonic()
-    model.score_features(model.features(decoded.views))
+    if decoded.views:
+        model.score_features(model.features(decoded.views))
     return Finding("ok", f"the clip has 16 scores, after {time.monotonic() - began:.1f} s")

@@ -68,8 +68,8 @@ def score_database(config: ml_collections.ConfigDict) -> tuple[ScoreTable, Score
     loaded = load_weights(config.weights, SCORING_PARTS)
     videos = datasets.load_rated(config.database, config.data)
     features, errors = extract(videos.paths, loaded, config.features, config.seed)
-    kept = [i for i, path in enumerate(videos.paths) if path not in errors]
-    if not kept:
+    kept = np.array([i for i, path in enumerate(videos.paths) if path not in errors], int)
+    if not len(kept):
         raise UserError(f"no video of {config.database} could be decoded: {next(iter(errors.values()))}")
     videos, model = videos.select(kept), Model(loaded)
     scores = np.array([model.score_features(features.read([i])[0].astype(np.float32)).raw for i in range(len(kept))])

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import NamedTuple
@@ -167,7 +167,8 @@ def transfer(address: str, path: Path, log: Log, timeout: float) -> None:
     with response, log.progress(f"{address.rpartition('/')[2]}, MB") as bar:
         start = 0  # of servers that ignore the Range
         if response.status == 206:
-            start = int(re.match(r"bytes (\d+)-|", response.headers["Content-Range"] or "")[1] or -1)
+            given = re.match(r"bytes (\d+)-", response.headers["Content-Range"] or "")
+            start = int(given[1]) if given else -1
             if start != size:
                 path.unlink(missing_ok=True)
                 raise BrokenError("the server gave another part of the file than it was asked for")
@@ -208,7 +209,7 @@ def read(response: HTTPResponse) -> bytes:
 
 
 @contextlib.contextmanager
-def connection() -> Iterator[None]:
+def connection() -> Generator[None, None, None]:
     """Makes a BrokenError of what the network, or an address that is none, may meet with."""
     try:
         yield

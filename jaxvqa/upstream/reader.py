@@ -2,11 +2,12 @@
 
 import contextlib
 import io
+import os
 import pickle
 import resource
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ SLACK = 1 << 26  # bytes that an archive may unpack to beyond its own size: tens
 WORK = 4 << 30  # bytes that reading may take beyond four copies of the checkpoint, of which two are needed
 
 
-def read_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
+def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """The tensors of a state dict, flat, nested under `state_dict`, or in a TorchScript archive.
 
     Pickles are read with torch's restricted unpickler (`weights_only=True`, plus the numpy scalars
@@ -86,7 +87,7 @@ def read_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def bounded_memory(size: int) -> Iterator[None]:
+def bounded_memory(size: int) -> Generator[None, None, None]:
     """Lets this process take some bytes more than it has, and no more: beyond, there is a MemoryError.
 
     Systems other than Linux neither say what a process has nor keep to such a limit: there is none on them.

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -31,12 +30,21 @@ def build(part: str, config: Any) -> nnx.Module:
     return PARTS[part][0](config, nnx.Rngs(0))
 
 
+class OneKey(nnx.Rngs):
+    """The same key each time, which does for shapes: to trace the keys that nnx.Rngs counts takes a second."""
+
+    def __init__(self):
+        pass
+
+    def params(self) -> jax.Array:
+        """Returns the key."""
+        return jax.random.key(0)
+
+
 @functools.cache
 def abstract(part: str, config: Any) -> tuple[nnx.GraphDef, nnx.State]:
     """A part without numbers: its structure, and the shapes of its parameters."""
-    # nnx.Rngs counts the keys it gives, which takes a second to trace; for shapes, one key does for all.
-    rngs = SimpleNamespace(params=functools.partial(jax.random.key, 0))
-    return nnx.split(nnx.eval_shape(lambda: PARTS[part][0](config, rngs)))
+    return nnx.split(nnx.eval_shape(lambda: PARTS[part][0](config, OneKey())))
 
 
 def flat_shapes(part: str, config: Any) -> dict[str, tuple[int, ...]]:
@@ -50,7 +58,7 @@ def parameter_name(part: str, path: tuple) -> str:
     return "/".join([part, *map(str, path)])
 
 
-def encoders_id(parts: dict[str, nnx.Module]) -> str:
+def encoders_id(parts: dict[str, Any]) -> str:
     """12 hexadecimal digits that change with any size or number of the two encoders."""
     digest = hashlib.sha256()
     for part in ENCODERS:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flax import nnx
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -39,14 +38,14 @@ class Weights:
 
     Attributes:
         id: 12 hexadecimal digits that change with any number, size or prompt; before them the name, if there is one.
-        parts: modules by name, float32.
+        parts: modules by name, as in `jaxvqa.weights.assemble.PARTS`, float32.
         prompts: positive prompts of all dimensions, then the negative ones.
         card: what is known of weights that this package trained; None for published and random ones.
         custom: prompt pairs scored next to the 16 dimensions, which have their prompts behind those.
     """
 
     id: str
-    parts: dict[str, nnx.Module]
+    parts: dict[str, Any]
     prompts: list[str]
     card: ModelCard | None = None
     custom: tuple[PromptPair, ...] = ()
