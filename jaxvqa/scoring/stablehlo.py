@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import export
+from jax.core import ShapedArray
 from jaxtyping import Array, Float, UInt8
 
 from ..dimensions import DIMENSIONS
@@ -88,7 +89,7 @@ def describe(loaded: Weights, exported: export.Exported) -> dict[str, Any]:
     }
 
 
-def signature(name: str, value: jax.ShapeDtypeStruct) -> dict[str, Any]:
+def signature(name: str, value: ShapedArray) -> dict[str, Any]:
     """Name, type and shape of an input or output."""
     shape = [dimension if isinstance(dimension, int) else str(dimension) for dimension in value.shape]
     return {"name": name, "dtype": str(value.dtype), "shape": shape}
