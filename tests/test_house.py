@@ -30,14 +30,18 @@ SLOW = {"torch", "tensorflow_datasets", "matplotlib", "gradio", "joblib", "jax.e
 
 
 @cache
-def tree(path):
-    return ast.parse(path.read_text(encoding="utf-8"))
+def nodes(path):
+    """All nodes of a file's syntax."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def module(path):
     """The name of a file's module within the package, such as "video.decode"; "" is the package itself."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
+
+
+KNOWN = {module(path) for path in FILES}
 
 
 def room(name):
@@ -51,8 +55,7 @@ def where(path, node):
 def imports(path):
     """All modules that a file imports, as (node, name); our own without `jaxvqa`, whatever they are imported in."""
     package = path.relative_to(PACKAGE).parent.parts
-    known = {module(file) for file in FILES}
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -62,7 +65,7 @@ def imports(path):
             base = ".".join(filter(None, base))
             for alias in node.names:
                 inner = f"{base}.{alias.name}".lstrip(".")
-                yield node, f"jaxvqa.{inner if inner in known else base}"
+                yield node, f"jaxvqa.{inner if inner in KNOWN else base}"
 
 
 def ours(path):
@@ -74,7 +77,7 @@ def ours(path):
 
 def functions():
     for path in FILES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield path, node
 
@@ -83,17 +86,24 @@ def strings(path):
     """Literals of a file that are no docstrings, with the parts of f-strings."""
     documented = {
         id(node.body[0].value)
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
             yield node, node.value
 
 
 def called(node):
     """What a call calls, with dots, such as "jax.config.update"."""
-    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return dotted(node.func) if isinstance(node, ast.Call) else ""
+
+
+def dotted(node):
+    """A name with dots, as it is written; "" for what is none."""
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def test_every_room_has_a_floor_and_imports_from_lower_ones():
@@ -140,9 +150,9 @@ def test_no_field_of_a_config_is_set_after_it_was_read():
         where(path, node)
         for path in FILES
         if module(path) != "tasks.defaults"
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-        if ast.unparse(node.value).split(".")[0] == "config"
+        if dotted(node.value).split(".")[0] == "config"
     ]
     assert found == []
 
@@ -174,7 +184,7 @@ def test_one_file_catches_everything():
         where(path, node)
         for path in FILES
         if module(path) != "system.untrusted"
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.ExceptHandler)
         if node.type is None or re.search(r"\b(Exception|BaseException)\b", ast.unparse(node.type))
     ]
@@ -186,7 +196,7 @@ def test_what_changes_the_whole_process_is_done_in_few_places():
         f"{where(path, node)} calls {called(node)}"
         for path in FILES
         if room(module(path)) != "system" and module(path) != "tasks.run"
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if re.search(r"jax\.config\.update|setLevel$|logging\.disable|filterwarnings|signal\.signal$", called(node))
     ]
     assert found == []
@@ -197,9 +207,9 @@ def test_only_some_rooms_write_to_the_terminal():
         where(path, node)
         for path in FILES
         if room(module(path)) not in {"tasks", "demo", *DOORS} and module(path) != "system.terminal"
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if called(node) in ("print", "Console")
-        or (isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.stdout")
+        or (isinstance(node, ast.Attribute) and dotted(node) == "sys.stdout")
     ]
     assert found == []
 
@@ -209,7 +219,7 @@ def test_sizes_have_names():
         where(path, node)
         for path in FILES
         if room(module(path)) not in ("geometry", "models")
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Constant) and type(node.value) is int and node.value in (49, 224, 1792)
     ]
     found += [where(path, node) for path in FILES for node, text in strings(path) if re.search(r"\b1792\b", text)]
@@ -240,7 +250,7 @@ def test_tests_stand_where_what_they_test_does():
 def test_words_that_say_nothing_are_no_names():
     found = []
     for path in FILES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             names = [getattr(node, field, None) for field in ("id", "arg", "attr", "name")]
             if {"own", "look", "looks", "others"} & set(filter(lambda name: isinstance(name, str), names)):
                 found.append(where(path, node))

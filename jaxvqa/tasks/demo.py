@@ -5,7 +5,6 @@ import contextlib
 import logging
 import multiprocessing
 import os
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -40,7 +39,6 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
     """
     check_settings(config)
     sampling, limits = Sampling(config.seed), DecodeLimits(workers=1, longest=config.max_seconds)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left behind
     with (
         listen(config.host, config.port) as listener,
         tempfile.TemporaryDirectory(prefix="jaxvqa-", ignore_cleanup_errors=True) as folder,
