@@ -10,6 +10,18 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
 
 
+def check_lowest(settings: object, **lowest: float) -> None:
+    """Raises a UserError if a field is below its lowest value.
+
+    Args:
+        settings: anything with the fields that `lowest` names.
+    """
+    for name, low in lowest.items():
+        value = getattr(settings, name)
+        if not value >= low:
+            raise UserError(f"{name} is {value}; it must be {low} or larger.")
+
+
 class WeightsError(UserError):
     """A weights directory that cannot be used as it is."""
 

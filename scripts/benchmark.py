@@ -57,10 +57,10 @@ from jaxvqa.models.last_stages import LastStages
 from jaxvqa.models.maxvqa import HeadConfig, MaxVQA
 from jaxvqa.models.visual_encoders import PRECISIONS, encode_clips, encode_frames, encode_views, in_precision
 from jaxvqa.system.compilation import jitted
-from jaxvqa.tasks.defaults import training_config
-from jaxvqa.train.chunks import epoch_batches, read_ahead
+from jaxvqa.train.chunks import ChunkOrder, epoch_batches, read_ahead
 from jaxvqa.train.loop import Trainer
-from jaxvqa.train.step import AXIS, Batch, replicate, shard, start
+from jaxvqa.train.settings import TrainSettings
+from jaxvqa.train.step import AXIS, Batch, Recipe, replicate, shard, start
 from jaxvqa.video.limits import DecodeLimits
 from jaxvqa.video.sampling import Sampling
 from jaxvqa.video.workers import decode_file, decode_files
@@ -71,6 +71,7 @@ ROOT = Path(__file__).parents[1]
 DEFAULT = ("features", "step", "first", "overlap", "compile")
 PUBLISHED = {"features": (29.0, 6.6), "clip": (5.5, None), "frame": (0.053, None), "step": (6.3, 5.1)}  # seconds, GB
 SHARD = 64
+BATCH = 16  # videos of a training step
 LONG, WARM = 1000, 200  # scorings of a long run, and how many of each half are not looked at
 
 Record = dict[str, Any]
@@ -197,15 +198,14 @@ def row_features(args: argparse.Namespace) -> list[Record]:
 
 
 def step_function(
-    args: argparse.Namespace, network: MaxVQA | LastStages | None = None, batch_size: int = 16
+    args: argparse.Namespace, network: MaxVQA | LastStages | None = None, batch_size: int = BATCH
 ) -> Callable[[Any], float]:
     """A function that trains a step of the shallow recipe on features, with random labels, and returns its loss."""
-    config = training_config()
-    config.loss.huber, config.train.batch = 0.0, batch_size
+    settings = TrainSettings(order=ChunkOrder(batch=batch_size), recipe=Recipe())
     network = network or MaxVQA(HeadConfig(), nnx.Rngs(0))
-    trainer = Trainer(config, load_weights(args.weights, ("clip_text",)), network, list(range(16)))
+    trainer = Trainer(settings, load_weights(args.weights, ("clip_text",)), network, range(16))
     state = replicate(start(network, trainer.optimizer))
-    targets = np.random.default_rng(0).uniform(size=(trainer.batch, 16)).astype(np.float32)
+    targets = np.random.default_rng(0).uniform(size=(batch_size, 16)).astype(np.float32)
 
     def step(features):
         nonlocal state
@@ -226,7 +226,7 @@ def random_features(videos: int, channels: int = 1792) -> np.ndarray:
 
 
 def row_step(args: argparse.Namespace) -> list[Record]:
-    features = shard(random_features(training_config().train.batch))
+    features = shard(random_features(BATCH))
     step = step_function(args)
     loaded = peak()
     seconds = measure(lambda: step(features), 2 * args.repeats)
@@ -256,7 +256,7 @@ def row_unfreeze(args: argparse.Namespace) -> list[Record]:
 
 
 def row_chunk(args: argparse.Namespace) -> list[Record]:
-    videos, batch = 912, training_config().train.batch
+    videos = 912
     with tempfile.TemporaryDirectory(dir=".") as folder:
         generator, rows = np.random.default_rng(0), []
         for first in range(0, videos, SHARD):
@@ -270,7 +270,7 @@ def row_chunk(args: argparse.Namespace) -> list[Record]:
         size = sum(path.stat().st_size for path in Path(folder).iterdir()) / 1e9
         step = step_function(args)
         seconds, began = [], time.perf_counter()
-        for features in read_ahead(Features(rows), epoch_batches(np.arange(videos), batch, seed=0, epoch=0)):
+        for features in read_ahead(Features(rows), epoch_batches(np.arange(videos), BATCH, seed=0, epoch=0)):
             step(shard(features))
             seconds.append(time.perf_counter() - began)
             began = time.perf_counter()

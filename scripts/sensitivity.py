@@ -37,7 +37,7 @@ from jaxvqa.dimensions import DIMENSIONS
 from jaxvqa.synthetic.degradations import AESTHETIC, TECHNICAL, Clip, compression_crf, degrade
 from jaxvqa.synthetic.stream import real_clips
 from jaxvqa.synthetic.transcode import encode
-from jaxvqa.system.terminal import progress
+from jaxvqa.system.terminal import Log
 from jaxvqa.video.decode import open_video, read_frames
 from jaxvqa.video.integrity import content_sha256
 from jaxvqa.weights.directory import TENSORS, card_of, check_free, read_description, read_tensors, save_weights
@@ -134,7 +134,7 @@ def measure(
     """
     values = {code: {name: np.zeros((len(clips), LEVELS + 1, 17)) for name in measures} for code in TECHNICAL}
     codes = [dimension.code for dimension in DIMENSIONS]
-    with tempfile.TemporaryDirectory() as folder, progress("measuring", Console(stderr=True)) as bar:
+    with tempfile.TemporaryDirectory() as folder, Log().progress("measuring") as bar:
         jobs = [(i, code, level) for i in range(len(clips)) for code in TECHNICAL for level in range(LEVELS + 1)]
         clean: dict[str, float | np.ndarray] = {}
         for i, code, level in bar.track(jobs):

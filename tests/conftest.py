@@ -16,6 +16,8 @@ from jaxvqa.weights.assemble import PARTS, flat_shapes
 from jaxvqa.weights.directory import save_weights
 from jaxvqa.weights.model_card import ModelCard
 
+pytest_plugins = ["tables", "trainings"]
+
 GOLDEN = Path(__file__).parent / "golden"
 
 SMALL = {

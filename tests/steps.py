@@ -19,8 +19,10 @@ from conftest import SMALL  # noqa: E402
 from jaxvqa.dimensions import default_prompts  # noqa: E402
 from jaxvqa.system import distributed  # noqa: E402
 from jaxvqa.tasks.defaults import training_config  # noqa: E402
+from jaxvqa.train.chunks import ChunkOrder  # noqa: E402
 from jaxvqa.train.loop import Trainer, local_rows  # noqa: E402
-from jaxvqa.train.step import Batch, replicate, shard, start  # noqa: E402
+from jaxvqa.train.settings import TrainSettings  # noqa: E402
+from jaxvqa.train.step import Batch, Recipe, replicate, shard, start  # noqa: E402
 from jaxvqa.weights.assemble import PARTS, build  # noqa: E402
 from jaxvqa.weights.directory import Weights  # noqa: E402
 
@@ -29,11 +31,11 @@ if processes > 1:
     distributed.start(distributed.Cluster(f"localhost:{port}", processes, process))
 assert jax.device_count() == devices * processes
 
-config.train.batch = 16
-config.loss.update({"huber": 1.0, "rank": 0.3, "decorrelation": 0.005})
+recipe = Recipe(huber=1.0, rank=0.3, decorrelation=0.005)
+settings = TrainSettings(order=ChunkOrder(batch=16), recipe=recipe)
 parts = {part: build(part, PARTS[part][1](**SMALL[part])) for part in ("clip_text", "maxvqa")}
 loaded = Weights("small", parts, default_prompts())
-trainer = Trainer(config, loaded, parts["maxvqa"], list(range(16)))
+trainer = Trainer(settings, loaded, parts["maxvqa"], range(16))
 state = replicate(start(parts["maxvqa"], trainer.optimizer))
 random = np.random.default_rng(0)
 features = random.normal(size=(64, 4, 9, 96)).astype(np.float16)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_train import ROOT, data, encoders  # noqa: F401
+from trainings import ROOT
 
 from jaxvqa.features.extract import extract
 from jaxvqa.main import main
@@ -48,7 +48,7 @@ def join_by_slurm(number):
 
 
 @pytest.fixture(scope="module")
-def damaged(data, tmp_path_factory):  # noqa: F811
+def damaged(data, tmp_path_factory):
     """A copy of the database with one video that is none."""
     root = shutil.copytree(data, tmp_path_factory.mktemp("damaged") / "data")
     (root / "maxwell" / "videos" / "validation-3.mp4").write_bytes(b"no video")
@@ -66,7 +66,7 @@ def free_port():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("join", [join_by_address, join_by_slurm])
-def test_two_processes_share_an_extraction(join, damaged, encoders, tmp_path):  # noqa: F811
+def test_two_processes_share_an_extraction(join, damaged, encoders, tmp_path):
     started = [extraction(damaged, encoders, tmp_path / "features", *join(number)) for number in range(2)]
     said = []
     try:

@@ -211,7 +211,8 @@ def test_full_disk(server, tmp_path, small_disk, monkeypatch, capfd):
 def published(monkeypatch, **sha256):
     """Changes what is known of the published files."""
     changed = [file._replace(sha256=sha256.get(file.part, file.sha256)) for file in PUBLISHED]
-    monkeypatch.setattr(download, "PUBLISHED", changed)
+    for module in ("upstream.download", "tasks.download"):
+        monkeypatch.setattr(f"jaxvqa.{module}.PUBLISHED", changed)
 
 
 def checkpoint(**tensors):

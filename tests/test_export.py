@@ -8,8 +8,6 @@ import jax
 import numpy as np
 import pytest
 from clips import moving_clip
-from test_finetune import rated, run, tuned  # noqa: F401
-from test_train import data, encoders, features  # noqa: F401
 
 import jaxvqa
 from jaxvqa.cli import main
@@ -80,7 +78,7 @@ def test_it_scores_as_the_model_does_without_this_package(videos, tmp_path):
     assert told["platforms"] == ["cpu", "cuda", "tpu"]
 
 
-def test_dimensions_of_ones_own_are_there(tuned, rated, tmp_path):  # noqa: F811
+def test_dimensions_of_ones_own_are_there(tuned, rated, tmp_path):
     assert main(["export", f"--weights={tuned / 'model'}", f"--output={tmp_path / 'out'}"]) == 0
     exported = jax.export.deserialize(bytearray((tmp_path / "out" / ARTIFACT).read_bytes()))
     video = rated / "videos" / "3.mp4"

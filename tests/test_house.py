@@ -208,8 +208,7 @@ def test_only_some_rooms_write_to_the_terminal():
         for path in FILES
         if room(module(path)) not in {"tasks", "demo", *DOORS} and module(path) != "system.terminal"
         for node in nodes(path)
-        if called(node) in ("print", "Console")
-        or (isinstance(node, ast.Attribute) and dotted(node) == "sys.stdout")
+        if called(node) in ("print", "Console") or (isinstance(node, ast.Attribute) and dotted(node) == "sys.stdout")
     ]
     assert found == []
 

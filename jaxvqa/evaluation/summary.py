@@ -1,15 +1,13 @@
 """Tables of agreement, written as CSV and JSON."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.table import Table
-from rich.text import Text
 
 from ..results.rows import Row, text_of
 from ..system.files import write_atomic
-from ..system.terminal import table_console
 from .metrics import METRICS, Agreement
 
 
@@ -37,18 +35,23 @@ def rows_of(results: dict[str, Agreement]) -> list[Row]:
 Cells = dict[str, dict[str, list[float]]]  # values of several trainings by row and column of a table
 
 
-def write_summary(path: Path, cells: Cells, title: str) -> None:
-    """Prints means and deviations of cells, and writes them as PATH.csv, and all values as PATH.json."""
-    columns = list(next(iter(cells.values())))
-    out = table_console()
-    table = Table("", *columns, box=None, pad_edge=False)
+def add_values(cells: Cells, row: str, values: Mapping[str, float]) -> None:
+    """Adds the values of one training to the cells of a row."""
+    for column, value in values.items():
+        cells.setdefault(row, {}).setdefault(column, []).append(value)
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and (biased) standard deviation of the values of a cell."""
+    return float(np.mean(values)), float(np.std(values))
+
+
+def write_summary(path: Path, cells: Cells) -> None:
+    """Writes means and deviations of cells as PATH.csv, and all values as PATH.json."""
+    columns = next(iter(cells.values()))
     lines = [",".join(["", *(f"{column},{column} deviation" for column in columns)])]
     for name, row in cells.items():
-        means, deviations = np.mean(list(row.values()), axis=1), np.std(list(row.values()), axis=1)
-        pairs = list(zip(means, deviations, strict=True))
-        table.add_row(Text(name), *(f"{mean:.3f} ± {deviation:.3f}" for mean, deviation in pairs))
+        pairs = map(mean_and_deviation, row.values())
         lines.append(",".join([name.replace(",", ""), *(f"{mean:.6f},{deviation:.6f}" for mean, deviation in pairs)]))
-    out.print(Text(f"{title}\n"))
-    out.print(table)
     write_atomic(path.with_suffix(".csv"), "\n".join(lines) + "\n")
     write_atomic(path.with_suffix(".json"), json.dumps(cells, indent=1) + "\n")

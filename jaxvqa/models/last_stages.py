@@ -10,7 +10,6 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Key, UInt8
 
-from ..errors import UserError
 from ..geometry import CLIP_FRAMES, MOMENTS, POSITIONS
 from .clip_resnet import CLIPResNet
 from .clip_text import CLIPText, PromptTree
@@ -62,15 +61,15 @@ class LastStages(nnx.Module):
 
     Args:
         last: number of stages.
+
+    Raises:
+        ValueError: the encoders do not have so many stages.
     """
 
     def __init__(self, swin: VideoSwin, clip_visual: CLIPResNet, maxvqa: MaxVQA, last: int):
         stages = min(len(swin.stages), len(clip_visual.stages))
         if not 1 <= last <= stages:
-            raise UserError(
-                f"config.unfreeze.stages is {last}, but these encoders have stages that can be trained from 1 to "
-                f"{stages}."
-            )
+            raise ValueError(f"last is {last}; it must be from 1 to {stages} for these encoders")
         views = [jax.ShapeDtypeStruct((n, 224, 224, 3), np.uint8) for n in (2 * MOMENTS, MOMENTS)]
         parts = jax.eval_shape(lambda *views: encode_parts(swin, clip_visual, *views, last), *views)
         self.shapes = tuple(part.shape for part in parts)

@@ -54,13 +54,14 @@ def check_folder(
     compared |= {r"losses\.npz": compare_losses, r"schedule\.npz": compare_schedule}
     compared[r"train_(?!data).*\.npz"] = partial(compare_training, shallow=weights, deep=deep)
     model = Model(weights)
-    compared[r"video_.*\.npz"] = partial(compare_video, model=model, videos=videos)
+    if videos:
+        compared[r"video_.*\.npz"] = partial(compare_video, model=model, videos=videos)
     for path in sorted(folder.iterdir()):
         functions = [function for pattern, function in compared.items() if re.fullmatch(pattern, path.name)]
-        if not functions:
-            yield path.name, "not compared: holds no outputs"
-        elif path.name.startswith("video_") and videos is None:
+        if re.fullmatch(r"video_.*\.npz", path.name) and not videos:
             yield path.name, "not compared: no folder of videos given"
+        elif not functions:
+            yield path.name, "not compared: holds no outputs"
         else:
             try:
                 for comparison in functions[0](path, weights.parts):

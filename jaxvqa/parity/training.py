@@ -6,18 +6,20 @@ steps of a recipe with dropout off, batches of 8 in order, 3 epochs.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import jax
-import ml_collections
 import numpy as np
 from flax import nnx
 
 from ..errors import UserError
-from ..tasks.defaults import training_config
+from ..models.maxvqa import MaxVQA
+from ..train.chunks import ChunkOrder
 from ..train.loop import Trainer
 from ..train.losses import huber_loss, plcc_loss, rank_loss
-from ..train.optimizer import learning_rates
-from ..train.step import AXIS, Batch, replicate, shard, start, unreplicate
+from ..train.optimizer import Schedule
+from ..train.settings import TrainSettings
+from ..train.step import AXIS, Batch, Recipe, replicate, shard, start, unreplicate
 from ..weights.directory import Weights
 from .comparison import EXACT, Comparison
 
@@ -56,7 +58,7 @@ def compare_schedule(path: Path, parts: dict) -> Iterator[Comparison]:
     for growth in (1, 2):
         array = f"per_epoch_T0_10_Tmult_{growth}"
         epochs = len(golden[array])
-        rates = learning_rates("cosine", **RATE, period=10, growth=growth, epochs=epochs)
+        rates = Schedule("cosine", **RATE, period=10, growth=growth).rates(epochs)
         yield Comparison(array, np.array([rates(epoch) for epoch in range(epochs)]), golden[array], 1e-6)
 
 
@@ -71,16 +73,17 @@ def compare_training(path: Path, parts: dict, shallow: Weights, deep: Weights | 
         yield "not compared: no weights with the deep fusion MLP given"
         return
     data, golden = np.load(path.with_name("train_data.npz")), np.load(path)
-    config = training_config()
-    config.train.update({"batch": BATCH, "dropout": False})
-    config.loss.huber = huber
-    config.optimizer.schedule.update({"kind": kind, **RATE, "period": 2, "growth": 1})
+    settings = TrainSettings(
+        order=ChunkOrder(batch=BATCH),
+        recipe=Recipe(huber=huber, dropout=False),
+        schedule=Schedule(kind, **RATE, period=2, growth=1),
+    )
     features, labels = data["features"], data["labels"]
-    yield from compare_run(config, weights, features, labels, golden, LOSS_LIMITS[recipe])
+    yield from compare_run(settings, weights, features, labels, golden, LOSS_LIMITS[recipe])
 
 
 def compare_run(
-    config: ml_collections.ConfigDict,
+    settings: TrainSettings,
     weights: Weights,
     features: np.ndarray,
     labels: np.ndarray,
@@ -88,10 +91,10 @@ def compare_run(
     loss_limit: float,
 ) -> Iterator[Comparison]:
     """The same run by our step on all devices."""
-    head = weights.parts["maxvqa"]
-    trainer = Trainer(config, weights, head, list(range(labels.shape[1])))
+    head = cast(MaxVQA, weights.parts["maxvqa"])
+    trainer = Trainer(settings, weights, head, range(labels.shape[1]))
     step, frozen = trainer.step, trainer.frozen
-    rates = learning_rates(**config.optimizer.schedule, epochs=EPOCHS)
+    rates = settings.schedule.rates(EPOCHS)
     batches = [
         Batch(shard(features[i : i + BATCH]), shard(labels[i : i + BATCH])) for i in range(0, len(labels), BATCH)
     ]
@@ -105,7 +108,7 @@ def compare_run(
     first = unreplicate(gradients(state.params, frozen, batches[0]))
     losses, used = [], []
     for number in range(EPOCHS * len(batches)):
-        rate = float(rates(number // len(batches)))
+        rate = rates(number // len(batches))
         state, terms = step.update(state, frozen, batches[number % len(batches)], rate, jax.random.key(0))
         losses.append(float(terms["loss"]))
         used.append(rate)

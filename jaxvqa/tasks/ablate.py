@@ -1,20 +1,20 @@
 """The task of training several recipes with several seeds."""
 
+from functools import partial
 from pathlib import Path
 
 import jax
 import ml_collections
 
-from ..errors import UserError
-from ..evaluation.summary import Cells, write_summary
+from ..errors import UserError, check_lowest
+from ..evaluation.summary import Cells, add_values, write_summary
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
 from ..train.data import check_labels, describe, prepare
 from ..train.fit import fit, load_encoders
-from ..train.monitor import plot_curves
-from ..train.settings import check_settings
-from .inputs import cluster
-from .output import tell_left_out, write_config
+from ..train.monitor import Monitor, plot_curves
+from .inputs import cluster, data_source, train_settings
+from .output import print_summary, tell_left_out, write_config
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -26,42 +26,54 @@ def run(config: ml_collections.ConfigDict) -> int:
         Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
     """
     start(cluster(config))
-    check_settings(config, seeds=1)
+    settings, source = train_settings(config), data_source(config)
+    check_lowest(config, seeds=1)
     if not config.data.train or not config.data.validation:
-        raise UserError("nothing to train on: config.data.train and config.data.validation must name databases.")
-    encoders, failures = load_encoders(config), {}
+        raise UserError("nothing to train on: data.train and data.validation must name databases.")
+    runs = planned(config)
+    encoders, failures = load_encoders(config.weights, settings.head.warm_start), {}
     folder = Path(config.output)
     with lock_folder(folder, jax.process_index()):
         training, validation = (
-            prepare(config, names, encoders, failures) for names in (config.data.train, config.data.validation)
+            prepare(names, source, encoders, settings, failures)
+            for names in (config.data.train, config.data.validation)
         )
         check_labels(training + validation)
         cells: Cells = {}
         curves: dict[str, list] = {}
-        changed = ml_collections.ConfigDict(config.to_dict())
-        for name, changes in config.recipes:
-            changed.update(changes)
-            check_settings(changed)
-            for seed in range(config.seed, config.seed + config.seeds):
-                changed.seed = seed
-                title = f"{name}, seed {seed}"
-                run = folder / f"{name}-{seed}".replace(" ", "_")
-                _, trained = fit(changed, encoders, training, validation, run, title)
-                best = trained.history[trained.epoch - 1]
-                for column, value in (
-                    ("PLCC", best["plcc_mean"]),
-                    ("SRCC", best["srcc_mean"]),
-                    ("PLCC at the end", trained.history[-1]["plcc_mean"]),
-                ):
-                    cells.setdefault(name, {}).setdefault(column, []).append(value)
-                curves.setdefault(name, []).append(trained.history)
+        for name, changed in runs:
+            run = folder / f"{name}-{changed.seed}".replace(" ", "_")
+            started = partial(write_config, config=changed)
+            monitor = Monitor(run, f"{name}, seed {changed.seed}", started=started)
+            _, trained = fit(train_settings(changed), encoders, training, validation, monitor)
+            best, last = trained.history[trained.epoch - 1], trained.history[-1]
+            values = {"PLCC": best["plcc_mean"], "SRCC": best["srcc_mean"], "PLCC at the end": last["plcc_mean"]}
+            add_values(cells, name, values)
+            curves.setdefault(name, []).append(trained.history)
         if is_first():
             plot_curves(folder / "curves.png", curves)
-            title = (
+            write_summary(folder / "ablation", cells)
+            print_summary(
+                cells,
                 f"Trained on {describe(training)}, tested on {describe(validation)}: mean of dimensions at the best "
+                f"epoch, and its deviation over {config.seeds} seeds.",
             )
-            title += f"epoch, and its deviation over {config.seeds} seeds."
-            write_summary(folder / "ablation", cells, title)
             write_config(folder, config)
-    tell_left_out(failures)
-    return 1 if failures and not config.data.allow_failures else 0
+    return tell_left_out(failures, config.data.allow_failures)
+
+
+def planned(config: ml_collections.ConfigDict) -> list[tuple[str, ml_collections.ConfigDict]]:
+    """The name of each recipe and the config of each of its trainings, one a seed.
+
+    Raises:
+        UserError: a recipe with settings that are out of their ranges.
+    """
+    changed, runs = ml_collections.ConfigDict(config.to_dict()), []
+    for name, changes in config.recipes:
+        changed.update(changes)
+        train_settings(changed)
+        runs += [
+            (name, ml_collections.ConfigDict(changed.to_dict() | {"seed": seed}))
+            for seed in range(config.seed, config.seed + config.seeds)
+        ]
+    return runs

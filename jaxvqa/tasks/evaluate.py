@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import datasets
 from ..dimensions import DIMENSIONS
-from ..errors import UserError
+from ..errors import UserError, check_lowest
 from ..evaluation.metrics import evaluate
 from ..evaluation.summary import rows_of, write_evaluation
 from ..features.extract import extract
@@ -33,8 +33,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     errors: dict[str, str] = {}
     title = ""
     check_format(config.format)
-    if config.resamples < 1:
-        raise UserError(f"config.resamples is {config.resamples}, but intervals take 1 bootstrap sample or more.")
+    check_lowest(config, resamples=1)
     if config.predictions and config.labels and not config.database:
         predictions, labels = (
             read_table(config.predictions),

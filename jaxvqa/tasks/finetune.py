@@ -1,5 +1,6 @@
 """Fine-tuning on a user's own labels: k-fold for what to expect, then on all videos for the model."""
 
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from ..datasets.custom import load_custom
 from ..datasets.videos import make_folds
-from ..errors import UserError
+from ..errors import UserError, check_lowest
 from ..evaluation.metrics import evaluate, interval, resampled
 from ..evaluation.summary import write_evaluation
 from ..results.table import ScoreTable, write_table
@@ -19,13 +20,12 @@ from ..system.terminal import Log, printable, table_console
 from ..text.prompts import codes
 from ..train.data import LabeledFeatures, check_labels, label_table, with_features
 from ..train.fit import fit, load_encoders, make_network, predict
-from ..train.folds import joined
-from ..train.loop import Trainer
-from ..train.settings import check_settings
+from ..train.folds import cut_folds, fit_folds, joined
+from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
 from ..weights.load import with_custom
-from .inputs import choose_weights, cluster
-from .output import print_evaluation, tell_left_out
+from .inputs import choose_weights, cluster, data_source, train_settings
+from .output import print_evaluation, tell_left_out, write_config
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -41,34 +41,40 @@ def run(config: ml_collections.ConfigDict) -> int:
         UserError: labels or videos that cannot be used, or too few of them.
     """
     start(cluster(config))
+    settings, source = train_settings(config), data_source(config)
+    check_lowest(config, folds=2, resamples=1)
     if not (config.labels and config.folder):
-        raise UserError("nothing to train on: add --config.labels=CSV and --config.folder=FOLDER with the videos.")
-    check_settings(config, folds=2)
+        raise UserError("nothing to train on: labels must name a CSV, and folder a folder with its videos.")
     log = Log(quiet=not is_first())
     videos = load_custom(config.labels, config.folder, config.data.allow_missing)
     make_folds(videos, config.folds, config.seed)  # whether there are enough, before what takes long
-    config.weights = choose_weights(config.weights, log)
-    encoders, failures = with_custom(load_encoders(config), videos.custom), {}
+    weights, failures = choose_weights(config.weights, log), {}
+    encoders = with_custom(load_encoders(weights, settings.head.warm_start), videos.custom)
     folder = Path(config.output)
     with lock_folder(folder, jax.process_index()):
-        rated = with_features(config, videos.database, videos, encoders, failures)
+        rated = with_features(videos.database, videos, source, encoders, settings, failures)
         check_labels([rated])
-        folds = make_folds(rated.videos, config.folds, config.seed)
+        folds = cut_folds([rated], [make_folds(rated.videos, config.folds, config.seed)], folder)
         log(f"{config.labels}: {count_labels(rated)}")
+        chosen = ml_collections.ConfigDict(config.to_dict() | {"weights": weights})
+        monitor = partial(Monitor, brief=True, started=partial(write_config, config=chosen))
         before, after = [], []
-        for number, fold in enumerate(folds):
-            kept, held_out = (rated.select(np.flatnonzero(mask)) for mask in (~fold, fold))
-            title = f"fold {number + 1} of {len(folds)}"
-            trainer, trained = fit(config, encoders, [kept], [held_out], folder / f"fold-{number}", title, brief=True)
-            after.append(predict(trainer, trained.network, held_out))
-            if config.warm_start:
-                before.append(predict(trainer, make_network(config, encoders), held_out))
-        trainer, trained = fit(config, encoders, [rated], [rated], folder, "all videos", brief=True)
+        for fold, trainer, trained in fit_folds(settings, encoders, folds, monitor):
+            after.append(predict(trainer, trained.network, fold.held_out[0]))
+            if settings.head.warm_start:
+                before.append(predict(trainer, make_network(settings, encoders), fold.held_out[0]))
+        trainer, trained = fit(settings, encoders, [rated], [rated], monitor(folder, "all videos"))
         export_weights(trainer, trained, [rated], folder / "model")
         if is_first():
-            report(config, trainer, rated, joined(after), joined(before) if before else None, folder)
-    tell_left_out(failures)
-    return 1 if failures and not config.data.allow_failures else 0
+            labels = label_table(rated, trainer.codes)
+            report(config, labels, joined(after))
+            if before:
+                print_gain(config, weights, labels, joined(before), joined(after))
+            log(
+                f"curves and predictions are in {folder}; to score videos with the model that was trained on all:\n"
+                f"jaxvqa score VIDEOS --weights {folder / 'model'}"
+            )
+    return tell_left_out(failures, config.data.allow_failures)
 
 
 def count_labels(rated: LabeledFeatures) -> str:
@@ -78,30 +84,23 @@ def count_labels(rated: LabeledFeatures) -> str:
     return f"{len(rated.videos.names)} videos; labels: {counts}"
 
 
-def report(
-    config: ml_collections.ConfigDict,
-    trainer: Trainer,
-    rated: LabeledFeatures,
-    after: ScoreTable,
-    before: ScoreTable | None,
-    folder: Path,
-) -> None:
-    """Writes the scores of videos that were held out, and prints how well they agree with labels, and did before."""
-    labels = label_table(rated, trainer.codes)
-    results = evaluate(after, labels, config.resamples, config.seed)
-    write_table(folder / "predictions.csv", after)
+def report(config: ml_collections.ConfigDict, labels: ScoreTable, scores: ScoreTable) -> None:
+    """Writes the scores of videos that were held out, and prints how well they agree with labels."""
+    folder = Path(config.output)
+    results = evaluate(scores, labels, config.resamples, config.seed)
+    write_table(folder / "predictions.csv", scores)
     write_evaluation(folder, results)
     title = f"{config.labels}, each video scored by a model that was trained on the other {config.folds - 1} of "
     title += f"{config.folds} parts of the videos."
     print_evaluation(results, len(labels.names), config.resamples, printable(title))
-    if before:
-        samples = [resampled(table, labels, config.resamples, config.seed)["mean"][:, 0] for table in (before, after)]
-        gain = samples[1] - samples[0]
-        low, high = interval(gain[1:])
-        said = f"Before, {config.weights} reached a mean SRCC of {samples[0][0]:.4f}: training adds {gain[0]:+.4f} "
-        said += f"[{low:.3f}, {high:.3f}]."
-        table_console().print(Text(printable(said)))
-    Log()(
-        f"curves and predictions are in {folder}; to score videos with the model that was trained on all:\n"
-        f"jaxvqa score VIDEOS --weights {folder / 'model'}"
-    )
+
+
+def print_gain(
+    config: ml_collections.ConfigDict, weights: str, labels: ScoreTable, before: ScoreTable, after: ScoreTable
+) -> None:
+    """Prints how much better scores agree with labels after training than those of the weights before."""
+    samples = [resampled(table, labels, config.resamples, config.seed)["mean"][:, 0] for table in (before, after)]
+    gain = samples[1] - samples[0]
+    low, high = interval(gain[1:])
+    said = f"Before, {weights} reached a mean SRCC of {samples[0][0]:.4f}: training adds {gain[0]:+.4f} "
+    table_console().print(Text(printable(f"{said}[{low:.3f}, {high:.3f}].")))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ..dimensions import DIMENSIONS
 from ..evaluation.metrics import METRICS, Agreement
+from ..evaluation.summary import Cells, mean_and_deviation
 from ..results.rows import DEVIATION, DISPLAY, Row
 from ..results.store import Results
 from ..results.suspicious import constant_scores
@@ -127,8 +128,24 @@ def write_config(folder: Path, config: ml_collections.ConfigDict) -> None:
     write_atomic(folder / "config.json", json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
 
 
-def tell_left_out(failures: dict[str, str]) -> None:
-    """Names every video that was left out."""
+def print_summary(cells: Cells, title: str) -> None:
+    """Prints means and deviations of the values of several trainings, under a title."""
+    table = Table("", *next(iter(cells.values())), box=None, pad_edge=False)
+    for name, row in cells.items():
+        pairs = map(mean_and_deviation, row.values())
+        table.add_row(Text(name), *(f"{mean:.3f} ± {deviation:.3f}" for mean, deviation in pairs))
+    out = table_console()
+    out.print(Text(f"{title}\n"))
+    out.print(table)
+
+
+def tell_left_out(failures: dict[str, str], allowed: bool) -> int:
+    """Names every video that was left out.
+
+    Returns:
+        Exit code: 0, or 1 if there are such videos, and they are not allowed.
+    """
     log = Log(quiet=not is_first())
     for error in failures.values():
         log(f"left out: {error}")
+    return 1 if failures and not allowed else 0

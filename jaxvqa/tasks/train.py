@@ -1,11 +1,12 @@
 """The training task: rated videos to a trained, evaluated model."""
 
+from functools import partial
 from pathlib import Path
 
 import jax
 import ml_collections
 
-from ..errors import UserError
+from ..errors import UserError, check_lowest
 from ..evaluation.metrics import evaluate
 from ..evaluation.summary import write_evaluation
 from ..results.table import write_table
@@ -15,10 +16,10 @@ from ..system.terminal import Log
 from ..train.data import LabeledFeatures, check_labels, describe, label_table, prepare
 from ..train.fit import fit, load_encoders, predict
 from ..train.loop import FitResult, Trainer
-from ..train.settings import check_settings
+from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
-from .inputs import cluster
-from .output import print_evaluation, tell_left_out
+from .inputs import cluster, data_source, train_settings
+from .output import print_evaluation, tell_left_out, write_config
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -28,21 +29,23 @@ def run(config: ml_collections.ConfigDict) -> int:
         Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
     """
     start(cluster(config))
-    check_settings(config)
+    settings, source = train_settings(config), data_source(config)
+    check_lowest(config, resamples=1)
     if not config.data.train or not config.data.validation:
-        raise UserError("nothing to train on: config.data.train and config.data.validation must name databases.")
-    encoders, failures = load_encoders(config), {}
+        raise UserError("nothing to train on: data.train and data.validation must name databases.")
+    encoders, failures = load_encoders(config.weights, settings.head.warm_start), {}
     folder = Path(config.output)
     with lock_folder(folder, jax.process_index()):
         training, validation, tests = (
-            prepare(config, names, encoders, failures)
+            prepare(names, source, encoders, settings, failures)
             for names in (config.data.train, config.data.validation, config.data.test)
         )
         check_labels(training + validation + tests)
-        trainer, trained = fit(config, encoders, training, validation, folder)
-        report(config, trainer, trained, training, validation + tests, folder)
-    tell_left_out(failures)
-    return 1 if failures and not config.data.allow_failures else 0
+        monitor = Monitor(folder, "maxvqa", started=partial(write_config, config=config))
+        trainer, trained = fit(settings, encoders, training, validation, monitor)
+        export_weights(trainer, trained, training, folder / "model")
+        report(config, trainer, trained, training, validation + tests)
+    return tell_left_out(failures, config.data.allow_failures)
 
 
 def report(
@@ -51,13 +54,12 @@ def report(
     trained: FitResult,
     training: list[LabeledFeatures],
     tested: list[LabeledFeatures],
-    folder: Path,
 ) -> None:
-    """Writes the best epoch's weights, evaluates them on databases, and prints the tables.
+    """Evaluates the epoch that is kept on databases, and prints the tables.
 
     Several processes predict together, and the first one writes.
     """
-    export_weights(trainer, trained, training, folder / "model")
+    folder = Path(config.output)
     predictions = [predict(trainer, trained.network, one) for one in tested]
     if not is_first():
         return

@@ -2,10 +2,11 @@
 
 import contextlib
 import copy
+import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ MARGIN = 1 << 20  # bytes of a checkpoint beside its arrays
 
 
 @contextlib.contextmanager
-def open_checkpoints(folder: str | os.PathLike) -> Iterator[ocp.CheckpointManager]:
+def open_checkpoints(folder: Path) -> Generator[ocp.CheckpointManager]:
     """The checkpoints of a training, by epoch; what is still being written is finished before this is left.
 
     Raises:
@@ -32,7 +33,7 @@ def open_checkpoints(folder: str | os.PathLike) -> Iterator[ocp.CheckpointManage
     options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True)
     try:
         with with_filename(folder):
-            manager = ocp.CheckpointManager(Path(folder).absolute(), options=options)
+            manager = ocp.CheckpointManager(folder.absolute(), options=options)
     except OSError:
         raise
     except Exception as error:  # Orbax meets what is damaged with whatever fails first
@@ -64,6 +65,40 @@ def save(manager: ocp.CheckpointManager, epoch: int, arrays: Any, record: dict[s
         manager.save(epoch, args=items)
 
 
+def resume(
+    manager: ocp.CheckpointManager, arrays: Any, settings: dict[str, Any], folder: Path
+) -> tuple[Any, dict[str, Any]]:
+    """What a training starts with: the arrays and the record of its last epoch, or `arrays` and an empty record.
+
+    Args:
+        settings: what decides the outcome of the training, as JSON can hold it.
+        folder: named in the sentence of an error.
+
+    Raises:
+        UserError: the checkpoint is of a training with other settings, or is not whole.
+    """
+    settings = json.loads(json.dumps(settings))
+    record = read_record(manager)
+    if not record:
+        return arrays, {"settings": settings, "best_epoch": 0, "history": []}
+    earlier, now = flat(record["settings"]), flat(settings)
+    if differing := [name for name in now if earlier.get(name) != now[name]]:
+        names = ", ".join(dict.fromkeys(name.rpartition(".")[2] for name in differing))
+        raise UserError(
+            f"{folder} holds a training with other {names}: choose another output, or the settings in the config.json "
+            "beside it."
+        )
+    return read_arrays(manager, arrays), record
+
+
+def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings within settings by their names with dots."""
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        values |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return values
+
+
 def reserve(folder: Path, size: int) -> None:
     """Makes sure of some room on disk: Orbax, which writes in threads, fills pages about it where there is none.
 
@@ -79,7 +114,7 @@ def reserve(folder: Path, size: int) -> None:
 
 
 @contextlib.contextmanager
-def system_errors(folder: os.PathLike) -> Iterator[None]:
+def system_errors(folder: os.PathLike) -> Generator[None]:
     """Turns what Orbax makes of an error of the system into that again, with the name of the folder."""
     try:
         with with_filename(folder):
@@ -120,7 +155,7 @@ def read_arrays(manager: ocp.CheckpointManager, arrays: Any) -> Any:
     return jax.tree.unflatten(jax.tree.structure(arrays), [np.asarray(restored[name]) for name in template])
 
 
-def restore(manager: ocp.CheckpointManager, items: ocp.args.Composite) -> ocp.args.Composite:
+def restore(manager: ocp.CheckpointManager, items: ocp.args.Composite) -> Any:
     """Items of the last epoch."""
     try:
         return manager.restore(manager.latest_step(), args=items)

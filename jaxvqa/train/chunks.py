@@ -7,14 +7,88 @@ the follow-up of MaxVQA (arXiv:2305.12726).
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float16, Int
 
-from ..errors import UserError
+from ..errors import UserError, check_lowest
 from ..features.store import Features
 
 AHEAD = 2  # batches that are read while another trains
+
+
+@dataclass(frozen=True)
+class ChunkOrder:
+    """How videos are cut into chunks, and how often each is trained on.
+
+    Attributes:
+        batch: videos of a step, over all devices.
+        chunk: videos of a chunk.
+        chunks: how many to train on; 0 for all.
+        epochs_per_chunk: epochs on a chunk before the next one comes.
+        passes: passes over all chunks.
+        shuffle: whether chunks are drawn at random, or cut from the list as it is.
+
+    Raises:
+        UserError: a value is out of its range, or the devices cannot share a batch equally.
+    """
+
+    batch: int = 16
+    chunk: int = 912
+    chunks: int = 0
+    epochs_per_chunk: int = 20
+    passes: int = 1
+    shuffle: bool = True
+
+    def __post_init__(self):
+        check_lowest(self, batch=2, chunk=1, chunks=0, epochs_per_chunk=1, passes=1)  # one video has no correlation
+        if self.batch % jax.device_count():
+            raise UserError(
+                f"batch is {self.batch}; it must be a multiple of {jax.device_count()}, the number of devices."
+            )
+
+
+class EpochPlan(NamedTuple):
+    """What each epoch trains on.
+
+    Attributes:
+        chunks: indices of the videos of each chunk.
+        chunk_of_epoch: number of each epoch's chunk.
+        batches: indices of the videos of each epoch's batches.
+    """
+
+    chunks: list[Int[np.ndarray, " chunk"]]
+    chunk_of_epoch: list[int]
+    batches: list[Int[np.ndarray, "steps batch"]]
+
+
+def plan_epochs(order: ChunkOrder, seed: int, database: Int[np.ndarray, " n"], shares: Sequence[int]) -> EpochPlan:
+    """Plans a training.
+
+    Args:
+        seed: of all that is shuffled.
+        database: number of each video's database.
+        shares: videos of each database in a batch; empty if batches take videos as they come.
+
+    Raises:
+        UserError: a chunk has too few videos for a batch.
+    """
+    shuffled = seed if order.shuffle else None
+    if shares:
+        chunks = make_mixed_chunks(database, order.chunk, shares, order.chunks, shuffled)
+    else:
+        chunks = make_chunks(len(database), order.chunk, order.batch, order.chunks, shuffled)
+    numbers = chunk_of_epoch(len(chunks), order.epochs_per_chunk, order.passes)
+    batches = [
+        mixed_batches(chunks[number], database, shares, seed, epoch)
+        if shares
+        else epoch_batches(chunks[number], order.batch, seed, epoch)
+        for epoch, number in enumerate(numbers)
+    ]
+    return EpochPlan(chunks, numbers, batches)
 
 
 def make_chunks(videos: int, size: int, batch: int, limit: int, seed: int | None) -> list[Int[np.ndarray, " chunk"]]:
@@ -34,7 +108,7 @@ def make_chunks(videos: int, size: int, batch: int, limit: int, seed: int | None
     if not chunks or len(chunks[-1]) < batch:
         raise UserError(
             f"{videos} training videos in chunks of {size} leave a chunk of {len(chunks[-1]) if chunks else 0}, less "
-            f"than a batch of {batch}: choose another config.train.chunk or config.train.batch."
+            f"than a batch of {batch}: choose another chunk or batch."
         )
     return chunks
 
@@ -59,7 +133,7 @@ def make_mixed_chunks(
         if len(order) // count < share:
             raise UserError(
                 f"{len(order)} videos of database {number + 1} in {count} chunks are less than the {share} of a batch: "
-                "choose a larger config.train.chunk, or other config.data.mix."
+                "choose a larger chunk, or another mix."
             )
         parts.append(np.array_split(order, count))
     return [np.concatenate(chunk) for chunk in zip(*parts, strict=True)][: limit or None]
@@ -81,7 +155,7 @@ def batch_shares(mix: str, databases: int, batch: int) -> list[int]:
             raise ValueError
     except ValueError:
         raise UserError(
-            f"config.data.mix is {mix!r}, but must be a positive number for each of {databases} databases, such as "
+            f"mix is {mix!r}; it must be a positive number for each of {databases} databases, such as "
             f"{','.join(['1'] * databases)}."
         ) from None
     exact = batch * weights / weights.sum()
@@ -89,8 +163,8 @@ def batch_shares(mix: str, databases: int, batch: int) -> list[int]:
     shares[np.argsort(shares - exact, kind="stable")[: batch - shares.sum()]] += 1
     if shares.min() < 2:
         raise UserError(
-            f"config.data.mix {mix} gives a batch of {batch} {', '.join(map(str, shares))} videos of the databases, "
-            "but each must have 2 or more: choose other weights, or a larger config.train.batch."
+            f"mix {mix} gives a batch of {batch} {', '.join(map(str, shares))} videos of the databases, "
+            "but each must have 2 or more: choose other weights, or a larger batch."
         )
     return shares.tolist()
 

@@ -4,7 +4,6 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import ml_collections
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -15,8 +14,8 @@ from ..features.extract import extract
 from ..features.store import Features
 from ..results.table import ScoreTable
 from ..text.prompts import codes
-from ..video.limits import DecodeLimits
 from ..weights.directory import Weights
+from .settings import DataSource, TrainSettings
 
 Scale = tuple[Float[np.ndarray, " dimensions"], Float[np.ndarray, " dimensions"]]
 
@@ -28,10 +27,12 @@ class TrainingSet:
     """Features of videos, and what people said of them.
 
     Attributes:
+        specs: what the databases were asked for by.
         targets: labels on the scale of scores, NaN where there are none.
         database: number of each video's database.
     """
 
+    specs: list[str]
     features: Features
     targets: Float[np.ndarray, "n dimensions"]
     database: Int[np.ndarray, " n"]
@@ -52,26 +53,27 @@ class LabeledFeatures:
 
 
 def prepare(
-    config: ml_collections.ConfigDict, names: str, encoders: Weights, failures: dict[str, str]
+    names: str, source: DataSource, encoders: Weights, settings: TrainSettings, failures: dict[str, str]
 ) -> list[LabeledFeatures]:
     """Databases, named with commas between them, with their features; adds what has none to `failures`."""
     prepared = []
     for spec in filter(None, names.split(",")):
-        videos = load_rated(spec, config.data.root, config.data.allow_missing)
-        prepared.append(with_features(config, spec, videos, encoders, failures))
+        videos = load_rated(spec, source.root, source.allow_missing)
+        prepared.append(with_features(spec, videos, source, encoders, settings, failures))
     return prepared
 
 
 def with_features(
-    config: ml_collections.ConfigDict,
     spec: str,
     videos: RatedVideos,
+    source: DataSource,
     encoders: Weights,
+    settings: TrainSettings,
     failures: dict[str, str],
 ) -> LabeledFeatures:
     """Videos with their features, and labels in the columns that scores have; adds what has none to `failures`."""
     features, errors = extract(
-        videos.paths, encoders, config.features, config.data.seed, DecodeLimits(config.workers), config.unfreeze.stages
+        videos.paths, encoders, source.features, settings.sampling_seed, source.limits, settings.unfreeze.stages
     )
     failures |= errors
     kept = np.array([i for i, path in enumerate(videos.paths) if path not in errors], int)
@@ -133,9 +135,8 @@ def rated_features(prepared: list[LabeledFeatures], scales: dict[str, Scale]) ->
         low, high = scales.get(one.videos.database) or label_scale(one.videos.labels)
         targets.append((one.videos.labels - low) / (high - low))
     database = np.repeat(np.arange(len(prepared)), [len(one.features) for one in prepared])
-    return TrainingSet(
-        Features([row for one in prepared for row in one.features.rows]), np.concatenate(targets), database
-    )
+    features = Features([row for one in prepared for row in one.features.rows])
+    return TrainingSet([one.spec for one in prepared], features, np.concatenate(targets), database)
 
 
 def label_table(one: LabeledFeatures, codes: dict[int, str]) -> ScoreTable:

@@ -1,17 +1,19 @@
 """The network that a training starts from, the training, and its predictions."""
 
 from pathlib import Path
+from typing import cast
 
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 from flax import nnx
 
 from ..errors import UserError
+from ..models.clip_resnet import CLIPResNet
+from ..models.clip_text import CLIPText
 from ..models.last_stages import LastStages
 from ..models.maxvqa import HeadConfig, MaxVQA
+from ..models.swin3d import VideoSwin
 from ..results.table import ScoreTable
-from ..system.distributed import is_first
 from ..text.tokens import tokenize
 from ..weights.assemble import ENCODERS
 from ..weights.directory import HOW_TO_GET, Weights
@@ -20,77 +22,93 @@ from .chunks import batch_shares
 from .data import LabeledFeatures, label_scales, rated_features
 from .loop import FitResult, Trainer, train
 from .monitor import Monitor
+from .settings import TrainSettings
 
 
-def load_encoders(config: ml_collections.ConfigDict) -> Weights:
-    """The frozen parts of a model, and with `config.warm_start` the head to go on from."""
-    if not config.weights:
-        raise UserError(f"no weights given: add --config.weights=DIR; to get them, {HOW_TO_GET}.")
-    encoders = load_weights(config.weights, (*ENCODERS, "clip_text", *(["maxvqa"] if config.warm_start else [])))
-    if "clip_text" not in encoders.parts and not config.warm_start:
-        raise UserError(f"{config.weights} has no text transformer for a new head: add --config.warm_start.")
+def load_encoders(weights: str, warm_start: bool) -> Weights:
+    """Loads the frozen parts of a model, and with `warm_start` the head to start from.
+
+    Raises:
+        WeightsError: weights that cannot be used.
+        UserError: none are given, or they have no text encoder, which a new head needs.
+    """
+    if not weights:
+        raise UserError(f"no weights given: set weights to a directory or a name; to get them, {HOW_TO_GET}.")
+    encoders = load_weights(weights, (*ENCODERS, "clip_text", *(["maxvqa"] if warm_start else [])))
+    if "clip_text" not in encoders.parts and not warm_start:
+        raise UserError(f"{weights} has no text encoder for a new head: set warm_start to start from its head.")
     return encoders
 
 
 def fit(
-    config: ml_collections.ConfigDict,
+    settings: TrainSettings,
     encoders: Weights,
     training: list[LabeledFeatures],
     validation: list[LabeledFeatures],
-    folder: Path,
-    title: str = "maxvqa",
-    brief: bool = False,
+    monitor: Monitor,
 ) -> tuple[Trainer, FitResult]:
-    """Trains a head on some databases, in the dimensions that any of them has labels for.
+    """Trains a head on databases, in the dimensions that any of them has labels for.
 
-    Args:
-        brief: whether to tell of the last epoch alone.
+    Checkpoints go into the monitor's folder, which may hold an earlier run to resume.
 
     Raises:
         UserError: no labels to validate with, or settings that do not go together.
     """
-    names, width = ", ".join(one.spec for one in training), training[0].videos.labels.shape[1]
-    rated = [[i for i in range(width) if not np.isnan(one.videos.labels[:, i]).all()] for one in training + validation]
-    dimensions = sorted({i for some in rated[: len(training)] for i in some})
-    if not {i for some in rated[len(training) :] for i in some} & set(dimensions):
-        raise UserError(f"{names} and {config.data.validation} have no dimension with labels in common.")
-    shares = batch_shares(config.data.mix, len(training), config.train.batch) if config.data.mix else []
-    trainer = Trainer(config, encoders, make_network(config, encoders), dimensions, shares)
+    dimensions = rated_dimensions(training)
+    if not set(rated_dimensions(validation)) & set(dimensions):
+        names = (", ".join(one.spec for one in some) for some in (training, validation))
+        raise UserError(f"{' and '.join(names)} have no dimension with labels in common.")
+    shares = batch_shares(settings.mix, len(training), settings.order.batch) if settings.mix else []
+    trainer = Trainer(settings, encoders, make_network(settings, encoders), dimensions, shares)
     scales = label_scales(training)
-    monitor = Monitor(folder, title, not is_first(), brief)
-    trained = None
+    sets = [rated_features(some, scales) for some in (training, validation)]
+    history = []
     try:
-        trained = train(
-            trainer,
-            rated_features(training, scales),
-            rated_features(validation, scales),
-            monitor,
-            str(folder / "checkpoints"),
-        )
+        trained = train(trainer, *sets, monitor, monitor.folder / "checkpoints")
+        history = trained.history
     finally:
-        monitor.close(trained.history if trained else ())
+        monitor.close(history)
     return trainer, trained
 
 
-def make_network(config: ml_collections.ConfigDict, encoders: Weights) -> MaxVQA | LastStages:
-    """What is trained, as it starts: the head, and with `config.unfreeze.stages` the last stages of the encoders."""
-    head, last = make_head(config, encoders), config.unfreeze.stages
-    return LastStages(encoders.parts["swin"], encoders.parts["clip_visual"], head, last) if last else head
+def rated_dimensions(prepared: list[LabeledFeatures]) -> list[int]:
+    """The places of those dimensions that any database has labels for."""
+    return sorted({int(i) for one in prepared for i in np.flatnonzero(~np.isnan(one.videos.labels).all(axis=0))})
 
 
-def make_head(config: ml_collections.ConfigDict, encoders: Weights) -> MaxVQA:
+def make_network(settings: TrainSettings, encoders: Weights) -> MaxVQA | LastStages:
+    """What is trained, as it starts: the head, or the last stages of the encoders with it.
+
+    Raises:
+        UserError: the encoders do not have as many stages as are to be trained.
+    """
+    head, last = make_head(settings, encoders), settings.unfreeze.stages
+    if not last:
+        return head
+    swin, clip = cast(VideoSwin, encoders.parts["swin"]), cast(CLIPResNet, encoders.parts["clip_visual"])
+    try:
+        return LastStages(swin, clip, head, last)
+    except ValueError as error:
+        stages = min(len(swin.stages), len(clip.stages))
+        raise UserError(f"stages is {last}; it must be from 0 to {stages} for these encoders.") from error
+
+
+def make_head(settings: TrainSettings, encoders: Weights) -> MaxVQA:
     """The head to start from: that of the weights, or a new one whose context vector is the word "a"."""
-    if config.warm_start:
-        return nnx.clone(encoders.parts["maxvqa"])  # training changes it, and others start from it as well
-    swin, clip, text = (encoders.parts[part] for part in ("swin", "clip_visual", "clip_text"))
+    if settings.head.warm_start:
+        # Training changes it, and others start from it as well.
+        return nnx.clone(cast(MaxVQA, encoders.parts["maxvqa"]))
+    swin, clip = cast(VideoSwin, encoders.parts["swin"]), cast(CLIPResNet, encoders.parts["clip_visual"])
+    text = cast(CLIPText, encoders.parts["clip_text"])
     sizes = HeadConfig(
         clip_width=clip.config.output_width,
         technical_width=swin.config.output_width,
-        hidden=config.model.hidden,
-        depth=config.model.depth,
+        hidden=settings.head.hidden,
+        depth=settings.head.depth,
         text_width=text.config.width,
     )
-    head = MaxVQA(sizes, nnx.Rngs(config.seed))
+    head = MaxVQA(sizes, nnx.Rngs(settings.seed))
+    assert head.context is not None
     head.context[...] = text.embedding(jnp.asarray(tokenize(encoders.prompts[:1])[0, 1]))
     return head
 

@@ -3,42 +3,49 @@
 import csv
 import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import ml_collections
 import numpy as np
 from rich.progress import Progress
 from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # ty: ignore[missing-module-member], which protobuf makes as it runs
 from tensorboardX.summary import scalar
 
+from ..system.distributed import is_first
 from ..system.files import with_filename, write_atomic
 from ..system.terminal import Log
-from ..tasks.output import write_config
 
 Row = dict[str, Any]
 
 
 class Monitor:
-    """Writes `config.json`, `history.csv`, TensorBoard events and `curves.png` into a folder, and tells stderr.
+    """Writes `history.csv`, TensorBoard events and `curves.png` into a folder, and a line an epoch to stderr.
 
-    Only the first of several processes has one that does anything (`quiet` is for the others).
+    Only that of the first of several processes does anything.
+
+    Args:
+        title: of the training, in lines and curves.
+        brief: whether to write a line for the last epoch alone.
+        started: called with the folder once the training is known to be one that can run there.
     """
 
-    def __init__(self, folder: Path, title: str, quiet: bool = False, brief: bool = False):
-        self.folder, self.title, self.quiet, self.brief = folder, title, quiet, brief
-        self.log = Log(quiet)
+    def __init__(
+        self, folder: Path, title: str, brief: bool = False, started: Callable[[Path], None] = lambda folder: None
+    ):
+        self.folder, self.title, self.brief, self.started = folder, title, brief, started
+        self.quiet = not is_first()
+        self.log = Log(self.quiet)
         self.bar: Progress | None = None
         self.epochs = 0
 
-    def resume(self, config: ml_collections.ConfigDict, history: Sequence[Row], epochs: int, steps: int) -> None:
+    def resume(self, history: Sequence[Row], epochs: int, steps: int) -> None:
         """Begins with what earlier runs did, `steps` steps before the end."""
         self.epochs = epochs
         if self.quiet:
             return
-        write_config(self.folder, config)
+        self.started(self.folder)
         if history and len(history) < epochs:
             self.log(f"{self.title}: going on after epoch {len(history)} of {epochs}")
         # In this thread: tensorboardX's own writer waits for ever for one that a full disk has ended.

@@ -3,38 +3,73 @@
 Sources: AdamW (arXiv:1711.05101); SGDR (arXiv:1608.03983, section 3) for warm restarts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
+import numpy as np
 import optax
 
+from ..errors import UserError, check_lowest
 
-def learning_rates(kind: str, peak: float, low: float, period: int, growth: int, epochs: int) -> Callable:
-    """The learning rate as a function of the epoch.
 
-    Args:
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rates of a training.
+
+    Attributes:
         kind: "constant", or "cosine" for cosine decay with warm restarts.
         peak: rate at the start of a cycle.
-        low: rate that a cycle ends at.
+        low: rate at the end of a cycle.
         period: epochs of the first cycle.
-        growth: factor from the length of a cycle to that of the next.
-        epochs: of the whole training.
+        growth: how many times as long each cycle is as the one before.
+
+    Raises:
+        UserError: a value is out of its range.
     """
-    if kind == "constant":
-        return optax.constant_schedule(peak)
-    cycles = []
-    while sum(cycle["decay_steps"] for cycle in cycles) < epochs:
-        cycles.append(
+
+    kind: str = "cosine"
+    peak: float = 1e-3
+    low: float = 1e-5
+    period: int = 10
+    growth: int = 1
+
+    def __post_init__(self):
+        check_lowest(self, period=1, growth=1)
+        if self.kind not in ("constant", "cosine"):
+            raise UserError(f"kind is {self.kind!r}; it must be constant or cosine.")
+
+    def rates(self, epochs: int) -> Callable[[int], float]:
+        """Returns the learning rate as a function of the epoch, for a training of so many epochs."""
+        if self.kind == "constant":
+            return lambda epoch: self.peak
+        lengths: list[int] = []
+        while sum(lengths) < epochs:
+            lengths.append(self.period * self.growth ** len(lengths))
+        return cosine_cycles(self.peak, self.low, lengths)
+
+
+def cosine_cycles(peak: float, low: float, lengths: Sequence[int], warmup: int = 0) -> Callable[[int], float]:
+    """Returns the rate as a function of time: cosine decay from `peak` to `low`, once a cycle.
+
+    Args:
+        lengths: of the cycles.
+        warmup: how long the rate rises from 0 at the start of each cycle.
+    """
+    schedule = optax.sgdr_schedule(
+        [
             {
-                "init_value": peak,
+                "init_value": 0.0 if warmup else peak,
                 "peak_value": peak,
-                "warmup_steps": 0,
-                "decay_steps": period * growth ** len(cycles),
+                "warmup_steps": warmup,
+                "decay_steps": length,
                 "end_value": low,
             }
-        )
-    return optax.sgdr_schedule(cycles)
+            for length in lengths
+        ]
+    )
+    return lambda time: float(np.asarray(schedule(time)))
 
 
 def make_optimizer(weight_decay: float, encoder_rate: float = 1.0) -> optax.GradientTransformation:

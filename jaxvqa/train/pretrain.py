@@ -1,17 +1,18 @@
-"""Training a small model from nothing: both encoders, the head and features of the prompts, on synthetic scenes.
+"""Training a small model from scratch: both encoders, the head and features of the prompts, on synthetic scenes.
 
 Sources: MaxVQA (arXiv:2305.12726) for the network, FAST-VQA (arXiv:2207.02595, section 3.4) for the losses. Unlike
 them, no part was trained before or stays frozen.
 """
 
-import json
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import optax
 from flax import nnx
@@ -19,7 +20,8 @@ from jaxtyping import Float
 from scipy.fft import dct
 
 from ..dimensions import DIMENSIONS, calibrate, default_prompts
-from ..errors import UserError, first_line
+from ..errors import UserError, check_lowest, first_line
+from ..evaluation.metrics import agreement
 from ..geometry import SIDE
 from ..models.clip_resnet import CLIPResNet, ConvNorm, ResNetConfig
 from ..models.end_to_end import EndToEnd
@@ -28,64 +30,88 @@ from ..models.swin3d import SwinConfig, VideoSwin
 from ..synthetic.maxwell import FIVE_POINTS, SEEN_AT_BEST, SEEN_LOSS
 from ..synthetic.stream import BEST, FRAMES, VERSIONS, WORST, Group, groups
 from ..system.terminal import Log
-from ..video.sampling import check_seed
 from ..weights.assemble import tensors_of
-from ..weights.directory import save_weights
+from ..weights.directory import check_free, save_weights
 from ..weights.model_card import ModelCard
-from .step import NO_TEXT, Batch, TrainStep, replicate, shard
+from . import checkpoint
+from .loop import check_finite, run_steps
+from .monitor import Monitor
+from .optimizer import cosine_cycles
+from .step import NO_TEXT, Batch, Recipe, TrainStep, replicate, shard, start, unreplicate
 
 DATABASE = "synthetic scenes"
 
 
-def check_settings(config: ml_collections.ConfigDict) -> None:
-    """Raises a UserError for settings that cannot work."""
-    check_seed(config.seed)
-    if config.workers < 0:
-        raise UserError(f"config.workers is {config.workers}, but must be 1 or more, or 0 for as many as cores.")
-    for name in ("train.batch", "train.cycles", "train.epoch_steps", "validation"):
-        if not np.size(config[name]) or np.min(config[name]) < 1:
-            raise UserError(f"config.{name} is {config[name]}, but must be 1 or larger.")
-    if not 0 <= config.train.ema < 1:
-        raise UserError(f"config.train.ema is {config.train.ema}, but must be from 0 to below 1.")
-    if not 0 <= config.optimizer.warmup < min(config.train.cycles) * config.train.epoch_steps:
-        raise UserError(
-            f"config.optimizer.warmup is {config.optimizer.warmup} steps, but must be from 0 to below the "
-            f"{min(config.train.cycles) * config.train.epoch_steps} of the shortest of config.train.cycles."
-        )
-    if config.train.batch % VERSIONS or config.train.batch % jax.device_count():
-        raise UserError(
-            f"config.train.batch is {config.train.batch}, but must be a multiple of {VERSIONS}, the versions of a "
-            f"scene, and of {jax.device_count()}, the number of devices."
-        )
+@dataclass(frozen=True)
+class PretrainSettings:
+    """All settings that the outcome of a training from scratch depends on.
+
+    Attributes:
+        seed: of parameters and scenes.
+        validation: scenes to validate on.
+        swin, clip_visual: sizes of the encoders.
+        hidden: width of the fusion MLP.
+        depth: linear layers of the fusion MLP.
+        batch: clips of a step, over all devices.
+        epoch_steps: steps between two validations.
+        cycles: epochs between restarts of the learning rate.
+        recipe: what the loss is made of, and how parameters follow it.
+        peak: learning rate after the rise at the start of a cycle.
+        warmup: steps of that rise.
+        weight_decay: of AdamW.
+
+    Raises:
+        UserError: a value is out of its range, or the devices cannot share a batch equally.
+    """
+
+    seed: int
+    validation: int
+    swin: SwinConfig
+    clip_visual: ResNetConfig
+    hidden: int
+    depth: int
+    batch: int
+    epoch_steps: int
+    cycles: tuple[int, ...]
+    recipe: Recipe
+    peak: float
+    warmup: int
+    weight_decay: float
+
+    def __post_init__(self):
+        check_lowest(self, seed=0, validation=1, batch=1, epoch_steps=1)
+        if not self.cycles or min(self.cycles) < 1:
+            raise UserError(f"cycles is {self.cycles}; it must be numbers of epochs, each 1 or larger.")
+        if not 0 <= self.warmup < (shortest := min(self.cycles) * self.epoch_steps):
+            raise UserError(
+                f"warmup is {self.warmup} steps; it must be from 0 to below {shortest}, the steps of the shortest of "
+                "the cycles."
+            )
+        if self.batch % VERSIONS or self.batch % jax.device_count():
+            raise UserError(
+                f"batch is {self.batch}; it must be a multiple of {VERSIONS}, the versions of a scene, and of "
+                f"{jax.device_count()}, the number of devices."
+            )
 
 
-def comparable(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """All settings that numbers depend on, as a record has them."""
-    relevant = {name: value for name, value in config.to_dict().items() if name not in ("output", "workers")}
-    return json.loads(json.dumps(relevant))
-
-
-def sound_network(config: ml_collections.ConfigDict) -> EndToEnd:
+def sound_network(settings: PretrainSettings) -> EndToEnd:
     """An untrained network that takes views; raises a UserError for sizes that do not fit each other or the views."""
     try:
-        network = make_network(config)
+        network = make_network(settings)
         graph, state = nnx.split(network)
         views = [jax.ShapeDtypeStruct((1, frames, SIDE, SIDE, 3), np.uint8) for frames in (FRAMES, FRAMES // 2)]
-        text = jax.ShapeDtypeStruct((2 * len(DIMENSIONS), config.clip_visual.output_width), np.float32)
+        text = jax.ShapeDtypeStruct((2 * len(DIMENSIONS), settings.clip_visual.output_width), np.float32)
         jax.eval_shape(
             lambda state, *views: nnx.merge(graph, state).video_scores(views[:2], views[2]), state, *views, text
         )
     except (TypeError, ValueError, ZeroDivisionError, IndexError) as error:
-        raise UserError(
-            f"the sizes in config.swin, config.clip_visual and config.head do not fit ({first_line(error)})."
-        ) from error
+        raise UserError(f"the sizes of swin, clip_visual and head do not fit ({first_line(error)}).") from error
     return network
 
 
-def make_network(config: ml_collections.ConfigDict) -> EndToEnd:
-    """An untrained network of the sizes of a config."""
-    rngs = nnx.Rngs(config.seed)
-    swin, clip_visual = SwinConfig(**config.swin), ResNetConfig(**config.clip_visual)
+def make_network(settings: PretrainSettings) -> EndToEnd:
+    """An untrained network of the sizes of some settings."""
+    rngs, swin, clip_visual = nnx.Rngs(settings.seed), settings.swin, settings.clip_visual
     clip = CLIPResNet(clip_visual, rngs)
     for path, layer in nnx.iter_graph(clip):
         if isinstance(layer, ConvNorm):
@@ -93,13 +119,15 @@ def make_network(config: ml_collections.ConfigDict) -> EndToEnd:
             layer.norm.scale[...] *= 0.5 if path[-1] == "conv3" else np.sqrt(2)
     backbone = VideoSwin(swin, rngs)
     backbone.patch_embed.kernel[...] = whitening_cosines(swin.patch, swin.width)
+    assert backbone.patch_embed.bias is not None
     # What is normalised next keeps its size where it is small: patches without detail look like their biases.
     backbone.patch_embed.bias[...] = 0.5 * jax.random.normal(rngs.params(), (swin.width,))
     sizes = HeadConfig(
         clip_width=clip_visual.output_width,
         technical_width=swin.output_width,
+        hidden=settings.hidden,
+        depth=settings.depth,
         prompts=2 * len(DIMENSIONS),
-        **config.head,
     )
     return EndToEnd(backbone, clip, MaxVQA(sizes, rngs))
 
@@ -114,7 +142,7 @@ def whitening_cosines(patch: tuple[int, int, int], width: int) -> Float[np.ndarr
     colours = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]) / np.sqrt([[3], [2], [6]])
     grid = np.stack(np.meshgrid(*map(np.arange, patch), indexing="ij"), axis=-1).reshape(-1, 3)
     # Of normalised training clips; the distance between frames counts less than that between pixels.
-    frequency = np.sqrt(0.08 + grid**2 @ np.array([0.4, 1, 1]))
+    frequency = np.sqrt(0.08 + np.square(grid) @ np.array([0.4, 1, 1]))
     flat = np.flatnonzero(grid[:, 1:].sum(axis=1) == 0)
     detailed = [index for index in np.argsort(frequency, kind="stable") if index not in flat]
     means = [(index, colour) for colour in range(3) for index in flat][:width]
@@ -143,21 +171,10 @@ def make_optimizer(weight_decay: float) -> optax.GradientTransformation:
     return optax.inject_hyperparams(rule)(learning_rate=0.0)
 
 
-def make_schedule(config: ml_collections.ConfigDict) -> optax.Schedule:
+def learning_rates(settings: PretrainSettings) -> Callable[[int], float]:
     """Learning rates of steps: warm restarts (SGDR, arXiv:1608.03983), each with a short rise."""
-    c = config.optimizer
-    return optax.sgdr_schedule(
-        [
-            {
-                "init_value": 0.0,
-                "peak_value": c.peak,
-                "warmup_steps": c.warmup,
-                "decay_steps": epochs * config.train.epoch_steps,
-                "end_value": 0.01 * c.peak,
-            }
-            for epochs in config.train.cycles
-        ]
-    )
+    lengths = [epochs * settings.epoch_steps for epochs in settings.cycles]
+    return cosine_cycles(settings.peak, 0.01 * settings.peak, lengths, settings.warmup)
 
 
 def in_patch_embedding(params: Any) -> Any:
@@ -165,12 +182,57 @@ def in_patch_embedding(params: Any) -> Any:
     return jax.tree.map_with_path(lambda path, _: "patch_embed" in jax.tree_util.keystr(path), params)
 
 
-def collect(split: str, config: ml_collections.ConfigDict) -> list[Group]:
-    """The first `config.validation` groups of a split."""
+def pretrain(settings: PretrainSettings, network: EndToEnd, folder: Path, workers: int, monitor: Monitor) -> None:
+    """Trains a network on scenes rendered meanwhile, validates it on other ones, and writes its weights.
+
+    Stopped at any moment and started again, it resumes after the last whole epoch, to the same numbers.
+
+    Args:
+        network: from `sound_network`.
+        folder: gets the checkpoints, and the weights as `model`.
+        workers: processes that render; 0 for one per core.
+
+    Raises:
+        UserError: a folder with the checkpoints of other settings, or with a model; numbers that are not finite.
+    """
+    optimizer, history = make_optimizer(settings.weight_decay), []
+    step = TrainStep(network, None, settings.recipe, optimizer, range(len(DIMENSIONS)))
+    state, key, rates = start(network, optimizer), jax.random.key(settings.seed), learning_rates(settings)
+    steps, epochs, scenes = settings.epoch_steps, sum(settings.cycles), settings.batch // VERSIONS
+    codes = {i: dimension.code for i, dimension in enumerate(DIMENSIONS)}
+    try:
+        with checkpoint.open_checkpoints(folder / "checkpoints") as manager:
+            state, record = checkpoint.resume(manager, state, dataclasses.asdict(settings), folder)
+            history = record["history"]
+            check_free(folder / "model")
+            validation = collect("validation", settings, workers)
+            targets = np.concatenate([group.targets for group in validation])
+            left = range(len(history) * steps, epochs * steps)
+            monitor.resume(history, epochs, len(left))
+            numbers = range(left.start * scenes, left.stop * scenes)
+            rendered = groups("train", settings.seed, numbers, workers)
+            batches = ((batch(islice(rendered, scenes)), rates(number)) for number in left)
+            state = replicate(state)
+            for epoch in range(len(history), epochs):
+                state, means = run_steps(step, NO_TEXT, state, islice(batches, steps), key, monitor)
+                copy = unreplicate(state)
+                predictions = predict(step, copy.ema, validation)
+                check_finite(epoch, means, predictions)
+                row = {"epoch": epoch + 1, "chunk": epoch + 1, **means}
+                history.append(row | agreement(predictions, targets, codes))
+                checkpoint.save(manager, epoch + 1, copy, record)
+                monitor.epoch(history)
+            best = unreplicate(state).ema
+    finally:
+        monitor.close(history)
+    export(settings, step, network, best, folder / "model", workers)
+
+
+def collect(split: str, settings: PretrainSettings, workers: int) -> list[Group]:
+    """The first groups of a split, as many as there are to validate on."""
     with Log().progress(f"rendering {split} scenes") as bar:
-        return list(
-            bar.track(groups(split, config.seed, range(config.validation), config.workers), total=config.validation)
-        )
+        rendered = groups(split, settings.seed, range(settings.validation), workers)
+        return list(bar.track(rendered, total=settings.validation))
 
 
 def batch(some: Iterator[Group]) -> Batch:
@@ -180,7 +242,7 @@ def batch(some: Iterator[Group]) -> Batch:
 
 
 def predict(step: TrainStep, params: Any, rendered: list[Group]) -> Float[np.ndarray, "n 16"]:
-    """Scores of groups by parameters as `first_copy` gives them, as many at a time as there are devices."""
+    """Scores of groups by parameters as `unreplicate` gives them, as many at a time as there are devices."""
     params, devices = replicate(params), jax.local_device_count()
     text_features = step.text_features(params, NO_TEXT)
     scores = []
@@ -191,9 +253,11 @@ def predict(step: TrainStep, params: Any, rendered: list[Group]) -> Float[np.nda
     return np.concatenate(scores)
 
 
-def export(config: ml_collections.ConfigDict, step: TrainStep, network: EndToEnd, params: Any, directory: Path) -> None:
+def export(
+    settings: PretrainSettings, step: TrainStep, network: EndToEnd, params: Any, directory: Path, workers: int
+) -> None:
     """Writes a weights directory in float16, with the scales of its scores."""
-    scores = predict(step, params, collect("train", config))
+    scores = predict(step, params, collect("train", settings, workers))
     nnx.update(network, jax.tree.map(jnp.asarray, params))
     # What raters would say of the best and the worst clip, at the targets that stand for them; 0 and 1 lie beyond.
     bad = (BEST - np.array([0.0, 1.0])) / (BEST - WORST)
@@ -216,5 +280,5 @@ def export(config: ml_collections.ConfigDict, step: TrainStep, network: EndToEnd
         for name, values in tensors_of(part, module).items()
     }
     configs = {part: module.config for part, module in parts.items()}
-    source = {"config": {name: value for name, value in config.to_dict().items() if name != "output"}}
+    source = {"settings": dataclasses.asdict(settings)}
     save_weights(directory, tensors, configs, default_prompts(), [source], card)

@@ -1,49 +1,107 @@
 """The settings of a training, and their ranges."""
 
-import jax
-import ml_collections
+from dataclasses import dataclass, field
 
-from ..errors import UserError
-
-LOWEST = {  # values of settings
-    "seed": 0,
-    "data.seed": 0,
-    "workers": 0,
-    "model.hidden": 1,
-    "model.depth": 1,
-    "train.batch": 2,  # of one video there is no correlation
-    "train.chunk": 1,
-    "train.chunks": 0,
-    "train.epochs_per_chunk": 1,
-    "train.passes": 1,
-    "unfreeze.stages": 0,
-    "unfreeze.rate": 0,
-    "optimizer.schedule.period": 1,
-    "optimizer.schedule.growth": 1,
-    "resamples": 1,
-}
+from ..errors import UserError, check_lowest
+from ..video.limits import DecodeLimits
+from .chunks import ChunkOrder
+from .optimizer import Schedule
+from .step import Recipe
 
 
-def check_settings(config: ml_collections.ConfigDict, **lowest: int) -> None:
-    """Tells what cannot work before anything that takes long.
+@dataclass(frozen=True)
+class HeadSettings:
+    """The head that a training starts from.
 
-    Args:
-        lowest: of settings that only some trainings have.
+    Attributes:
+        hidden: width of the fusion MLP of a new head.
+        depth: linear layers of its fusion MLP: 2, shallow; 4, deep.
+        warm_start: whether to start from the head of the weights instead of a new one.
 
     Raises:
-        UserError: a setting that is out of its range.
+        UserError: a value is out of its range.
     """
-    for name, low in (LOWEST | lowest).items():
-        if config[name] < low:
-            raise UserError(f"config.{name} is {config[name]}, but must be {low} or larger.")
-    if (kind := config.optimizer.schedule.kind) not in ("constant", "cosine"):
-        raise UserError(f"config.optimizer.schedule.kind is {kind!r}, but must be constant or cosine.")
-    if config.unfreeze.stages and not config.unfreeze.rate:
-        raise UserError("config.unfreeze.rate is 0, with which no stage is trained: set config.unfreeze.stages=0.")
-    if config.train.keep not in ("best", "last"):
-        raise UserError(f"config.train.keep is {config.train.keep!r}, but must be best or last.")
-    if config.train.batch % jax.device_count():
-        raise UserError(
-            f"config.train.batch is {config.train.batch}, which {jax.device_count()} devices cannot share equally: "
-            "choose a multiple."
-        )
+
+    hidden: int = 64
+    depth: int = 4
+    warm_start: bool = False
+
+    def __post_init__(self):
+        check_lowest(self, hidden=1, depth=1)
+
+
+@dataclass(frozen=True)
+class UnfreezeSettings:
+    """What of the encoders is trained with the head.
+
+    Attributes:
+        stages: number of last stages of both encoders.
+        rate: their learning rate, as a fraction of the head's.
+
+    Raises:
+        UserError: a value is out of its range.
+    """
+
+    stages: int = 0
+    rate: float = 0.1
+
+    def __post_init__(self):
+        check_lowest(self, stages=0, rate=0)
+        if self.stages and not self.rate:
+            raise UserError("rate is 0, which trains no stage; set stages to 0, or a rate above 0.")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """All settings that the outcome of a training depends on, besides weights and videos.
+
+    Attributes:
+        seed: of a new head, the order of videos and dropout.
+        head: what the training starts from.
+        unfreeze: what of the encoders is trained with it.
+        order: the order of videos.
+        recipe: what the loss is made of, and how parameters follow it.
+        schedule: learning rates.
+        weight_decay: of AdamW.
+        keep: which epoch is kept: "best" on the validation videos, or "last".
+        mix: weights of the databases in a batch, such as "2,1,1"; empty if batches take videos as they come.
+        sampling_seed: decides, with each file's name, which frames and patches features are of.
+
+    Raises:
+        UserError: a value is out of its range.
+    """
+
+    seed: int = 0
+    head: HeadSettings = HeadSettings()
+    unfreeze: UnfreezeSettings = UnfreezeSettings()
+    order: ChunkOrder = field(default_factory=ChunkOrder)  # which asks JAX for its devices
+    recipe: Recipe = field(default_factory=lambda: Recipe(huber=1.0))
+    schedule: Schedule = field(default_factory=Schedule)
+    weight_decay: float = 0.01
+    keep: str = "best"
+    mix: str = ""
+    sampling_seed: int = 0
+
+    def __post_init__(self):
+        check_lowest(self, seed=0)
+        if self.sampling_seed < 0:
+            raise UserError(f"seed is {self.sampling_seed}; it must be 0 or larger.")
+        if self.keep not in ("best", "last"):
+            raise UserError(f"keep is {self.keep!r}; it must be best or last.")
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where databases are, and where their features are stored.
+
+    Attributes:
+        root: folder with a folder for each database.
+        features: folder of extracted features.
+        limits: what decoding may take.
+        allow_missing: whether to skip videos that have labels, but no file.
+    """
+
+    root: str
+    features: str
+    limits: DecodeLimits
+    allow_missing: bool = False

@@ -4,6 +4,7 @@ Source: MaxVQA (arXiv:2305.12726, sections 4.2 and 4.3).
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 
+from ..errors import UserError
 from ..models.clip_text import CLIPText, PromptTree
 from ..models.end_to_end import EndToEnd
 from ..models.last_stages import LastStages
@@ -35,6 +37,9 @@ class Recipe:
         ema: decay of the moving average of parameters, a step.
         databases: where there are several, those losses that compare videos (PLCC, ranks) are summed over all videos of
             a batch and over those of each database alone.
+
+    Raises:
+        UserError: `ema` is out of its range.
     """
 
     plcc: float = 1.0
@@ -45,6 +50,10 @@ class Recipe:
     dropout: bool = True
     ema: float = 0.999
     databases: int = 1
+
+    def __post_init__(self):
+        if not 0 <= self.ema < 1:
+            raise UserError(f"ema is {self.ema}; it must be from 0 to below 1.")
 
 
 class State(NamedTuple):
@@ -74,15 +83,15 @@ class Batch(NamedTuple):
     """
 
     features: Any
-    targets: Float[Array, "local dimensions"]
-    database: Int[Array, " local"] | None = None
+    targets: Float[Array | np.ndarray, "local dimensions"]
+    database: Int[Array | np.ndarray, " local"] | None = None
 
 
 class TrainStep:
     """Compiled functions of a network and a text transformer; the arrays they work on are arguments.
 
     The network is MaxVQA's head, which scores features; with the last stages of the encoders (`LastStages`), which
-    scores what goes into these; or with all of both (`Network`), which scores views.
+    scores what goes into these; or with all of both (`EndToEnd`), which scores views.
 
     Attributes:
         update: (state, frozen, batch, rate, key) to (state, loss terms), on all devices. `state` is donated.
@@ -96,7 +105,7 @@ class TrainStep:
         text: CLIPText | None,
         recipe: Recipe,
         optimizer: optax.GradientTransformation,
-        dimensions: tuple[int, ...],
+        dimensions: Sequence[int],
     ):
         self.graph, self.text_graph = nnx.graphdef(network), text and nnx.graphdef(text)
         self.recipe, self.optimizer, self.dimensions = recipe, optimizer, np.array(dimensions)
@@ -128,7 +137,7 @@ class TrainStep:
         }
         terms = {name: term() for name, (weight, term) in weighted.items() if weight}
         total = sum(weighted[name][0] * term for name, term in terms.items())
-        return total, {"loss": total, **terms}
+        return total, {"loss": total, **terms}  # ty: ignore[invalid-explicit-return], Python's sum begins with 0
 
     def gradients(self, params: Any, frozen: Frozen, batch: Batch, key: Key[Array, ""] | None) -> tuple[Any, dict]:
         """Gradients of the loss, the same on all devices, and its terms."""
@@ -152,7 +161,7 @@ class TrainStep:
 
     def _text_features(self, params, frozen):
         network = nnx.merge(self.graph, params)
-        text = self.text_graph and nnx.merge(self.text_graph, frozen.text)
+        text = nnx.merge(self.text_graph, frozen.text) if self.text_graph else None
         with jax.default_matmul_precision("float32"):
             return network.text_features(text, frozen.embeddings, frozen.tree)
 

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from flax import nnx
@@ -55,9 +56,9 @@ def export_weights(trainer: Trainer, trained: FitResult, training: list[LabeledF
         quantiles=quantiles,
         custom=tuple(CustomDimension(*each) for each in custom),
     )
-    parts = trainer.encoders.parts | parts
-    tensors = {name: values for part, module in parts.items() for name, values in tensors_of(part, module).items()}
-    configs = {part: module.config for part, module in parts.items()}
+    whole: dict[str, Any] = {**trainer.encoders.parts, **parts}
+    tensors = {name: values for part, module in whole.items() for name, values in tensors_of(part, module).items()}
+    configs = {part: module.config for part, module in whole.items()}
     # One of another training, or a damaged one, gives way when the new one is whole.
     fresh = directory.with_name(f"{directory.name}-new")
     shutil.rmtree(fresh, ignore_errors=True)

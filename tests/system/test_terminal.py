@@ -4,7 +4,8 @@ from jaxvqa.system.terminal import Log, printable, table_console
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"), [("ä 漢", "ä 漢"), ("a\x1b[2Jb", "a\ufffd[2Jb"), ("caf\udce9", "caf\ufffd"), ("a\nb", "a\ufffdb")]
+    ("text", "shown"),
+    [("ä 漢", "ä 漢"), ("a\x1b[2Jb", "a\ufffd[2Jb"), ("caf\udce9", "caf\ufffd"), ("a\nb", "a\ufffdb")],
 )
 def test_what_a_terminal_would_obey_is_marked(text, shown):
     assert printable(text) == shown

@@ -69,8 +69,8 @@ def test_batches_are_whole_and_shuffled():
     assert set(batches.reshape(-1)) < set(chunk)
     assert batches.reshape(-1).tolist() != sorted(batches.reshape(-1))
     assert batches.tolist() == epoch_batches(chunk, 8, 0, 0).tolist()
-    others = [epoch_batches(chunk, 8, *other) for other in ((0, 1), (1, 0), (1, 1))]
-    assert len({tuple(other.reshape(-1)) for other in [batches, *others]}) == 4
+    further = [epoch_batches(chunk, 8, *seeds) for seeds in ((0, 1), (1, 0), (1, 1))]
+    assert len({tuple(order.reshape(-1)) for order in [batches, *further]}) == 4
     missed = [set(chunk) - set(epoch_batches(chunk, 8, 0, epoch).reshape(-1)) for epoch in range(20)]
     assert set.union(*missed) == set(chunk)  # nobody is left out for good
 
@@ -170,8 +170,8 @@ def test_shares_add_up_to_a_batch():
 @pytest.mark.parametrize(
     ("mix", "match"),
     [
-        ("1,1", "must be a positive number for each of 3 databases, such as 1,1,1"),
-        ("1,1,x", "config.data.mix is '1,1,x'"),
+        ("1,1", "it must be a positive number for each of 3 databases, such as 1,1,1"),
+        ("1,1,x", "mix is '1,1,x'"),
         ("1,0,1", "positive"),
         ("1,nan,1", "positive"),
         ("9,9,1", "8, 7, 1 videos of the databases, but each must have 2 or more"),

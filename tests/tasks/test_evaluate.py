@@ -1,105 +1,29 @@
+"""The evaluating task."""
+
 import contextlib
 import csv
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tables import write
 
 import jaxvqa
-from jaxvqa import DIMENSIONS, UserError
-from jaxvqa.evaluation.metrics import evaluate, fitted
+from jaxvqa import DIMENSIONS
+from jaxvqa.evaluation.metrics import evaluate
 from jaxvqa.main import main
-from jaxvqa.results.table import ScoreTable, read_table
+from jaxvqa.results.table import read_table
 from jaxvqa.synthetic.maxwell import render
 from jaxvqa.system.files import lock_folder
 
-CONFIG = Path(__file__).parents[1] / "configs" / "evaluate.py"
-
-
-def write(path, names, header="filename", **columns):
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([header, *columns])
-        writer.writerows(zip(names, *columns.values(), strict=True))
-    return path
-
-
-@pytest.fixture
-def pair(tmp_path):
-    """Files of predictions and labels of the same 40 videos, in different orders."""
-    random = np.random.default_rng(0)
-    truth = random.normal(size=(40, 2))
-    predicted = 1 / (1 + np.exp(-truth - 0.5 * random.normal(size=(40, 2))))
-    names = [f"{i}.mp4" for i in range(40)]
-    labels = write(tmp_path / "labels.csv", names, O=truth[:, 0], **{"T-3": truth[:, 1]})
-    predictions = write(
-        tmp_path / "scores.csv",
-        [f"folder/{name}" for name in names[::-1]],
-        "path",
-        overall=predicted[::-1, 0],
-        noise=predicted[::-1, 1],
-        overall_display=np.zeros(40),
-    )
-    return predictions, labels
+CONFIG = Path(__file__).parents[2] / "configs" / "evaluate.py"
 
 
 def run(predictions, labels, output, *overrides):
     arguments = [f"--config.predictions={predictions}", f"--config.labels={labels}", f"--config.output={output}"]
     return main(["jaxvqa", f"--config={CONFIG}", *arguments, *overrides])
-
-
-def test_published_predictions_have_the_published_metrics(shared):
-    folder = shared / "maxwell"
-    labels = read_table(folder / "MaxWell_val.csv", folder / "test_labels.txt")
-    results = evaluate(read_table(folder / "published_val_predictions.csv"), labels, resamples=2)
-    published = json.loads((folder / "published_val_metrics.json").read_text())
-    assert list(results) == list(published) == [*(d.code for d in DIMENSIONS), "mean"]
-    for code, metrics in published.items():
-        expected = [metrics[name] for name in ("srcc", "plcc", "krcc")]
-        np.testing.assert_allclose(results[code].values[:3], expected, atol=1e-6)
-
-
-def test_videos_are_joined_by_name_not_by_row(pair):
-    predictions, labels = (read_table(path) for path in pair)
-    results = evaluate(predictions, labels)
-    assert list(results) == ["O", "T-3", "mean"]
-    for agreement in results.values():
-        assert agreement.values[0] > 0.8
-        assert (agreement.intervals[:, 0] < agreement.values).all()
-        assert (agreement.values < agreement.intervals[:, 1]).all()
-    np.testing.assert_allclose(results["mean"].values, (results["O"].values + results["T-3"].values) / 2)
-
-
-def test_videos_without_a_label_do_not_count_in_a_dimension(pair):
-    predictions, labels = (read_table(path) for path in pair)
-    some = np.arange(len(labels.names)) % 3 > 0
-    with_holes = replace(labels, scores=labels.scores | {"O": np.where(some, labels.scores["O"], np.nan)})
-    results, whole = evaluate(predictions, with_holes, 50), evaluate(predictions, labels, 50)
-    kept = [name for name, there in zip(labels.names, some, strict=True) if there]
-    rows = [predictions.names.index(name) for name in kept]
-    few = [
-        ScoreTable(table.path, kept, {"O": table.scores["O"][i]}) for table, i in ((predictions, rows), (labels, some))
-    ]
-    np.testing.assert_allclose(results["O"].values, evaluate(*few, 50)["O"].values)
-    np.testing.assert_allclose(results["T-3"].values, whole["T-3"].values)
-    assert np.isfinite(results["O"].intervals).all()
-
-
-def test_intervals_repeat_with_the_seed(pair):
-    predictions, labels = (read_table(path) for path in pair)
-    once, again, other = (evaluate(predictions, labels, 200, seed)["O"].intervals for seed in (0, 0, 1))
-    assert np.array_equal(once, again)
-    assert not np.array_equal(once, other)
-
-
-def test_rmse_is_taken_after_a_monotone_fit():
-    predictions = np.linspace(0, 1, 50)
-    labels = 1 + 4 / (1 + np.exp(-(predictions - 0.4) / 0.1))
-    np.testing.assert_allclose(fitted(predictions, labels), labels, atol=1e-6)
-    assert (np.diff(fitted(predictions, labels + 0.1 * np.sin(40 * predictions))) >= 0).all()
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -164,25 +88,7 @@ def test_bad_tables_are_one_sentence_and_exit_code_2(pair, tmp_path, capfd, spoi
 
 def test_no_bootstrap_samples_are_one_sentence(pair, tmp_path, capfd):
     assert run(*pair, tmp_path / "out", "--config.resamples=0") == 2
-    assert capfd.readouterr().err == ("jaxvqa: config.resamples is 0, but intervals take 1 bootstrap sample or more.\n")
-
-
-def test_labels_without_names_need_the_list_that_goes_with_them(tmp_path):
-    table = tmp_path / "MaxWell_val.csv"
-    table.write_text("O,T-3\n1.5,0.1\n2.5,0.2\n4.5,-0.3\n")
-    names = tmp_path / "list.txt"
-    names.write_text("a.mp4, -1, -1, 1.6\nb.mp4, -1, -1, 2.4\nc.mp4, -1, -1, 4.0\n")
-    assert read_table(table, names).names == ["a.mp4", "b.mp4", "c.mp4"]
-    for content, message in (
-        ("b.mp4, -1, -1, 2.4\na.mp4, -1, -1, 1.6\nc.mp4, -1, -1, 4.0\n", "rank the videos differently"),
-        ("a.mp4, -1, -1, 1.6\n", "has 1 lines, but .* 3 rows"),
-        ("a.mp4, -1, -1, x\nb, 1\nc, 2\n", "does not end with an overall score"),
-    ):
-        names.write_text(content)
-        with pytest.raises(UserError, match=message):
-            read_table(table, names)
-    with pytest.raises(UserError, match="name the list of its files"):
-        read_table(table)
+    assert capfd.readouterr().err == "jaxvqa: resamples is 0; it must be 1 or larger.\n"
 
 
 def test_model_on_a_database(tmp_path, capfd):

@@ -3,11 +3,10 @@
 import csv
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-from test_train import data, encoders, features, history, textured_clip  # noqa: F401
+from trainings import WORDS, history, write_labels
 
 import jaxvqa
 from jaxvqa import UserError
@@ -16,66 +15,6 @@ from jaxvqa.datasets.custom import load_custom
 from jaxvqa.datasets.videos import make_folds
 from jaxvqa.results.table import read_table
 from jaxvqa.weights.load import load_weights
-
-WORDS = ("fine", "coarse")
-SETTINGS = {
-    "train.batch": 4,
-    "train.epochs-per-chunk": 2,
-    "folds": 3,
-    "resamples": 20,
-    "workers": 2,
-}
-
-
-@pytest.fixture(scope="module")
-def rated(tmp_path_factory):
-    """Twelve clips, and a CSV that lacks labels here and there; the last dimension is new."""
-    folder = tmp_path_factory.mktemp("rated")
-    (folder / "videos").mkdir()
-    random = np.random.default_rng(5)
-    rows = []
-    for i in range(12):
-        textured_clip(folder / "videos" / f"{i}.mp4", i)
-        overall, sharpness, fine = random.uniform([0, -1, 1], [100, 1, 5])
-        rows.append([f"{i}.mp4", overall, "" if i % 4 == 1 else sharpness, "" if i % 5 == 2 else fine, f"s{i // 2}"])
-    write(folder / "labels.csv", rows)
-    return folder
-
-
-def write(path, rows, header=("filename", "overall", "T-1", "fine / coarse", "group")):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-    return path
-
-
-@pytest.fixture(scope="module")
-def run(rated, encoders, features):  # noqa: F811
-    def run(output, labels=rated / "labels.csv", folder=rated / "videos", **changes):
-        settings = {"weights": encoders, "features": features, "output": output, **SETTINGS, **changes}
-        return main(["finetune", str(labels), str(folder), *(f"--{name}={value}" for name, value in settings.items())])
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def tuned(run, tmp_path_factory):
-    output = tmp_path_factory.mktemp("tuned")
-    assert run(output) == 0
-    return output
-
-
-def test_labels_of_ones_own(rated):
-    videos = load_custom(rated / "labels.csv", rated / "videos")
-    assert videos.custom == (WORDS,)
-    assert videos.labels.shape == (12, 17)
-    there = ~np.isnan(videos.labels)
-    assert np.flatnonzero(there.any(axis=0)).tolist() == [0, 7, 16]
-    assert there[:, [0, 7, 16]].sum(axis=0).tolist() == [12, 9, 10]
-    assert [Path(path).name for path in videos.paths] == videos.names
-    folds = make_folds(videos, 3, 0)
-    assert np.sum(folds, axis=0).tolist() == [1] * 12
-    for fold in folds:
-        assert not {videos.groups[i] for i in np.flatnonzero(fold)} & {videos.groups[i] for i in np.flatnonzero(~fold)}
 
 
 def test_every_video_is_scored_by_a_model_that_has_not_seen_it(tuned, rated):
@@ -92,7 +31,7 @@ def test_every_video_is_scored_by_a_model_that_has_not_seen_it(tuned, rated):
     assert -1 <= evaluation["mean"]["srcc_low"] <= evaluation["mean"]["srcc_high"] <= 1
 
 
-def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated, encoders, tmp_path, capfd):  # noqa: F811
+def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated, encoders, tmp_path, capfd):
     model, before = jaxvqa.load(tuned / "model"), jaxvqa.load(encoders, custom=[WORDS])
     assert model.custom == (WORDS,)
     assert model.card.databases == ("labels",)
@@ -117,10 +56,10 @@ def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated
     assert "lively / dull (zero-shot)</th>" in page
 
 
-def test_what_training_adds_is_told_with_an_interval(run, tuned, capfd):
+def test_what_training_adds_is_told_with_an_interval(finetune, tuned, capfd):
     capfd.readouterr()
     tables = [(tuned / name).read_bytes() for name in ("predictions.csv", "evaluation.csv")]
-    assert run(tuned) == 0  # finished: nothing is trained again
+    assert finetune(tuned) == 0  # finished: nothing is trained again
     out, err = capfd.readouterr()
     assert "epoch" not in err
     assert "12 videos; labels: O 12, T-1 9, fine / coarse 10" in err
@@ -128,20 +67,24 @@ def test_what_training_adds_is_told_with_an_interval(run, tuned, capfd):
     assert tables == [(tuned / name).read_bytes() for name in ("predictions.csv", "evaluation.csv")]
 
 
-def test_labels_that_are_missing_have_no_part_in_it(run, rated, tuned, tmp_path):
+def test_labels_that_are_missing_have_no_part_in_it(finetune, rated, tuned, tmp_path):
     """A dimension without any label of the training leaves the others as they are without it."""
     with (rated / "labels.csv").open(newline="") as file:
         rows = [*csv.reader(file)][1:]
     (tmp_path / "without").mkdir()
-    empty = write(tmp_path / "labels.csv", [[*row[:3], ""] for row in rows], ("filename", "overall", "T-1", "T-3"))
-    without = write(tmp_path / "without" / "labels.csv", [row[:3] for row in rows], ("filename", "overall", "T-1"))
+    empty = write_labels(
+        tmp_path / "labels.csv", [[*row[:3], ""] for row in rows], ("filename", "overall", "T-1", "T-3")
+    )
+    without = write_labels(
+        tmp_path / "without" / "labels.csv", [row[:3] for row in rows], ("filename", "overall", "T-1")
+    )
     for name, table in (("a", empty), ("b", without)):
-        assert run(tmp_path / name, labels=table) == 0
+        assert finetune(tmp_path / name, labels=table) == 0
     assert (tmp_path / "a" / "predictions.csv").read_bytes() == (tmp_path / "b" / "predictions.csv").read_bytes()
 
 
-def test_a_head_that_holds_its_prompts_learns_new_ones(run, released_weights, tmp_path):
-    assert run(tmp_path / "out", weights=released_weights) == 0
+def test_a_head_that_holds_its_prompts_learns_new_ones(finetune, released_weights, tmp_path):
+    assert finetune(tmp_path / "out", weights=released_weights) == 0
     before, after = (load_weights(folder).parts["maxvqa"] for folder in (released_weights, tmp_path / "out" / "model"))
     assert before.prompts.shape[0] == 32
     assert after.prompts.shape[0] == 34
@@ -149,7 +92,7 @@ def test_a_head_that_holds_its_prompts_learns_new_ones(run, released_weights, tm
     assert not np.array_equal(first[0], second[0][:16])
     assert not np.array_equal(second[0][16], first[0][0])
     # and go on from there
-    assert run(tmp_path / "again", weights=tmp_path / "out" / "model") == 0
+    assert finetune(tmp_path / "again", weights=tmp_path / "out" / "model") == 0
     assert load_weights(tmp_path / "again" / "model").custom == (WORDS,)
 
 
@@ -161,20 +104,20 @@ def test_a_head_that_holds_its_prompts_learns_new_ones(run, released_weights, tm
         ("filename,a / b / c\n0.mp4,1\n", {}, "'a / b / c' is not a prompt pair"),
         ("filename,overall\n0.mp4,1\n1.mp4,2\n", {}, "2 videos cannot be divided into 3 folds"),
         ("filename,overall\n0.mp4,1\n1.mp4,1\n2.mp4,1\n3.mp4,1\n", {}, "all 4 videos have the same label in O"),
-        ("filename,overall\n0.mp4,1\n1.mp4,2\n2.mp4,3\n", {}, "choose another --train.chunk or --train.batch"),
+        ("filename,overall\n0.mp4,1\n1.mp4,2\n2.mp4,3\n", {}, "choose another chunk or batch"),
         ("filename,overall\n0.mp4,1\n99.mp4,2\n98.mp4,1\n", {}, "lacks 2 of 3 videos, such as 99.mp4, 98.mp4"),
         (None, {"folder": "nowhere"}, "there is no folder nowhere"),
         (None, {"labels": "nowhere.csv"}, "nowhere.csv cannot be read"),
-        (None, {"folds": 1}, "--folds is 1, but must be 2 or larger"),
-        (None, {"train.keep": "first"}, "--train.keep is 'first', but must be best or last"),
+        (None, {"folds": 1}, "folds is 1; it must be 2 or larger"),
+        (None, {"train.keep": "first"}, "keep is 'first'; it must be best or last"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_exit_code_2(run, tmp_path, capfd, text, changes, match):
+def test_wrong_usage_is_one_sentence_and_exit_code_2(finetune, tmp_path, capfd, text, changes, match):
     if text:
         (tmp_path / "labels.csv").write_text(text)
         changes = {"labels": tmp_path / "labels.csv", **changes}
     capfd.readouterr()
-    assert run(tmp_path / "out", **changes) == 2
+    assert finetune(tmp_path / "out", **changes) == 2
     last = capfd.readouterr().err.splitlines()[-1]
     assert re.search(match, last), last
     assert last.endswith(".")
@@ -199,3 +142,10 @@ def test_weights_that_claim_dimensions_without_prompts_are_refused(tuned, tmp_pa
         path.write_text(json.dumps(description))
         with pytest.raises(UserError, match=match):
             jaxvqa.load(tmp_path / "model")
+
+
+@pytest.mark.slow
+def test_fine_tuning_takes_the_last_stages_as_well(finetune, tmp_path, capfd):
+    assert finetune(tmp_path / "out", **{"unfreeze.stages": 1, "folds": 2, "train.epochs-per-chunk": 1}) == 0
+    assert "training adds" in capfd.readouterr().out
+    assert jaxvqa.load(tmp_path / "out" / "model").custom == (("fine", "coarse"),)

@@ -4,23 +4,21 @@ import json
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from conftest import SMALL
 from flax import nnx
+from trainings import one_step
 
-from jaxvqa.dimensions import default_prompts
 from jaxvqa.models.maxvqa import dropout
-from jaxvqa.tasks.defaults import training_config
 from jaxvqa.train.loop import Trainer
-from jaxvqa.train.step import Batch, replicate, shard, start, unreplicate
-from jaxvqa.weights.assemble import PARTS, build
-from jaxvqa.weights.directory import Weights
+from jaxvqa.train.losses import huber_loss, plcc_loss, rank_loss
+from jaxvqa.train.step import AXIS, Batch, Recipe, replicate, shard, start
 
-PROGRAM = Path(__file__).with_name("steps.py")
+PROGRAM = Path(__file__).parents[1] / "steps.py"
 
 
 def run(*arguments):
@@ -58,25 +56,6 @@ def test_processes_change_nothing(one_device):
         np.testing.assert_allclose(losses(process), one_device, rtol=1e-5)
 
 
-@pytest.fixture
-def trainer():
-    config = training_config()
-    config.train.batch = 8
-    parts = {part: build(part, PARTS[part][1](**SMALL[part])) for part in ("clip_text", "maxvqa")}
-    return Trainer(config, Weights("small", parts, default_prompts()), parts["maxvqa"], list(range(16)))
-
-
-def one_step(trainer, rate=1e-3, decay=None):
-    random = np.random.default_rng(1)
-    batch = Batch(
-        shard(random.normal(size=(8, 4, 9, 96)).astype(np.float16)),
-        shard(random.uniform(size=(8, 16)).astype(np.float32)),
-    )
-    state = start(trainer.network, trainer.optimizer)
-    after, terms = trainer.step.update(replicate(state), trainer.frozen, batch, rate, jax.random.key(0))
-    return state, unreplicate(after), terms
-
-
 def test_average_starts_from_the_parameters_and_follows_them_slowly(trainer):
     before, after, _ = one_step(trainer)
     for start_, parameter, average in zip(*map(jax.tree.leaves, (before.params, after.params, after.ema)), strict=True):
@@ -111,8 +90,8 @@ def test_terms_are_those_of_the_recipe(trainer):
 def test_dropout_is_on_in_training_and_off_in_prediction(trainer):
     loss = one_step(trainer)[2]["loss"]
     assert loss == one_step(trainer)[2]["loss"]
-    trainer.config.train.dropout = False
-    without = Trainer(trainer.config, trainer.encoders, trainer.network, list(trainer.codes))
+    settings = replace(trainer.settings, recipe=replace(trainer.settings.recipe, dropout=False))
+    without = Trainer(settings, trainer.encoders, trainer.network, list(trainer.codes))
     assert loss != one_step(without)[2]["loss"]
 
 
@@ -124,3 +103,24 @@ def test_dropout_zeros_half_and_doubles_the_rest():
     assert np.abs(np.corrcoef(y[:, 0], y[:, 1])[0, 1]) < 0.2
     assert not np.array_equal(y, dropout(x, jax.random.key(1)))
     assert dropout(x, None) is x
+
+
+def test_losses_compare_within_each_database_and_over_all(trainer):
+    settings = replace(trainer.settings, recipe=Recipe(plcc=1.0, huber=1.0, rank=0.3, dropout=False))
+    mixed = Trainer(settings, trainer.encoders, trainer.network, [0, 3], [5, 3])
+    random = np.random.default_rng(0)
+    features = random.normal(size=(8, 4, 9, 96)).astype(np.float16)
+    targets = random.uniform(size=(8, 16)).astype(np.float32)
+    targets[2, 3] = np.nan
+    state = replicate(start(mixed.network, mixed.optimizer))
+    text = mixed.step.text_features(state.params, mixed.frozen)
+    scores = np.asarray(mixed.step.predict(state.params, text, shard(features)))[:, [0, 3]]
+    batch = Batch(shard(features), shard(targets), shard(np.repeat([0, 1], [5, 3])))
+    _, terms = jax.pmap(lambda *arguments: mixed.step.gradients(*arguments, None), AXIS)(
+        state.params, mixed.frozen, batch
+    )
+    wanted = targets[:, [0, 3]]
+    for name, loss in (("plcc", plcc_loss), ("rank", rank_loss)):
+        expected = sum(loss(scores[rows], wanted[rows]).sum() for rows in (slice(8), slice(5), slice(5, 8)))
+        assert float(terms[name][0]) == pytest.approx(float(expected), rel=1e-4)
+    assert float(terms["huber"][0]) == pytest.approx(float(huber_loss(scores, wanted).sum()), rel=1e-4)
