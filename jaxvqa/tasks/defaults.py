@@ -5,12 +5,12 @@ import ml_collections
 
 def training_config() -> ml_collections.ConfigDict:
     """The settings for MaxWell: deep fusion MLP, PLCC and Huber loss, cosine restarts, all videos chunk by chunk."""
-    config = ml_collections.ConfigDict()
+    parts = {"data": {}, "model": {}, "train": {}, "unfreeze": {}, "loss": {}, "optimizer": {"schedule": {}}}
+    config = ml_collections.ConfigDict(parts)
     config.task = "train"
     config.output = "runs/maxwell"  # folder of checkpoints, curves, tables and the trained model
     config.seed = 0  # of the head's first parameters, the order of videos, dropout and bootstrap samples
 
-    config.data = ml_collections.ConfigDict()
     config.data.root = "data"  # folder with a folder for each database
     config.data.train = "maxwell:train"  # databases to train on, with commas between them
     config.data.validation = "maxwell:validation"  # database that decides which epoch is the best
@@ -25,11 +25,9 @@ def training_config() -> ml_collections.ConfigDict:
     config.features = "features"  # folder of extracted features: 11 MB a video at full size
     config.workers = 0  # processes that decode videos; 0, as many as cores
 
-    config.model = ml_collections.ConfigDict()
     config.model.hidden = 64  # width of the fusion MLP of a new head
     config.model.depth = 4  # linear layers of its fusion MLP: 2, shallow; 4, deep
 
-    config.train = ml_collections.ConfigDict()
     config.train.batch = 16  # videos of a step, over all devices
     config.train.chunk = 912  # videos of a chunk: 10 GB at full size
     config.train.chunks = 0  # chunks to train on; 0, all
@@ -40,20 +38,16 @@ def training_config() -> ml_collections.ConfigDict:
     config.train.keep = "best"  # which epoch's model is kept: the best on the validation videos, or the last
     config.train.ema = 0.999  # decay of the moving average of parameters, a step
 
-    config.unfreeze = ml_collections.ConfigDict()
     config.unfreeze.stages = 0  # last stages of both encoders that are trained with the head
     config.unfreeze.rate = 0.1  # their learning rate, as a part of the head's
 
-    config.loss = ml_collections.ConfigDict()
     config.loss.plcc = 1.0  # weight of the correlation loss
     config.loss.huber = 1.0  # weight of the Huber loss
     config.loss.huber_delta = 1.0  # error, in ranges of labels, from which that grows linearly
     config.loss.rank = 0.0  # weight of the ranking loss
     config.loss.decorrelation = 0.0  # weight of the loss for dimensions that are alike
 
-    config.optimizer = ml_collections.ConfigDict()
     config.optimizer.weight_decay = 0.01  # weight decay of AdamW
-    config.optimizer.schedule = ml_collections.ConfigDict()
     config.optimizer.schedule.kind = "cosine"  # cosine, with warm restarts, or constant
     config.optimizer.schedule.peak = 1e-3  # learning rate
     config.optimizer.schedule.low = 1e-5  # learning rate at the end of a cycle

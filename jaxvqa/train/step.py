@@ -107,7 +107,7 @@ class TrainStep:
         optimizer: optax.GradientTransformation,
         dimensions: Sequence[int],
     ):
-        self.graph, self.text_graph = nnx.graphdef(network), text and nnx.graphdef(text)
+        self.graph, self.text_graph = nnx.graphdef(network), nnx.graphdef(text) if text else None
         self.recipe, self.optimizer, self.dimensions = recipe, optimizer, np.array(dimensions)
         self.update = jax.pmap(self._update, AXIS, in_axes=(0, 0, 0, None, None), out_axes=(0, None), donate_argnums=0)
         self.predict = jax.pmap(self._predict, AXIS, out_axes=None)
@@ -161,7 +161,7 @@ class TrainStep:
 
     def _text_features(self, params, frozen):
         network = nnx.merge(self.graph, params)
-        text = nnx.merge(self.text_graph, frozen.text) if self.text_graph else None
+        text = None if self.text_graph is None else nnx.merge(self.text_graph, frozen.text)
         with jax.default_matmul_precision("float32"):
             return network.text_features(text, frozen.embeddings, frozen.tree)
 
