@@ -4,10 +4,9 @@
 
 Each recipe adds to the one before: PLCC loss on one chunk; all chunks; cosine restarts; the deep fusion MLP; Huber
 loss; and the same number of epochs in many short passes over the chunks instead of one. By default on the synthetic
-database with small untrained encoders, in chunks of a quarter of it as MaxWell's are; for MaxWell itself add
---config.data.train=maxwell:train --config.data.validation=maxwell:validation --config.weights=DIR
---config.train.chunk=912 --config.train.epochs_per_chunk=20 --config.optimizer.schedule.period=10. Takes a quarter of
-an hour on two CPU cores once features are extracted.
+database with small untrained encoders, in chunks of a quarter of it as MaxWell's are; for MaxWell itself set
+data.train=maxwell:train, data.validation=maxwell:validation, weights=DIR, train.chunk=912, train.epochs_per_chunk=20
+and optimizer.schedule.period=10. Takes a quarter of an hour on two CPU cores once features are extracted.
 """
 
 import ml_collections

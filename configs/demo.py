@@ -9,9 +9,11 @@ are kept in a temporary folder for an hour at most. One job runs at a time, the 
 
 import ml_collections
 
+from jaxvqa.tasks.defaults import decoding_config
+
 
 def get_config() -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict()
+    config = decoding_config()
     config.task = "demo"
     config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory, of a training for example
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at
@@ -20,4 +22,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.port = 7860  # 0, any that is free
     config.max_megabytes = 500  # of an upload
     config.max_seconds = 600  # of a video
+    config.workers = 1
     return config

@@ -10,9 +10,11 @@ if a video could not be decoded.
 
 import ml_collections
 
+from jaxvqa.tasks.defaults import decoding_config
+
 
 def get_config() -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict()
+    config = decoding_config()
     config.task = "extract"
     config.databases = ""  # such as maxwell:train, or several with commas between them
     config.weights = ""  # a directory made by conversion or training, "maxvqa" or "mini"
@@ -20,7 +22,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.features = "features"  # folder of extracted features: 11 MB a video at full size
     config.allow_missing = False  # whether videos that have labels, but no file, may be left out
     config.seed = 0  # decides, with each file's name, which frames and patches are looked at
-    config.workers = 0  # processes that decode; 0, as many as cores
     config.last = 0  # stages that are to be trained (unfreeze.stages): stores what goes into them, 30 MB a video for 1
     config.cluster = ""  # several processes: "slurm", or HOST:PORT of the first one
     config.processes = 1  # their number, unless under SLURM

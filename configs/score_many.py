@@ -10,21 +10,17 @@ scored.
 
 import ml_collections
 
+from jaxvqa.tasks.defaults import scoring_config
+
 
 def get_config() -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict()
+    config = scoring_config()
     config.task = "score_many"
     config.videos = ""  # a file, a folder (and all folders in it), a glob, or a .txt with a path a line
     config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory that all workers see
     config.output = "scores-many"  # folder of the results, which all workers see
-    config.seed = 0  # decides, with each file's name, which frames and patches are looked at
-    config.repeats = 1  # samplings of each video; several give the mean, and how far they differ
-    config.dense = False  # whether to look at every frame and the whole grid instead, in as many samplings as it takes
-    config.prompts = ""  # prompt pairs to score as well, such as "cinematic / amateurish; lively / dull"
-    config.precision = "float32"  # or bfloat16: faster on most GPUs, but raw scores move by about 0.01
     config.runner = "DirectRunner"  # of Beam: this machine, or FlinkRunner, DataflowRunner, ...
     config.beam_options = ""  # of Beam and its runner, in one text, such as "--flink_master=HOST:8081"
     config.workers = 0  # processes that decode for each of Beam's workers; 0, as many as cores
-    config.decode_seconds = 3600.0  # seconds that decoding a video may take until it is given up
-    config.decode_gigabytes = 8.0  # gigabytes of memory that a process that decodes may take
+    del config.format, config.report  # nothing is printed, and no report is written
     return config

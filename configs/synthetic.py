@@ -15,6 +15,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.task = "synthesize"
     config.output = "data/synthetic_maxwell"  # a folder that does not exist yet
     config.clips = 240  # to render; every fifth is for validation
-    config.seed = 0
+    config.seed = 0  # of the clips
     config.workers = 0  # processes; 0, as many as cores
     return config

@@ -10,9 +10,11 @@ could not be scored.
 
 import ml_collections
 
+from jaxvqa.tasks.defaults import decoding_config
+
 
 def get_config() -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict()
+    config = decoding_config()
     config.task = "zero_shot"
     config.videos = ""  # a file, a folder (and all folders in it), a glob, or a .txt with a path a line
     config.weights = ""  # by default what `jaxvqa download` made; or a directory made by conversion
@@ -20,7 +22,4 @@ def get_config() -> ml_collections.ConfigDict:
     config.output = "zero_shot"  # folder of the results
     config.format = "table"  # what is printed: a table, csv or jsonl
     config.seed = 0  # decides, with each file's name, which frames are looked at
-    config.workers = 0  # processes that decode; 0, as many as cores
-    config.decode_seconds = 3600.0  # seconds that decoding a video may take until it is given up
-    config.decode_gigabytes = 8.0  # gigabytes of memory that a process that decodes may take
     return config

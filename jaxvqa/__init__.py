@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .explain.report import report
     from .model import Model, load
     from .results.scores import Scores
+    from .system.compilation import keep_compiled
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Views",
     "WeightsError",
     "display",
+    "keep_compiled",
     "load",
     "report",
 ]
@@ -41,6 +43,7 @@ LAZY = {
     "Explanation": ".explain.explanation",
     "Model": ".model",
     "Scores": ".results.scores",
+    "keep_compiled": ".system.compilation",
     "load": ".model",
     "report": ".explain.report",
 }

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .dimensions import DIMENSIONS
-from .errors import DamagedError, UserError, VideoError, WeightsError, first_line
+from .errors import DamagedError, UserError, VideoError, WeightsError
 from .explain.explanation import Explanation
 from .features.encoder import VIEWS, encode_ahead, result_of
 from .geometry import GRID, MOMENTS
@@ -20,6 +20,7 @@ from .models.maxvqa import MaxVQA
 from .models.visual_encoders import PRECISIONS, encode_views, in_precision
 from .results.scores import Scores
 from .system.compilation import jitted
+from .system.untrusted import untrusted
 from .text.prompts import PromptPair, with_pairs
 from .text.tokens import tokenize
 from .video.decode import open_video
@@ -57,17 +58,13 @@ class Model:
         swin, clip_visual = (in_precision(loaded.parts[part], precision) for part in ENCODERS)
         self.encode = jitted(encode_views, swin, clip_visual)
         self.localize = jitted(MaxVQA.__call__, head)
-        try:
+        said, remedy = f"the parts of weights {loaded.id}", "copy or convert them again"
+        with untrusted(said, WeightsError, remedy, "do not fit together"):
             embeddings = text.embedding(jnp.asarray(tree.tokens)) if text and tree else None
             self.text_features = jitted(MaxVQA.text_features, head, text)(embeddings, tree)
             shape = result_of(self.localize, result_of(self.encode, *VIEWS), self.text_features).shape
-            if shape != (MOMENTS, GRID**2, len(prompts) // 2):
-                raise ValueError(f"scores would be {list(shape)}")
-        except Exception as error:  # JAX meets sizes that make no sense with whatever fails first
-            raise WeightsError(
-                f"the parts of weights {loaded.id} do not fit together ({first_line(error)}): copy or convert them "
-                "again."
-            ) from error
+        if shape != (MOMENTS, GRID**2, len(prompts) // 2):
+            raise WeightsError(f"{said} do not fit together (scores would be {list(shape)}): {remedy}.")
 
     def features(self, views: Views) -> Float[np.ndarray, "64 49 c"]:
         """Float32 features of a video's views: CLIP's channels (1024 at full size), then FAST-VQA's (768)."""

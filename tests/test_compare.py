@@ -124,7 +124,7 @@ def test_wrong_usage(folders, small_weights, tmp_path, capfd):
     shutil.copytree(first, tmp_path / "twice")
     shutil.copy(first / "deep" / "a.mp4", tmp_path / "twice" / "deep" / "a.mkv")
     for one, other, message in (
-        ("", second, "two videos or folders are to be compared"),
+        ("", second, "nothing to compare: give two videos or two folders"),
         (first, first / "deep" / "a.mp4", "must be two videos or two folders"),
         (first, tmp_path / "other", f"no video in {first} has a partner of its name"),
         (tmp_path / "twice", second, "are named alike, but for their suffix: rename one"),

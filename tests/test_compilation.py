@@ -19,7 +19,12 @@ PROGRAM = """
 import sys, jax, jaxvqa
 hits = []
 jax.monitoring.register_event_listener(lambda name, **_: hits.append(name))
+before = jax.config.values.copy()
+if "keep" in sys.argv:
+    jaxvqa.keep_compiled()
+    before = jax.config.values.copy()
 jaxvqa.load(sys.argv[1])
+assert jax.config.values == before
 print(jax.config.jax_compilation_cache_dir, hits.count("/jax/compilation_cache/cache_hits"))
 """
 
@@ -50,9 +55,11 @@ def test_videos_of_any_size_and_length_compile_nothing_new(small_weights, tmp_pa
     assert compiled == []
 
 
-def run(weights, **environment):
+def run(weights, *arguments, **environment):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")} | environment
-    result = subprocess.run([sys.executable, "-c", PROGRAM, weights], env=environment, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM, weights, *arguments], env=environment, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
     folder, hits = result.stdout.split()
     return folder, int(hits), result.stderr
@@ -60,23 +67,29 @@ def run(weights, **environment):
 
 def test_next_process_finds_what_was_compiled_in_the_users_cache(small_weights, tmp_path):
     environment = {"XDG_CACHE_HOME": str(tmp_path), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-    folder, hits, _ = run(small_weights, **environment)
+    folder, hits, _ = run(small_weights, "keep", **environment)
     assert folder.startswith(str(tmp_path / "jaxvqa" / "compiled-"))
     assert hits == 0
     assert os.listdir(folder)
-    again, hits, _ = run(small_weights, **environment)
+    again, hits, _ = run(small_weights, "keep", **environment)
     assert again == folder
     assert hits > 0
 
 
 def test_without_a_place_for_it_nothing_is_said(small_weights, tmp_path):
     (tmp_path / "file").touch()
-    folder, _, errors = run(small_weights, XDG_CACHE_HOME=str(tmp_path / "file"))
+    folder, _, errors = run(small_weights, "keep", XDG_CACHE_HOME=str(tmp_path / "file"))
     assert (folder, errors) == ("None", "")
 
 
 def test_a_folder_that_was_chosen_is_kept(small_weights, tmp_path):
-    assert run(small_weights, JAX_COMPILATION_CACHE_DIR=str(tmp_path))[0] == str(tmp_path)
+    assert run(small_weights, "keep", JAX_COMPILATION_CACHE_DIR=str(tmp_path))[0] == str(tmp_path)
+
+
+def test_loading_changes_nothing_for_others(small_weights, tmp_path):
+    folder, hits, errors = run(small_weights, XDG_CACHE_HOME=str(tmp_path))
+    assert (folder, hits, errors) == ("None", 0, "")
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.slow

@@ -165,6 +165,7 @@ class RunsCode:
         return os.system, (self.command,)
 
 
+@pytest.mark.hostile
 def test_code_in_a_pickle_is_not_run(tmp_path):
     trace = tmp_path / "code-was-run"
     attack = RunsCode(f"touch {trace}")
@@ -226,6 +227,7 @@ def test_code_in_torchscript_is_found_wherever_torch_finds_it(tmp_path, capfd):
     assert "code was run" not in capfd.readouterr().out
 
 
+@pytest.mark.hostile
 def test_memory_is_bounded_by_the_size_of_the_file(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_DATA)
     save(tmp_path / "whole.pth", {"a": np.zeros(1 << 28, np.uint8)})
@@ -270,6 +272,7 @@ def test_names_in_archives_go_nowhere(tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.hostile
 def test_what_is_no_checkpoint(tmp_path):
     (tmp_path / "empty.pth").touch()
     (tmp_path / "text.pth").write_text("hello")

@@ -261,12 +261,12 @@ def test_a_signal_ends_all_of_it(browser, tmp_path, end):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("port=70000", "config.port is 70000, but must be from 0 to 65535"),
-        ("max_seconds=0", "config.max_seconds is 0, but must be 1 or larger"),
-        ("max_megabytes=-1", "config.max_megabytes is -1, but must be 1 or larger"),
+        ("port=70000", "port is 70000; it must be from 0 to 65535"),
+        ("max_seconds=0", "max_seconds is 0; it must be 1 or larger"),
+        ("max_megabytes=-1", "max_megabytes is -1; it must be 1 or larger"),
         ("seed=-1", "seed is -1"),
         ("weights=nowhere", "weights directory nowhere does not exist"),
-        ("host=nowhere.invalid", "nowhere.invalid cannot be had"),
+        ("host=nowhere.invalid", "nowhere.invalid is not available"),
     ],
 )
 def test_wrong_usage_is_one_sentence(capfd, argument, message):
@@ -281,7 +281,7 @@ def test_a_port_in_use_is_one_sentence(capfd):
         port = other.getsockname()[1]
         assert main(["jaxvqa", CONFIG, f"--config.port={port}"]) == 2
     err = capfd.readouterr().err
-    assert err.startswith(f"jaxvqa: port {port} of 127.0.0.1 cannot be had (Address already in use")
+    assert err.startswith(f"jaxvqa: port {port} of 127.0.0.1 is not available (Address already in use")
     assert err.count("\n") == 1
 
 

@@ -115,8 +115,7 @@ def test_the_example_for_slurm_asks_for_what_there_is(tmp_path):
     subprocess.run(["bash", "-n", SCRIPT], check=True)
     (tmp_path / "srun").write_text('#!/bin/bash\n[ "$SRUN_CPUS_PER_TASK" = 1 ] && exec "$@"\n')
     (tmp_path / "jaxvqa").write_text(
-        f'#!/bin/bash\nprintf "%s\\n" "$1" >> {tmp_path}/ran\n'
-        f'exec {sys.executable} -c "from jaxvqa.cli import entry; entry()" "$@"\n'
+        f'#!/bin/bash\nprintf "%s\\n" "$1" >> {tmp_path}/ran\nexec {sys.executable} -m jaxvqa "$@"\n'
     )
     for program in ("srun", "jaxvqa"):
         (tmp_path / program).chmod(0o755)

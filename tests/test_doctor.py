@@ -14,7 +14,7 @@ from jaxvqa.tasks.doctor import DECODERS, available, finding, installed, is_deco
 from jaxvqa.weights.directory import TENSORS
 from jaxvqa.weights.load import downloaded, load_weights
 
-COMMAND = [sys.executable, "-c", "from jaxvqa.cli import entry; entry()", "doctor"]
+COMMAND = [sys.executable, "-m", "jaxvqa", "doctor"]
 WHAT = "versions devices cores memory disk compiled codecs convert demo decoder jaxvqa-mini MaxVQA score".split()
 
 
@@ -45,7 +45,7 @@ def spoilt(tmp_path):
 
 
 def test_harmed_weights_are_told(spoilt):
-    tensors = spoilt / "jaxvqa" / "mini" / "tensors.safetensors"
+    tensors = spoilt / "jaxvqa" / "weights" / "mini" / "tensors.safetensors"
     content = bytearray(tensors.read_bytes())
     content[-1] ^= 1
     tensors.write_bytes(content)
@@ -87,7 +87,7 @@ def test_published_weights(small_weights, tmp_path, monkeypatch):
     code, lines = examine()
     assert code == 1
     assert " fails " in lines["MaxVQA"]
-    assert f"remove {downloaded()}, and run jaxvqa download again" in lines["MaxVQA"]
+    assert f"move {downloaded()} away, then run jaxvqa download" in lines["MaxVQA"]
     assert " ok " in lines["score"]
     assert lines["Videos"] == "Videos cannot be scored here: see MaxVQA."
 

@@ -234,7 +234,7 @@ def test_licenses_come_first_and_a_page_is_no_checkpoint(server, tmp_path, capfd
     assert [line.split(":")[0] for line in lines] == [*NAMES, "jaxvqa"]
     assert [line.rpartition("license: ")[2] for line in lines[:3]] == ["non-commercial use only"] * 2 + ["MIT"]
     assert "/maxvqa_maxwell.pt gave no checkpoint, and what it gave was thrown away (checkpoint" in lines[3]
-    assert "--source=FOLDER" in lines[3]
+    assert "name their folder as source" in lines[3]
     assert kept(tmp_path) == []
     assert server.requests == [("/maxvqa_maxwell.pt", None)]
 
@@ -320,7 +320,7 @@ def test_what_is_there_must_be_sound(server, small_weights, tmp_path, monkeypatc
         file.seek(-1, io.SEEK_END)
         file.write(b"\xff")
     assert main([*command, str(tmp_path / "damaged")]) == 2
-    assert re.search(r"damaged is there, but of no use .*SHA-256 differs.*remove it", capfd.readouterr().err)
+    assert re.search(r"damaged is there, but of no use .*SHA-256 differs.*move it away", capfd.readouterr().err)
     assert server.requests == []
 
 

@@ -93,7 +93,7 @@ def test_dimensions_of_ones_own_are_there(tuned, rated, tmp_path):
 
 def test_wrong_usage_is_one_sentence_and_exit_code_2(tmp_path, capfd):
     for arguments, sentence in (
-        ([], "no folder to export to: add --output=FOLDER."),
+        ([], "no output given: name a folder that does not exist yet."),
         ([f"--output={tmp_path}"], f"{tmp_path} already exists: remove it or choose another output directory."),
         (["--weights=nowhere", f"--output={tmp_path / 'out'}"], "weights directory nowhere does not exist"),
     ):

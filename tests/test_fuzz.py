@@ -10,6 +10,7 @@ fuzz = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(fuzz)
 
 
+@pytest.mark.hostile
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
 @pytest.mark.parametrize("reader", fuzz.READERS)
 def test_damaged_files_are_read_or_refused_with_a_sentence(reader):

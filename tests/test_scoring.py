@@ -220,9 +220,10 @@ def test_plan_given_by_the_caller(clips, small_weights):
             model.score(clips / "a.mp4", plan=dataclasses.replace(plan, **{field: value}))
 
 
+@pytest.mark.hostile
 def test_config_with_a_mistake_in_it(tmp_path, capfd):
     for content, message in (
-        ("1 / 0", "the config cannot be read: .*division by zero"),
+        ("1 / 0", r"config \S+ cannot be read .division by zero.: correct the file"),
         ("import ml_collections\ndef get_config(): return ml_collections.ConfigDict()", "the config has no task"),
     ):
         (tmp_path / "config.py").write_text(content)
@@ -252,10 +253,10 @@ def test_one_frame_video(small_weights, tmp_path):
         (["--config.videos=V", "--config.weights=W", "--config.repeats=0"], "repeats is 0; it must be 1"),
         (["--config.videos=V", "--config.weights=W", "--config.workers=-1"], "-1 workers are none: choose 1 or more"),
         (["--config.videos=V", "--config.weights=W", "--config.precision=half"], "precision is 'half', but must be"),
-        (["--config.videos=V", "--config.weights=W", "--config.seed=x"], "--config.seed=x: invalid literal"),
+        (["--config.videos=V", "--config.weights=W", "--config.seed=x"], "seed=x does not fit .invalid literal"),
         (["--config.vidoes=V"], 'Did you mean "videos"'),
         (["stray"], "unexpected argument 'stray'"),
-        (["--config.task=dance", "--config.videos=V"], "config.task is 'dance'"),
+        (["--config.task=dance", "--config.videos=V"], "task is 'dance'; it must be score, score_many"),
         (["--verbose"], "Unknown command line flag 'verbose'"),
     ],
 )
@@ -273,7 +274,7 @@ def test_config_is_asked_for(capfd):
     for arguments, message in (
         ([], "no config given"),
         (["--config.videos=x"], "no config given"),
-        (["--config=nowhere.py"], "the config cannot be read: .*nowhere.py"),
+        (["--config=nowhere.py"], "config nowhere.py does not exist"),
     ):
         assert main(["jaxvqa", *arguments]) == 2
         assert re.search(message, capfd.readouterr().err)

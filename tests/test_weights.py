@@ -198,6 +198,7 @@ def test_descriptions_made_to_harm(copy, released_weights, tmp_path):
             load_weights(released)
 
 
+@pytest.mark.hostile
 def test_parts_that_do_not_fit_together(tmp_path):
     for part, sizes in (
         ("clip_visual", {"output_width": 16}),

@@ -79,7 +79,7 @@ def test_files_that_fail_are_rows_and_others_are_kept(clips, clip_weights, tmp_p
         assert [row["status"] for row in rows(tmp_path / "out")] == ["ok", "error"]
         assert "1 of 2 videos scored" in capfd.readouterr().err
     assert zero_shot(folder, clip_weights, tmp_path / "out") == 2  # other words make other columns
-    assert "choose another config.output" in capfd.readouterr().err
+    assert "choose another output" in capfd.readouterr().err
 
 
 def test_what_cannot_work_is_said(clips, clip_weights, released_weights, tmp_path, capfd):

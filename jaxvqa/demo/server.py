@@ -35,9 +35,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise UserError(
-            f"port {port} of {host} cannot be had ({error.strerror}): choose another with --config.port."
-        ) from error
+        raise UserError(f"port {port} of {host} is not available ({error.strerror}); choose another port.") from error
 
 
 def guarded(app: Callable, inputs: dict[int, int], folder: str) -> Callable:

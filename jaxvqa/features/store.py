@@ -9,13 +9,15 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float16, Int
 
-from ..errors import UserError, first_line
+from ..errors import UserError
 from ..geometry import MOMENTS, POSITIONS
 from ..system.files import allocate, with_filename
+from ..system.untrusted import untrusted
 
 VERSION = 1  # of what is sampled from a video, and how it is stored
 SHARD_ROWS = 64  # 0.7 GB at full size
@@ -115,22 +117,32 @@ def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:
     found, channels = {}, set()
     for index in sorted(folder.glob("shard-*.jsonl")):
         path = index.with_suffix(".npy")
-        remedy = f"remove it and {index.name}, and their videos are extracted again"
+        remedy = f"move it and {index.name} away, and their videos are extracted again"
         lines = read_lines(index)
-        try:
+        with untrusted(path, UserError, remedy, "is truncated or corrupt"):
             shard = np.load(path, mmap_mode="r")
-            if shard.dtype != np.float16 or shard.shape[1:-1] != (MOMENTS, POSITIONS):
-                raise ValueError(f"{shard.dtype} {list(shard.shape)}")
-            rows, channels = len(shard), {shard.shape[-1], *channels}
-            if len(channels) > 1:
-                raise ValueError(f"{shard.shape[-1]} channels, unlike others beside it")
             keys = [json.loads(line) for line in lines]
+        if not is_shard(shard):
+            raise UserError(f"{path} is no array of features: {remedy}.")
+        if len(channels := {shard.shape[-1], *channels}) > 1:
+            raise UserError(f"{path} has {shard.shape[-1]} channels, unlike others beside it: {remedy}.")
+        if len(shard) < len(lines):
+            raise UserError(f"{path} has {len(shard)} rows, not the {len(lines)} of its index: {remedy}.")
+        try:
             found |= {(key["name"], key["sha256"]): (path, row) for row, key in enumerate(keys)}
-        except Exception as error:  # NumPy and JSON meet what is damaged with whatever fails first
-            raise UserError(f"{path} is cut short or not whole ({first_line(error)}): {remedy}.") from error
-        if rows < len(lines):
-            raise UserError(f"{path} has {rows} rows, not the {len(lines)} of its index: {remedy}.")
+        except (TypeError, KeyError) as error:
+            raise UserError(f"{path} has an index without names and digests: {remedy}.") from error
     return found
+
+
+def is_shard(loaded: Any) -> bool:
+    """Whether what a file holds is an array of features."""
+    return (
+        isinstance(loaded, np.ndarray)
+        and loaded.dtype == np.float16
+        and loaded.ndim == 4
+        and loaded.shape[1:3] == (MOMENTS, POSITIONS)
+    )
 
 
 def read_lines(index: Path) -> list[bytes]:

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from .sizes import check_heads, check_sizes
+
 
 @dataclass(frozen=True)
 class ResNetConfig:
@@ -21,6 +23,10 @@ class ResNetConfig:
     heads: int = 32
     output_width: int = 1024
     image_size: int = 224
+
+    def __post_init__(self):
+        check_sizes(self)
+        check_heads(self.heads, self.feature_width)
 
     @property
     def feature_width(self) -> int:
@@ -112,8 +118,6 @@ class AttentionPool(nnx.Module):
 
     def __init__(self, config: ResNetConfig, rngs: nnx.Rngs):
         width, positions = config.feature_width, (config.image_size // 2 ** (len(config.depths) + 1)) ** 2
-        if width % config.heads:
-            raise ValueError(f"{config.heads} heads do not divide a width of {width}")
         self.heads = config.heads
         self.positions = nnx.Param(nnx.initializers.normal(width**-0.5)(rngs.params(), (positions + 1, width)))
         self.q, self.k, self.v = (nnx.Linear(width, width, rngs=rngs) for _ in range(3))

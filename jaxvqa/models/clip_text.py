@@ -9,6 +9,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
+from .sizes import check_heads, check_sizes
+
 
 class PromptTree(NamedTuple):
     """Prompts as a tree, in which what several begin with stands once: attention is causal, so it is the same in all.
@@ -56,6 +58,10 @@ class TextConfig:
     heads: int = 8
     output_width: int = 1024
 
+    def __post_init__(self):
+        check_sizes(self)
+        check_heads(self.heads, self.width)
+
 
 def quick_gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """CLIP's approximation of GELU, x * sigmoid(1.702 x)."""
@@ -67,8 +73,6 @@ class TextBlock(nnx.Module):
 
     def __init__(self, config: TextConfig, rngs: nnx.Rngs):
         width = config.width
-        if width % config.heads:
-            raise ValueError(f"{config.heads} heads do not divide a width of {width}")
         self.heads = config.heads
         self.norm1 = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
         self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)

@@ -12,6 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Key
 
 from .clip_text import CLIPText, PromptTree
+from .sizes import check_sizes
 from .swin3d import at_once, exact_gelu
 
 
@@ -30,6 +31,11 @@ class HeadConfig:
     depth: int = 2
     text_width: int = 512
     prompts: int = 0
+
+    def __post_init__(self):
+        check_sizes(self, but=["prompts"])
+        if type(self.prompts) is not int or self.prompts < 0:
+            raise ValueError(f"prompts is {self.prompts!r}; it must be 0 or larger")
 
 
 class MaxVQA(nnx.Module):
@@ -127,6 +133,9 @@ class FastVQAConfig:
 
     width: int = 768
     hidden: int = 64
+
+    def __post_init__(self):
+        check_sizes(self)
 
 
 class FastVQAHead(nnx.Module):

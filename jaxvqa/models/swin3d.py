@@ -5,6 +5,7 @@ Sources: Video Swin Transformer (arXiv:2106.13230) for the architecture, FAST-VQ
 """
 
 import functools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, Shaped
+
+from .sizes import check_heads, check_sizes
+
+WINDOW_TOKENS = 4096  # of a window at most: memory for the pairs of tokens grows with the square
 
 Size3 = tuple[int, int, int]
 AnyArray = Array | np.ndarray
@@ -29,6 +34,17 @@ class SwinConfig:
     gated: tuple[bool, ...] = (True, True, True, False)
     window: Size3 = (8, 7, 7)
     mlp_ratio: int = 4
+
+    def __post_init__(self):
+        check_sizes(self, but=["gated"])
+        if not isinstance(self.gated, tuple) or not len(self.depths) == len(self.heads) == len(self.gated):
+            raise ValueError("depths, heads and gated must have one value per stage")
+        if not len(self.patch) == len(self.window) == 3:
+            raise ValueError("patch and window must have three sizes: time, height and width")
+        if math.prod(self.window) > WINDOW_TOKENS:
+            raise ValueError(f"window is {self.window}; it must have {WINDOW_TOKENS} tokens or fewer")
+        for i, heads in enumerate(self.heads):
+            check_heads(heads, self.width * 2**i)
 
     @property
     def output_width(self) -> int:
@@ -127,8 +143,6 @@ class WindowAttention(nnx.Module):
     """Multi-head self-attention in windows, with relative, and where gated, fragment position biases."""
 
     def __init__(self, width: int, heads: int, window: Size3, gated: bool, rngs: nnx.Rngs):
-        if width % heads:
-            raise ValueError(f"{heads} heads do not divide a width of {width}")
         self.heads, self.window = heads, window
         self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
         self.proj = nnx.Linear(width, width, rngs=rngs)

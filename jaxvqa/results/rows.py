@@ -43,7 +43,7 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
                 raise ValueError
         except (ValueError, AttributeError, TypeError, RecursionError):
             raise UserError(
-                f"{path}, line {number}: not a row of scores; move the file away or choose another config.output."
+                f"{path}, line {number}: not a row of scores; move the file away or choose another output."
             ) from None
         rows.append(row)
     return rows
@@ -68,7 +68,7 @@ def is_sound(row: Row) -> bool:
 def check_format(form: str) -> None:
     """Raises a UserError for what results cannot be printed as."""
     if form not in FORMATS:
-        raise UserError(f"config.format is {form!r}, but must be table, csv or jsonl.")
+        raise UserError(f"format is {form!r}; it must be table, csv or jsonl.")
 
 
 def text_of(rows: Iterable[Row], columns: Sequence[str], form: str) -> str:

@@ -8,7 +8,6 @@ import contextlib
 import functools
 import io
 import json
-import logging
 import os
 import shlex
 import threading
@@ -23,26 +22,25 @@ from typing import NamedTuple
 from ..errors import UserError, first_line
 from ..model import Model, load
 from ..results.rows import COLUMNS, Key, Row, csv_line, csv_row, json_line, key, read_rows
+from ..system.compilation import keep_compiled
 from ..system.files import write_atomic
 from ..system.processes import cores
-from ..system.terminal import Log
+from ..system.terminal import Log, without_warnings
+from ..system.untrusted import untrusted
 from ..text.prompts import PromptPair
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoders, decode_samples
 from .videos import content, same_work, score_row, score_samples
 
-quiet = logging.root.manager.disable
 try:
-    logging.disable(logging.WARNING)  # Beam warns of parts that it was installed without
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
+    with without_warnings():  # of parts that Beam was installed without
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
 except ModuleNotFoundError as error:
     raise UserError(
         "scoring many videos needs Apache Beam: pip install 'jaxvqa[beam]' (in a clone: pip install -e '.[beam]')."
     ) from error
-finally:
-    logging.disable(quiet)
 
 BATCH = 16  # videos between two writes: what a worker loses at most when it is killed
 PAUSE = 2  # seconds after which the progress bar is brought up to date
@@ -80,10 +78,9 @@ def make_pipeline(runner: str, options: str) -> beam.Pipeline:
     Raises:
         UserError: Beam does not understand them.
     """
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # what breaks a run off is told once
     said = io.StringIO()
     try:
-        parsed = PipelineOptions([f"--runner={runner}", *shlex.split(options)])
+        parsed = PipelineOptions(shlex.split(options), runner=runner)
         with contextlib.redirect_stderr(said):
             parsed.get_all_options()
         return beam.Pipeline(options=parsed)
@@ -166,9 +163,11 @@ def score(todo: list[str], weights_id: str, pipeline: beam.Pipeline, work: Work)
         watching = threading.Thread(target=watch, daemon=True)
         watching.start()
         try:
-            pipeline.run().wait_until_finish()
-        except Exception as error:  # of a worker, with all its trace as the text
-            lines = [line for line in str(error).splitlines() if "Error: " in line] or [first_line(error)]
+            with untrusted("the pipeline", UserError, "run it again", "broke off"):
+                pipeline.run().wait_until_finish()
+        except UserError as error:  # caused by one of a worker, with all its trace as the text
+            text = str(error.__cause__ or error)
+            lines = [line for line in text.splitlines() if "Error: " in line] or [text.partition("\n")[0]]
             log(f"the pipeline broke off: {lines[-1]}")
             return False
         finally:
@@ -193,6 +192,7 @@ class Score(beam.DoFn):
 
     def setup(self) -> None:
         """Loads the model, once for all threads of this process, and starts the processes that decode."""
+        keep_compiled()
         with loading:
             self.model = load_once(self.work.weights, self.work.precision, self.work.custom)
         if self.model.weights_id != self.weights_id:

@@ -165,8 +165,8 @@ def draw_versions(generator: np.random.Generator) -> list[dict[str, float]]:
     if generator.random() < 0.2:
         return [draw_strengths(generator) for _ in range(VERSIONS)]
     codes = AESTHETIC + TECHNICAL
-    others = generator.uniform(0, 0.6, len(codes)) * (generator.random(len(codes)) < 0.12)
-    base = dict(zip(codes, (others * (generator.random() < 0.5)).tolist(), strict=True))
+    unchanged = generator.uniform(0, 0.6, len(codes)) * (generator.random(len(codes)) < 0.12)
+    base = dict(zip(codes, (unchanged * (generator.random() < 0.5)).tolist(), strict=True))
     weights = np.array([0.3 if code in AESTHETIC else 1.0 for code in codes])
     versions = [dict(base) for _ in range(VERSIONS)]
     for code in generator.choice(codes, generator.integers(1, 4), replace=False, p=weights / weights.sum()):

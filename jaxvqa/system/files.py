@@ -21,10 +21,9 @@ def write_atomic(path: Path, content: str | bytes | Iterable[str]) -> None:
         with with_filename(path), scratch.open("wb") as file:
             for part in [content] if isinstance(content, str | bytes) else content:
                 file.write(part if isinstance(part, bytes) else part.encode("utf-8", "surrogateescape"))
-    except BaseException:
+        scratch.replace(path)
+    finally:
         scratch.unlink(missing_ok=True)
-        raise
-    scratch.replace(path)
 
 
 def file_sha256(path: str | os.PathLike, each: Callable[[], None] = lambda: None) -> str:

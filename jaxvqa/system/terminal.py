@@ -1,5 +1,9 @@
 """What a person sees: tables on stdout; a log and progress on stderr."""
 
+import contextlib
+import logging
+from collections.abc import Generator
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -52,3 +56,14 @@ def printable(text: str) -> str:
     """Text with a mark for each byte that is no text, and each character that a terminal would obey."""
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+@contextlib.contextmanager
+def without_warnings() -> Generator[None, None, None]:
+    """Keeps libraries from logging warnings meanwhile."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

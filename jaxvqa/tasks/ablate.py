@@ -10,6 +10,7 @@ from ..errors import UserError, check_lowest
 from ..evaluation.summary import Cells, add_values, write_summary
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
+from ..system.terminal import Log
 from ..train.data import check_labels, describe, prepare
 from ..train.fit import fit, load_encoders
 from ..train.monitor import Monitor, plot_curves
@@ -59,7 +60,7 @@ def run(config: ml_collections.ConfigDict) -> int:
                 f"epoch, and its deviation over {config.seeds} seeds.",
             )
             write_config(folder, config)
-    return tell_left_out(failures, config.data.allow_failures)
+    return tell_left_out(failures, config.data.allow_failures, Log(quiet=not is_first()))
 
 
 def planned(config: ml_collections.ConfigDict) -> list[tuple[str, ml_collections.ConfigDict]]:

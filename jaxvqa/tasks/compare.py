@@ -43,7 +43,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         UserError: the config names no two files or folders, or no usable weights.
     """
     if not (config.first and config.second):
-        raise UserError("two videos or folders are to be compared: add --config.first=... and --config.second=...")
+        raise UserError("nothing to compare: give two videos or two folders.")
     check_format(config.format)
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
     custom = read_pairs(config.prompts)
@@ -53,7 +53,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     with Results(config.output) as results:
         write_config(results.folder, config)
         scored = score_videos(model, paths, sampling, limits, results, config.report)
-    tell_scored(scored, results, config.report, log)
+    tell_scored(scored.rows, scored.kept, results, config.report, log)
     by_path = {row["path"]: row for row in scored.rows}
     compared = [(p, by_path[p.first], by_path[p.second]) for p in pairs]
     whole = [each for each in compared if each[1]["status"] == each[2]["status"] == "ok"]

@@ -1,5 +1,7 @@
 """The config files: where they are, and what their fields mean."""
 
+import inspect
+import os
 import re
 import runpy
 from collections.abc import Iterator
@@ -11,11 +13,14 @@ from absl import flags
 from ml_collections import config_flags
 
 from ..errors import UserError
+from ..system.untrusted import untrusted
+from . import defaults
 
 PACKAGE = Path(__file__).parents[1]
 FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")  # of an installed package, of a checkout
-TRAINING = PACKAGE / "tasks" / "defaults.py"  # what trainings start from
-COMMENTED = re.compile(r"^ *config\.([\w.]+) = .*  # (.*)$", re.MULTILINE)
+FLAG = "--config"
+COMMENTED = re.compile(r"^ *config[.]([\w.]+) = .*  # (.*)$|\b(\w+_config)\(\)", re.MULTILINE)
+CORRECT = "correct the file"
 
 
 class Field(NamedTuple):
@@ -50,19 +55,43 @@ def config_paths() -> dict[str, Path]:
 
 
 def describe(path: Path) -> tuple[str, list[Field]]:
-    """What a config file says at its top, and its fields but for `task`, in order, with the comments beside them.
+    """What a config file says at its top, and its fields except `task`, with the comments beside them.
+
+    Fields with a comment in the file come first, then those of the functions of `defaults` that it calls.
 
     Raises:
         UserError: the file cannot be read, or has no `get_config`.
     """
-    try:
+    check_file(path)
+    with untrusted(f"config {path}", UserError, CORRECT):
+        text = path.read_text(encoding="utf-8")
         module = runpy.run_path(str(path))
-        values = dict(leaves(module["get_config"]()))
-    except Exception as error:  # a config is a program of its own, with whatever errors it may have
-        raise UserError(f"config {path} cannot be read: {' '.join(str(error).split())}.") from error
-    own, base = (dict(COMMENTED.findall(file.read_text(encoding="utf-8"))) for file in (path, TRAINING))
-    names = dict.fromkeys([*(name for name in (*own, *base) if name in values), *values])
-    return module["__doc__"] or "", [Field(n, values[n], own.get(n) or base.get(n, "")) for n in names if n != "task"]
+        if not callable(get_config := module.get("get_config")):
+            raise UserError(f"config {path} has no get_config().")
+        inspect.signature(get_config).bind()  # raises an error if it asks for arguments
+        config = get_config()
+        check_config(config)
+        values = dict(leaves(config))
+    here, shared = dict(comments(text)), dict(comments(text, shared=True))
+    names = dict.fromkeys([*(name for name in (*here, *shared) if name in values), *values])
+    comment = shared | here
+    return module["__doc__"] or "", [
+        Field(name, values[name], comment.get(name, "")) for name in names if name != "task"
+    ]
+
+
+def comments(text: str, shared: bool = False) -> Iterator[tuple[str, str]]:
+    """The fields that a program sets, with the comments beside them.
+
+    Args:
+        shared: whether those that functions of `defaults` set for it are given as well, where it calls these.
+    """
+    for name, comment, function in COMMENTED.findall(text):
+        if name:
+            yield name, comment
+        elif shared and hasattr(defaults, function):
+            # Without its first line, in which the function would call itself.
+            yield from comments(inspect.getsource(getattr(defaults, function)).partition("\n")[2], shared=True)
 
 
 def leaves(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -75,28 +104,55 @@ def leaves(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[tupl
 
 
 def read_config(argv: list[str]) -> ml_collections.ConfigDict:
-    """The config that the arguments name, with their changes to it.
+    """The config that the arguments name, program name first, with their changes to it.
 
     Raises:
         UserError: no config, one that cannot be read, or an argument that does not fit it.
     """
+    path = find_path(argv)
     values = flags.FlagValues()
-    try:
-        config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
-        if not any(argument.split("=")[0] in ("--config", "-config") for argument in argv):
-            raise UserError("no config given: add --config configs/score.py (--help tells more).")
-        rest = values(argv)[1:]
-        if rest:
-            raise UserError(f"unexpected argument {rest[0]!r}: fields are set as --config.FIELD=VALUE.")
-        config = values["config"].value
-        if "task" not in config:  # the first look into it also tells whether it could be read
-            raise UserError("the config has no task: see configs/score.py.")
-        return config
-    except UserError:
-        raise
-    except flags.Error as error:
-        raise UserError(f"{error}.") from error
-    except (AttributeError, KeyError) as error:  # how a locked config answers a field that it lacks
-        raise UserError(f"the config has no such field: {' '.join(str(error).split())}.") from error
-    except Exception as error:  # a config is a program of its own, with whatever errors it may have
-        raise UserError(f"the config cannot be read: {' '.join(str(error).split())}.") from error
+    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
+    with untrusted(f"config {path}", UserError, CORRECT):
+        try:
+            rest = values(argv)[1:]
+            if rest:
+                raise UserError(f"unexpected argument {rest[0]!r}: fields are set as {FLAG}.FIELD=VALUE.")
+            config: ml_collections.ConfigDict = values["config"].value  # ty: ignore[invalid-assignment], it is read
+            check_config(config)
+        except flags.IllegalFlagValueError as error:
+            setting, _, reason = str(error).removeprefix(f"flag {FLAG}.").partition(": ")
+            raise UserError(f"{setting} does not fit ({reason}).") from error
+        except flags.Error as error:
+            raise UserError(f"{error}.") from error
+        except (AttributeError, KeyError) as error:  # how a locked config answers a field that it lacks
+            raise UserError(f"the config has no such field: {' '.join(str(error).split())}.") from error
+    return config
+
+
+def find_path(argv: list[str]) -> str:
+    """The config file that arguments name, which may have what its `get_config` takes behind a colon.
+
+    Raises:
+        UserError: there is none.
+    """
+    paths = []
+    for argument, following in zip(argv, [*argv[1:], ""], strict=True):
+        name, equals, value = argument.partition("=")
+        if name in (FLAG, FLAG[1:]):
+            paths.append(value if equals else following)
+    if not paths:
+        raise UserError(f"no config given: add {FLAG} configs/score.py (--help tells more).")
+    check_file(paths[-1].partition(":")[0])
+    return paths[-1]
+
+
+def check_file(path: str | os.PathLike) -> None:
+    """Raises a UserError if a config file is not there."""
+    if not os.path.isfile(path):
+        raise UserError(f"config {path} does not exist or is not a file.")
+
+
+def check_config(config: Any) -> None:
+    """Raises a UserError if what a config file gives is not a config of a task."""
+    if not isinstance(config, ml_collections.ConfigDict) or "task" not in config:
+        raise UserError("the config has no task: see configs/score.py.")

@@ -13,6 +13,7 @@ from ..evaluation.summary import Cells, add_values, write_summary
 from ..results.table import write_table
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
+from ..system.terminal import Log
 from ..train.data import check_labels, describe, label_table, prepare
 from ..train.fit import load_encoders, predict
 from ..train.folds import cut_folds, fit_folds
@@ -58,4 +59,4 @@ def run(config: ml_collections.ConfigDict) -> int:
             title = f"Trained on {describe(training)}: mean of dimensions, and its deviation over {config.folds} folds."
             print_summary(cells, title)
             write_config(folder, config)
-    return tell_left_out(failures, config.data.allow_failures)
+    return tell_left_out(failures, config.data.allow_failures, Log(quiet=not is_first()))

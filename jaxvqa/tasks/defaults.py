@@ -1,10 +1,38 @@
-"""Fields that several configs share, as the published recipe with its five improvements has them."""
+"""Fields that several configs share, with the comments that help texts take from here."""
 
 import ml_collections
 
 
+def decoding_config() -> ml_collections.ConfigDict:
+    """What decoding may take, for every config of a task that decodes."""
+    config = ml_collections.ConfigDict()
+    config.workers = 0  # processes that decode; 0, as many as cores
+    config.decode_seconds = 3600.0  # seconds that decoding a video may take until it is given up
+    config.decode_gigabytes = 8.0  # gigabytes of memory that a process that decodes may take
+    return config
+
+
+def scoring_config() -> ml_collections.ConfigDict:
+    """How videos are scored."""
+    config = ml_collections.ConfigDict()
+    config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory, of a training for example
+    config.output = "scores"  # folder of the results
+    config.format = "table"  # what is printed: a table, csv or jsonl
+    config.seed = 0  # decides, with each file's name, which frames and patches are looked at
+    config.repeats = 1  # samplings of each video; several give the mean, and how far they differ
+    config.dense = False  # whether to look at every frame and the whole grid instead, in as many samplings as it takes
+    config.prompts = ""  # prompt pairs to score as well, such as "cinematic / amateurish; lively / dull"
+    config.report = False  # whether to write OUTPUT/report.html: where, when and why each video scores as it does
+    config.precision = "float32"  # or bfloat16: faster on most GPUs, but raw scores move by about 0.01
+    config.update(decoding_config())
+    return config
+
+
 def training_config() -> ml_collections.ConfigDict:
-    """The settings for MaxWell: deep fusion MLP, PLCC and Huber loss, cosine restarts, all videos chunk by chunk."""
+    """The published recipe with its five improvements, for MaxWell.
+
+    They are a deep fusion MLP, PLCC and Huber loss, cosine restarts, and all videos, chunk by chunk.
+    """
     parts = {"data": {}, "model": {}, "train": {}, "unfreeze": {}, "loss": {}, "optimizer": {"schedule": {}}}
     config = ml_collections.ConfigDict(parts)
     config.task = "train"
@@ -23,7 +51,7 @@ def training_config() -> ml_collections.ConfigDict:
     config.weights = ""  # to start from: a directory, "maxvqa", "mini"; "random", "random-small": untrained encoders
     config.warm_start = False  # whether to go on from the head in the weights, or start with a new one
     config.features = "features"  # folder of extracted features: 11 MB a video at full size
-    config.workers = 0  # processes that decode videos; 0, as many as cores
+    config.update(decoding_config())
 
     config.model.hidden = 64  # width of the fusion MLP of a new head
     config.model.depth = 4  # linear layers of its fusion MLP: 2, shallow; 4, deep

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,9 +18,8 @@ from ..demo.server import guarded, listen
 from ..errors import UserError
 from ..model import load
 from ..system.terminal import Log
-from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
-from .inputs import choose_weights
+from .inputs import choose_weights, decode_limits
 
 try:
     import fastapi
@@ -38,7 +38,7 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
         UserError: settings that cannot work, an address that cannot be had, or no usable weights.
     """
     check_settings(config)
-    sampling, limits = Sampling(config.seed), DecodeLimits(workers=1, longest=config.max_seconds)
+    sampling, limits = Sampling(config.seed), replace(decode_limits(config), longest=config.max_seconds)
     with (
         listen(config.host, config.port) as listener,
         tempfile.TemporaryDirectory(prefix="jaxvqa-", ignore_cleanup_errors=True) as folder,
@@ -82,7 +82,7 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
 def check_settings(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError for settings that cannot work."""
     if not 0 <= config.port <= 65535:
-        raise UserError(f"config.port is {config.port}, but must be from 0 to 65535.")
+        raise UserError(f"port is {config.port}; it must be from 0 to 65535.")
     for field in ("max_megabytes", "max_seconds"):
         if config[field] < 1:
-            raise UserError(f"config.{field} is {config[field]}, but must be 1 or larger.")
+            raise UserError(f"{field} is {config[field]}; it must be 1 or larger.")

@@ -24,9 +24,9 @@ from rich.text import Text
 from .. import __version__
 from ..errors import UserError, first_line
 from ..model import Model, check_weights, load
-from ..system.compilation import keep_compiled
 from ..system.processes import cores
 from ..system.terminal import printable, table_console
+from ..system.untrusted import untrusted
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_files
@@ -101,9 +101,10 @@ def finding(check: Callable[[], Finding]) -> Finding:
 def guarded(check: Callable[[], tuple]) -> tuple:
     """A check's result and finding; None, and what it failed with."""
     try:
-        return check()
-    except Exception as error:  # whatever it is that does not work here is what is asked for
-        return None, Finding("fails", str(error) if isinstance(error, UserError) else f"{error!r}")
+        with untrusted("this", UserError, "install jaxvqa and what it requires again", "does not work"):
+            return check()
+    except (UserError, MemoryError) as error:
+        return None, Finding("fails", str(error) or "there is not enough memory")
 
 
 def versions() -> Finding:
@@ -138,7 +139,7 @@ def devices() -> Finding:
     """What JAX computes on."""
     try:
         found = ", ".join(f"{device.platform.upper()} {device.device_kind}" for device in jax.devices())
-    except Exception as error:  # JAX fails in several ways
+    except (RuntimeError, AssertionError) as error:
         platforms = getattr(jax.config, "jax_platforms", None)
         asked = f"; JAX_PLATFORMS={platforms} asks for it" if platforms else ""
         raise UserError(f"JAX cannot use a device ({error!r}){asked}") from error
@@ -175,7 +176,6 @@ def disk(folder: Path) -> Finding:
 
 def compiled() -> Finding:
     """Whether what is compiled can be kept for the next process."""
-    keep_compiled()
     chosen = getattr(jax.config, "jax_compilation_cache_dir", None)
     folder = Path(chosen or platformdirs.user_cache_path("jaxvqa"))
     try:
@@ -241,7 +241,9 @@ def published() -> Finding:
     try:
         return Finding("ok", f"{check_weights(folder)}, whole, in {folder}")
     except UserError as error:
-        raise UserError(f"of no use ({first_line(error)}): remove {folder}, and run jaxvqa download again") from error
+        raise UserError(
+            f"of no use ({first_line(error)}): move {folder} away, and run jaxvqa download again"
+        ) from error
 
 
 def score(model: Model, decoded: Decoded) -> Finding:

@@ -8,9 +8,11 @@ import ml_collections
 
 from ..errors import CheckpointError, UserError, first_line
 from ..model import check_weights
-from ..system.files import lock_folder
+from ..system.files import atomic_folder, lock_folder
 from ..system.terminal import Log
-from ..upstream.download import PUBLISHED, by_hand, make, obtain
+from ..upstream.convert import convert_checkpoints
+from ..upstream.download import PUBLISHED, by_hand, obtain
+from ..upstream.reader import check_torch
 from ..weights.directory import read_description
 from ..weights.load import downloaded
 
@@ -29,7 +31,7 @@ def run(config: ml_collections.ConfigDict) -> int:
             print(f"{folder}: weights {check_weights(folder)}, already there and sound")
         except UserError as error:
             raise UserError(
-                f"{folder} is there, but of no use ({first_line(error)}): remove it, and run the same command again."
+                f"{folder} is there, but of no use ({first_line(error)}): move it away, and run the same command again."
             ) from error
         return 0
     check_torch()
@@ -63,15 +65,20 @@ def run(config: ml_collections.ConfigDict) -> int:
     return 0
 
 
-def check_torch() -> None:
-    """Raises a UserError where PyTorch, which conversion takes, is missing."""
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "conversion needs PyTorch: pip install 'jaxvqa[convert]' (in a clone: pip install -e '.[convert]'); "
-            "nothing was fetched yet."
-        ) from error
+def make(folder: Path, checkpoints: dict[str, Path]) -> str:
+    """Converts checkpoints to a weights directory, which is there once it has been tried, and returns its id.
+
+    Raises:
+        CheckpointError: they do not fit, or what they make gives no scores.
+        UserError: the directory cannot be written.
+    """
+    with atomic_folder(folder) as scratch:
+        scratch.rmdir()  # conversion makes it
+        convert_checkpoints(scratch, **checkpoints)
+        try:
+            return check_weights(scratch)
+        except UserError as error:
+            raise CheckpointError(f"the checkpoints were converted, but cannot be used: {error}") from error
 
 
 def recorded(folder: Path) -> dict[str, str]:

@@ -4,21 +4,16 @@ import sys
 from pathlib import Path
 
 import ml_collections
-import numpy as np
 
-from .. import datasets
-from ..dimensions import DIMENSIONS
+from .. import scoring
 from ..errors import UserError, check_lowest
 from ..evaluation.metrics import evaluate
 from ..evaluation.summary import rows_of, write_evaluation
-from ..features.extract import extract
-from ..model import Model
 from ..results.rows import check_format, text_of
-from ..results.table import ScoreTable, read_table, write_table
+from ..results.table import read_table, write_table
 from ..system.files import lock_folder
 from ..system.terminal import Log
-from ..weights.assemble import SCORING_PARTS
-from ..weights.load import load_weights
+from .inputs import decode_limits
 from .output import print_evaluation
 
 
@@ -40,12 +35,11 @@ def run(config: ml_collections.ConfigDict) -> int:
             read_table(config.labels, config.label_names, missing=not config.label_names),
         )
     elif config.weights and config.database and not (config.predictions or config.labels):
-        predictions, labels, errors, title = score_database(config)
-    else:
-        raise UserError(
-            "nothing to evaluate: add --config.predictions=CSV and --config.labels=CSV, or --config.weights=DIR and "
-            "--config.database=NAME."
+        predictions, labels, errors, title = scoring.score_database(
+            config.weights, config.database, config.data, config.features, config.seed, decode_limits(config)
         )
+    else:
+        raise UserError("nothing to evaluate: give predictions and labels, or weights and a database.")
     results = evaluate(predictions, labels, config.resamples, config.seed)
     folder = Path(config.output)
     with lock_folder(folder):
@@ -60,22 +54,3 @@ def run(config: ml_collections.ConfigDict) -> int:
     for error in errors.values():
         Log()(f"left out: {error}")
     return 1 if errors else 0
-
-
-def score_database(config: ml_collections.ConfigDict) -> tuple[ScoreTable, ScoreTable, dict[str, str], str]:
-    """A model's scores of a database, its labels, a sentence for each video without features, and a title."""
-    loaded = load_weights(config.weights, SCORING_PARTS)
-    videos = datasets.load_rated(config.database, config.data)
-    features, errors = extract(videos.paths, loaded, config.features, config.seed)
-    kept = np.array([i for i, path in enumerate(videos.paths) if path not in errors], int)
-    if not len(kept):
-        raise UserError(f"no video of {config.database} could be decoded: {next(iter(errors.values()))}")
-    videos, model = videos.select(kept), Model(loaded)
-    scores = np.array([model.score_features(features.read([i])[0].astype(np.float32)).raw for i in range(len(kept))])
-    rated = [i for i in range(len(DIMENSIONS)) if not np.isnan(videos.labels[:, i]).all()]
-    predictions, labels = (
-        ScoreTable(Path(f"{what} {config.database}"), videos.names, {DIMENSIONS[i].code: x[:, i] for i in rated})
-        for what, x in (("predictions for", scores.astype(np.float64)), ("labels of", videos.labels))
-    )
-    note = " (synthetic: rendered clips, simulated raters)" if videos.synthetic else ""
-    return predictions, labels, errors, f"{config.weights} on {config.database}{note}"

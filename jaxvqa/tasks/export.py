@@ -22,7 +22,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         UserError: the folder exists or cannot be written, or there are no usable weights.
     """
     if not config.output:
-        raise UserError("no folder to export to: add --config.output=FOLDER.")
+        raise UserError("no output given: name a folder that does not exist yet.")
     log = Log()
     folder = Path(config.output)
     check_free(folder)

@@ -7,12 +7,11 @@ from ..errors import UserError
 from ..features.extract import extract
 from ..system.distributed import is_first, start
 from ..system.terminal import Log
-from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..weights.assemble import ENCODERS
 from ..weights.directory import HOW_TO_GET
 from ..weights.load import load_weights
-from .inputs import cluster
+from .inputs import cluster, decode_limits
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -25,10 +24,10 @@ def run(config: ml_collections.ConfigDict) -> int:
         UserError: the config names no databases or no usable weights, or a database is not whole.
     """
     if not config.databases:
-        raise UserError("no databases given: add --config.databases=NAME, such as maxwell:train.")
+        raise UserError("no databases given: name one or more, such as maxwell:train.")
     if not config.weights:
-        raise UserError(f"no weights given: add --config.weights=DIR; to get them, {HOW_TO_GET}.")
-    limits = DecodeLimits(config.workers)
+        raise UserError(f"no weights given: name a directory; to get one, {HOW_TO_GET}.")
+    limits = decode_limits(config)
     Sampling(config.seed)  # before what takes long
     start(cluster(config))
     encoders, failed = load_weights(config.weights, ENCODERS), {}

@@ -74,7 +74,7 @@ def run(config: ml_collections.ConfigDict) -> int:
                 f"curves and predictions are in {folder}; to score videos with the model that was trained on all:\n"
                 f"jaxvqa score VIDEOS --weights {folder / 'model'}"
             )
-    return tell_left_out(failures, config.data.allow_failures)
+    return tell_left_out(failures, config.data.allow_failures, log)
 
 
 def count_labels(rated: LabeledFeatures) -> str:

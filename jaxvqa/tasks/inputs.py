@@ -20,9 +20,9 @@ def find(sources: str | Sequence[str], log: Log) -> list[str]:
     """The videos that a user means, in one way or in several; says how many files are left out."""
     paths, left_out = [], []
     for source in [sources] if isinstance(sources, str) else sources:
-        found, others = find_videos(source)
+        found, skipped = find_videos(source)
         paths += found
-        left_out += others
+        left_out += skipped
     paths = list(dict.fromkeys(paths))
     if left_out:
         log(f"left out {len(left_out)} that are no videos by their suffix, such as {left_out[0]}")
@@ -77,4 +77,4 @@ def train_settings(config: ml_collections.ConfigDict) -> TrainSettings:
 
 def data_source(config: ml_collections.ConfigDict) -> DataSource:
     """Where a training finds databases, and stores features."""
-    return DataSource(config.data.root, config.features, DecodeLimits(config.workers), config.data.allow_missing)
+    return DataSource(config.data.root, config.features, decode_limits(config), config.data.allow_missing)

@@ -14,8 +14,6 @@ from ..evaluation.summary import Cells, mean_and_deviation
 from ..results.rows import DEVIATION, DISPLAY, Row
 from ..results.store import Results
 from ..results.suspicious import constant_scores
-from ..scoring.videos import Scored
-from ..system.distributed import is_first
 from ..system.files import write_atomic
 from ..system.terminal import Log, printable, table_console
 from ..text.prompts import PromptPair
@@ -35,14 +33,19 @@ def tell_failures(rows: Iterable[Row], log: Log) -> list[Row]:
     return failed
 
 
-def tell_scored(scored: Scored, results: Results, report: bool, log: Log) -> None:
-    """Says why videos could not be scored, how many were, where the results are, and what is suspicious."""
-    failed = tell_failures(scored.rows, log)
+def tell_scored(rows: Sequence[Row], kept: int, results: Results, report: bool, log: Log) -> None:
+    """Says why videos could not be scored, how many were, where the results are, and what is suspicious.
+
+    Args:
+        kept: how many rows are of earlier runs.
+        report: whether there is a report.
+    """
+    failed = tell_failures(rows, log)
     log(
-        f"{len(scored.rows) - len(failed)} of {len(scored.rows)} videos scored ({scored.kept} of them in an earlier "
-        f"run): {results.csv_path}, {results.json_path}" + f", {results.folder / 'report.html'}" * report
+        f"{len(rows) - len(failed)} of {len(rows)} videos scored ({kept} of them in an earlier run): "
+        f"{results.csv_path}, {results.json_path}" + f", {results.folder / 'report.html'}" * report
     )
-    for sentence in constant_scores(scored.rows):
+    for sentence in constant_scores(rows):
         log(sentence)
 
 
@@ -139,13 +142,12 @@ def print_summary(cells: Cells, title: str) -> None:
     out.print(table)
 
 
-def tell_left_out(failures: dict[str, str], allowed: bool) -> int:
+def tell_left_out(failures: dict[str, str], allowed: bool, log: Log) -> int:
     """Names every video that was left out.
 
     Returns:
         Exit code: 0, or 1 if there are such videos, and they are not allowed.
     """
-    log = Log(quiet=not is_first())
     for error in failures.values():
         log(f"left out: {error}")
     return 1 if failures and not allowed else 0

@@ -25,7 +25,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         UserError: the config names no videos or no usable weights.
     """
     if not config.videos:
-        raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
+        raise UserError("no videos given: name a file, a folder, a glob or a list (.txt).")
     check_format(config.format)
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
     custom = read_pairs(config.prompts)
@@ -34,7 +34,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     with Results(config.output) as results:
         write_config(results.folder, config)
         scored = score_videos(model, paths, sampling, limits, results, config.report)
-    tell_scored(scored, results, config.report, log)
+    tell_scored(scored.rows, scored.kept, results, config.report, log)
     if config.format == "table":
         print_scores(scored.rows, model.card)
         print_deviations(scored.rows)

@@ -24,7 +24,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         UserError: the config names no videos, no usable weights, or a runner that cannot run.
     """
     if not config.videos:
-        raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
+        raise UserError("no videos given: name a file, a folder, a glob or a list (.txt).")
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
     custom, pipeline = tuple(read_pairs(config.prompts)), make_pipeline(config.runner, config.beam_options)
     paths = inputs.find(config.videos, log)

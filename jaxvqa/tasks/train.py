@@ -45,7 +45,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         trainer, trained = fit(settings, encoders, training, validation, monitor)
         export_weights(trainer, trained, training, folder / "model")
         report(config, trainer, trained, training, validation + tests)
-    return tell_left_out(failures, config.data.allow_failures)
+    return tell_left_out(failures, config.data.allow_failures, Log(quiet=not is_first()))
 
 
 def report(

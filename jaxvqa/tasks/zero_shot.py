@@ -43,15 +43,14 @@ def run(config: ml_collections.ConfigDict) -> int:
         UserError: the config names no videos, no prompts, or no usable weights.
     """
     if not config.videos:
-        raise UserError("no videos given: add --config.videos=FILE, FOLDER, GLOB or LIST.txt.")
+        raise UserError("no videos given: name a file, a folder, a glob or a list (.txt).")
     if not config.weights and default_weights() == "mini":  # which has no CLIP
         raise UserError(
-            "no weights given: run `jaxvqa download`, or add --config.weights=DIR, made by "
-            "`jaxvqa convert --clip RN50.pt`."
+            "no weights given: run `jaxvqa download`, or name a directory made by `jaxvqa convert --clip RN50.pt`."
         )
     pairs = read_pairs(config.prompts)
     if not pairs:
-        raise UserError("no prompts given: add --config.prompts='good / bad'.")
+        raise UserError("no prompts given: name a pair, such as 'good / bad'.")
     check_format(config.format)
     sampling, limits, log = Sampling(config.seed), decode_limits(config), Log()
     paths = find(config.videos, log)

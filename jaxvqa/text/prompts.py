@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from ..dimensions import DIMENSIONS, prompt
 from ..errors import UserError
-from ..system.terminal import printable
 
 
 class PromptPair(NamedTuple):
@@ -30,7 +29,7 @@ def read_pairs(text: str) -> list[PromptPair]:
         UserError: a pair lacks a side or has too many, or occurs twice, or a character cannot be printed.
     """
     if not text.isprintable():
-        raise UserError(f"prompts are {printable(text)!r}; they must be plain text in one line.")
+        raise UserError(f"prompts are {text!r}; they must be plain text in one line.")
     pairs = []
     for part in filter(str.strip, text.split(";")):
         sides = [description.strip() for description in part.split("/")]

@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import json
-import logging
 import os
 import re
 from collections.abc import Generator
@@ -16,7 +15,9 @@ import orbax.checkpoint as ocp
 
 from ..errors import UserError, first_line
 from ..system.files import allocate, with_filename
+from ..system.untrusted import untrusted
 
+REMEDY = "move that folder away, and training resumes from the one before"
 MARGIN = 1 << 20  # bytes of a checkpoint beside its arrays
 
 
@@ -24,23 +25,16 @@ MARGIN = 1 << 20  # bytes of a checkpoint beside its arrays
 def open_checkpoints(folder: Path) -> Generator[ocp.CheckpointManager]:
     """The checkpoints of a training, by epoch; what is still being written is finished before this is left.
 
+    Orbax logs what it raises as well: commands silence that in `jaxvqa.tasks.run`.
+
     Raises:
         UserError: one of them is not whole.
         OSError: one cannot be written; those before it stay.
     """
-    for library in ("absl", "asyncio"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)  # what goes wrong is raised as well
     options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True)
-    try:
-        with with_filename(folder):
-            manager = ocp.CheckpointManager(folder.absolute(), options=options)
-    except OSError:
-        raise
-    except Exception as error:  # Orbax meets what is damaged with whatever fails first
-        raise UserError(
-            f"a checkpoint in {folder} cannot be read ({first_line(error)}): remove the last folder there, and "
-            "training goes on from the one before."
-        ) from error
+    remedy = "move the last folder there away, and training resumes from the one before"
+    with with_filename(folder), untrusted(f"a checkpoint in {folder}", UserError, remedy, passing=OSError):
+        manager = ocp.CheckpointManager(folder.absolute(), options=options)
     try:
         yield manager
     finally:
@@ -140,7 +134,7 @@ def read_record(manager: ocp.CheckpointManager) -> dict[str, Any] | None:
         if not (settled and all(isinstance(number, float | int) for number in numbers)):
             raise TypeError("its record is not one of a training")
     except (TypeError, KeyError, AttributeError) as error:
-        raise damaged(manager, error) from error
+        raise UserError(f"{last_checkpoint(manager)} cannot be read ({first_line(error)}): {REMEDY}.") from error
     return record
 
 
@@ -157,18 +151,13 @@ def read_arrays(manager: ocp.CheckpointManager, arrays: Any) -> Any:
 
 def restore(manager: ocp.CheckpointManager, items: ocp.args.Composite) -> Any:
     """Items of the last epoch."""
-    try:
+    with untrusted(last_checkpoint(manager), UserError, REMEDY):
         return manager.restore(manager.latest_step(), args=items)
-    except Exception as error:  # Orbax meets what is damaged with whatever fails first
-        raise damaged(manager, error) from error
 
 
-def damaged(manager: ocp.CheckpointManager, error: Exception) -> UserError:
-    """What to say of the checkpoint of the last epoch that cannot be read."""
-    return UserError(
-        f"checkpoint {manager.directory / str(manager.latest_step())} cannot be read ({first_line(error)}): remove "
-        "that folder, and training goes on from the one before."
-    )
+def last_checkpoint(manager: ocp.CheckpointManager) -> str:
+    """What the checkpoint of the last epoch is called in sentences."""
+    return f"checkpoint {manager.directory / str(manager.latest_step())}"
 
 
 def named(tree: Any) -> dict[str, np.ndarray]:

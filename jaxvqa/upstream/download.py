@@ -11,10 +11,8 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from ..errors import CheckpointError, UserError, first_line
-from ..model import check_weights
-from ..system.files import atomic_folder, file_sha256, with_filename
+from ..system.files import file_sha256, with_filename
 from ..system.terminal import Log, printable
-from .convert import convert_checkpoints
 from .reader import read_checkpoint
 
 
@@ -71,7 +69,7 @@ BLOCK = 1 << 18  # bytes that are read at a time
 TIMEOUT = 30.0  # seconds without a sign of life after which a connection is given up
 PAUSES = (1.0, 4.0, 16.0)  # seconds before each further try
 PASSING = (408, 425, 429)  # what servers answer, of 400 to 499, when another try may do
-BY_HAND = "or fetch the files by hand (README.md, Weights) and name their folder by --config.source=FOLDER"
+BY_HAND = "or fetch the files by hand (README.md, Weights) and name their folder as source"
 
 
 class BrokenError(Exception):
@@ -216,19 +214,3 @@ def connection() -> Generator[None, None, None]:
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)  # of what failed before the server answered
         raise BrokenError(printable(getattr(reason, "strerror", None) or first_line(error))) from error
-
-
-def make(folder: Path, checkpoints: dict[str, Path]) -> str:
-    """Converts checkpoints to a weights directory, which is there once it has been tried, and returns its id.
-
-    Raises:
-        CheckpointError: they do not fit, or what they make gives no scores.
-        UserError: the directory cannot be written.
-    """
-    with atomic_folder(folder) as scratch:
-        scratch.rmdir()  # conversion makes it
-        convert_checkpoints(scratch, **checkpoints)
-        try:
-            return check_weights(scratch)
-        except UserError as error:
-            raise CheckpointError(f"the checkpoints were converted, but cannot be used: {error}") from error

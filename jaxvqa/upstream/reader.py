@@ -9,13 +9,25 @@ import warnings
 import zipfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import CheckpointError, first_line
+from ..system.untrusted import untrusted
 
 SLACK = 1 << 26  # bytes that an archive may unpack to beyond its own size: tensors are stored as they are, code is not
 WORK = 4 << 30  # bytes that reading may take beyond four copies of the checkpoint, of which two are needed
+
+
+def check_torch() -> None:
+    """Raises a CheckpointError if PyTorch, which conversion takes, is missing."""
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise CheckpointError(
+            "conversion needs PyTorch: pip install 'jaxvqa[convert]' (in a clone: pip install -e '.[convert]')."
+        ) from error
 
 
 def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -32,43 +44,16 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
     Raises:
         CheckpointError: no such file, not a checkpoint, or one that holds more than tensors.
     """
-    try:
-        import torch
-    except ImportError:
-        raise CheckpointError("conversion needs PyTorch: install it with `pip install torch`.") from None
+    check_torch()
+    import torch
 
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"checkpoint {path} does not exist or is not a file.")
     if path.stat().st_size == 0:
         raise CheckpointError(f"checkpoint {path} is empty: download it again.")
-    try:
-        with bounded_memory(4 * path.stat().st_size + WORK):
-            archive = repack(path)
-            if archive and is_torchscript(path, archive):
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # TorchScript is deprecated, but it is what CLIP is published in
-                    state = torch.jit.load(archive, map_location="cpu").state_dict()
-            else:
-                with torch.serialization.safe_globals(numpy_scalars()):
-                    state = torch.load(archive or path, map_location="cpu", weights_only=True)
-    except CheckpointError:
-        raise
-    except pickle.UnpicklingError as error:  # torch's own words go on to advise loading the file without protection
-        raise CheckpointError(
-            f"checkpoint {path} was refused and nothing in it was run: it is damaged, no PyTorch file, or its pickle "
-            "holds more than tensors."
-        ) from error
-    except MemoryError as error:
-        raise CheckpointError(
-            f"checkpoint {path} was refused: it is damaged or made to harm, as what it holds takes more memory than "
-            "its size accounts for."
-        ) from error
-    except Exception as error:  # zip, pickle and torch meet what is damaged with whatever fails first
-        raise CheckpointError(
-            f"checkpoint {path} cannot be read as a PyTorch file: {first_line(error)}. Download it again."
-        ) from error
-
+    with untrusted(f"checkpoint {path}", CheckpointError, "download it again", "cannot be read as a PyTorch file"):
+        state = read_state(path)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(
@@ -84,6 +69,35 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
         except (TypeError, RuntimeError, NotImplementedError) as error:
             raise CheckpointError(f"checkpoint {path}: {key} is no plain tensor ({first_line(error)}).") from error
     return arrays
+
+
+def read_state(path: Path) -> Any:
+    """What a checkpoint holds, with tensors of torch.
+
+    Raises:
+        CheckpointError: it was refused, and nothing in it was run.
+    """
+    import torch
+
+    try:
+        with bounded_memory(4 * path.stat().st_size + WORK):
+            archive = repack(path)
+            if archive and is_torchscript(path, archive):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # TorchScript is deprecated, but it is what CLIP is published in
+                    return torch.jit.load(archive, map_location="cpu").state_dict()
+            with torch.serialization.safe_globals(numpy_scalars()):
+                return torch.load(archive or path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # torch's own words go on to advise loading the file without protection
+        raise CheckpointError(
+            f"checkpoint {path} was refused and nothing in it was run: it is damaged, no PyTorch file, or its pickle "
+            "holds more than tensors."
+        ) from error
+    except MemoryError as error:
+        raise CheckpointError(
+            f"checkpoint {path} was refused: it is damaged or made to harm, as what it holds takes more memory than "
+            "its size accounts for."
+        ) from error
 
 
 @contextlib.contextmanager

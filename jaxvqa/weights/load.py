@@ -16,7 +16,7 @@ from ..models.clip_resnet import ResNetConfig
 from ..models.clip_text import TextConfig
 from ..models.maxvqa import HeadConfig, MaxVQA
 from ..models.swin3d import SwinConfig
-from ..system.compilation import keep_compiled
+from ..system.untrusted import untrusted
 from ..text.prompts import PromptPair, with_pairs
 from .assemble import PARTS, SCORING_PARTS, assemble_part, flat_shapes, mismatches, tensors_of
 from .directory import (
@@ -64,7 +64,7 @@ def default_weights() -> str:
 
 
 def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> Weights:
-    """Reads and verifies a weights directory; what is compiled from here on is kept for the next process.
+    """Reads and verifies a weights directory.
 
     Args:
         directory: as written by `save`; "mini" for the small model that comes with the package; "maxvqa" for the
@@ -75,7 +75,6 @@ def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = N
     Raises:
         WeightsError: not a weights directory, of another version, incomplete, altered, or without a wanted part.
     """
-    keep_compiled()
     if str(directory) in RANDOM:
         return random_weights(str(directory), parts or SCORING_PARTS)
     directory = find_weights(directory)
@@ -150,17 +149,17 @@ def holds_prompts(description: dict[str, Any]) -> bool:
 
 def fill_part(directory: Path, part: str, sizes: dict[str, Any], tensors: dict[str, np.ndarray]) -> nnx.Module:
     """One part of the sizes that a description gives, with its parameters as float32."""
+    said = f"{directory / DESCRIPTION} gives sizes of {part} that"
     try:
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}
         config = PARTS[part][1](**fields)
-        blocks = sum(sum(np.atleast_1d(sizes.get(key, 0)).tolist()) for key in ("depth", "depths"))
-        if blocks > len(tensors):  # each has some; to lay out a million of them would take for ever
+        blocks = getattr(config, "depth", 0) + sum(getattr(config, "depths", ()))
+        if blocks > len(tensors):  # each has some; to lay out a million of them would take forever
             raise ValueError(f"{blocks} blocks, but {len(tensors)} tensors")
+    except (AttributeError, TypeError, ValueError) as error:  # not an object, unknown fields, sizes of no network
+        raise WeightsError(f"{said} do not fit ({first_line(error)}): convert again.") from error
+    with untrusted(said, WeightsError, "convert again", "do not fit"):
         shapes = flat_shapes(part, config)
-    except Exception as error:  # Flax and JAX meet sizes that make no sense with whatever fails first
-        raise WeightsError(
-            f"{directory / DESCRIPTION} gives sizes of {part} that do not fit ({first_line(error)}): convert again."
-        ) from error
     problems = mismatches(shapes, tensors)
     if problems:
         raise WeightsError(f"{directory} does not hold the {part} it describes:\n  " + "\n  ".join(problems))
