@@ -1,0 +1,16 @@
+from databases import fails
+
+from jaxvqa.datasets.databases import DATABASES
+
+
+def test_wrong_specs(maxwell):
+    fails("no database 'maxwel': choose maxwell, synthetic_maxwell, custom, konvid_1k", "maxwel:train", maxwell)
+    fails("no split 'test': choose train, validation or all", "maxwell:test", maxwell)
+    fails("no split 'train': choose rated or all", "konvid_1k:train", maxwell)
+    for database in DATABASES:
+        if database == "custom":
+            assert "train.csv and validation.csv" in fails("no folder .*custom: put .*README", database, maxwell)
+        elif "maxwell" not in database:
+            assert "labels.txt" in fails(f"no folder .*{database}: get .*README", database, maxwell)
+    (maxwell / "maxwell" / "train_labels.txt").unlink()
+    fails("lacks the label file train_labels.txt: get MaxWell.*README", "maxwell:validation", maxwell)

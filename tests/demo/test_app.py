@@ -1,0 +1,125 @@
+"""The demo, as a person uses it: in a browser, through the address that the command prints."""
+
+import numpy as np
+import pytest
+from clips import moving_clip
+from PIL import Image
+
+import jaxvqa
+
+ODD = "<img src=x onerror=alert(1)>\"'&amp;{{7*7}}${alert(2)} Überraschung 影片.mp4"
+
+
+def score(page, *paths):
+    """Drops files into the zones, from the first on, and presses the button."""
+    for zone, path in reversed([*enumerate(paths)]):  # a zone that has a file takes no other
+        page.locator("input[type=file]").nth(zone).set_input_files(path)
+        page.get_by_label("Clear").nth(len(paths) - zone - 1).wait_for()
+    page.get_by_role("button", name="Score", exact=True).click()
+
+
+def scores_in(frame):
+    return [int(text) for text in frame.locator(".dimensions td:nth-child(2) b").all_inner_texts()]
+
+
+def expected(path):
+    return [round(100 * float(x)) for x in jaxvqa.load("mini").score(path).display]
+
+
+@pytest.mark.slow
+def test_scores_of_a_video_are_those_of_the_library(page, address, clip):
+    page.goto(address)
+    score(page, clip)
+    frame = page.frame_locator("iframe.report")
+    frame.locator(".facts").wait_for()
+    assert scores_in(frame) == expected(clip)
+    assert frame.locator("h2").inner_text() == clip.name
+    assert page.locator("table.comparison").count() == 0
+    with page.expect_download() as download:
+        page.get_by_text("Download the report").click()
+    assert download.value.suggested_filename == "report.html"
+    assert f"<h2>{clip.name}</h2>" in download.value.path().read_text()
+    frame.locator(".facts").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    height = frame.locator("body").evaluate("body => body.offsetHeight")  # all of it is shown: no box to scroll in
+    assert page.locator("iframe.report").bounding_box()["height"] == pytest.approx(height, abs=4)
+
+
+@pytest.mark.slow
+def test_examples_are_compared_side_by_side(page, address):
+    page.goto(address)
+    page.get_by_role("button", name="Try an example").click()
+    page.locator("table.comparison").wait_for()
+    rows = [row.locator("td").all_inner_texts() for row in page.locator("table.comparison tbody tr").all()]
+    names = page.locator("table.comparison tbody th").all_inner_texts()
+    assert [name.removesuffix(" *") for name in names] == [dimension.name for dimension in jaxvqa.DIMENSIONS]
+    first, second, difference = np.array(rows, int).T
+    assert np.array_equal(difference, second - first)
+    assert names[9] == "noise"  # one that is validated
+    assert difference[9] < -5
+    assert "First: clean.mp4. Second: noisy.mp4." in page.content()
+    assert "Dimensions with * are not validated." in page.content()
+    frames = [page.frame_locator("iframe.report").nth(i) for i in range(2)]
+    assert [scores_in(frame) for frame in frames] == [first.tolist(), second.tolist()]
+    # Waited for: the reports grow until they have said how high they are.
+    boxes = "const [a, b] = [...document.querySelectorAll('iframe.report')].map(x => x.getBoundingClientRect());"
+    page.wait_for_function(f"() => {{ {boxes} return a.top == b.top && a.right < b.left; }}")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function(f"() => {{ {boxes} return a.left == b.left && a.bottom < b.top; }}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.slow
+def test_what_is_no_video_gets_a_sentence(page, address, clip, tmp_path):
+    text, empty, cut, picture, long = (tmp_path / f"{name}.mp4" for name in "text empty cut picture long".split())
+    text.write_text("no video")
+    empty.touch()
+    cut.write_bytes(clip.read_bytes()[:50_000])
+    Image.new("RGB", (64, 64)).save(picture, "png")
+    moving_clip(long, fps=2)
+    for paths, sentences in (
+        ((text, empty), ["text.mp4 cannot be opened as a video: ", "empty.mp4 is an empty file."]),
+        ((cut, picture), ["cut.mp4 is cut short: ", "picture.mp4 cannot be opened as a video: it is an image."]),
+        ((long,), ["long.mp4 lasts 10 s: no more than 9 s are taken here."]),
+        ((), ["Drop a video above first"]),
+    ):
+        page.goto(address)
+        score(page, *paths)
+        page.locator(".failed").first.wait_for()
+        shown = page.locator(".failed").all_inner_texts()
+        assert len(shown) == len(sentences)
+        for said, sentence in zip(shown, sentences, strict=True):
+            assert said.startswith(sentence)
+        assert page.locator("iframe").count() == 0
+
+
+@pytest.mark.slow
+def test_a_name_is_text_and_decides_where_to_look(page, address, tmp_path):
+    path = moving_clip(tmp_path / ODD, 150, seed=3)
+    (tmp_path / "<b>.mp4").write_text("no video")
+    page.goto(address)
+    score(page, path, tmp_path / "<b>.mp4")
+    frame = page.frame_locator("iframe.report")
+    frame.locator(".facts").wait_for()
+    assert frame.locator("h2").inner_text() == ODD
+    assert scores_in(frame) == expected(path)
+    assert page.locator(".failed").inner_text().startswith("<b>.mp4 cannot be opened")
+    assert page.locator("[onerror]").count() == frame.locator("[onerror]").count() == 0
+
+
+@pytest.mark.slow
+def test_two_sessions_get_their_own_results_in_turn(browser, address, clip, tmp_path):
+    paths = [clip, moving_clip(tmp_path / "other.mp4", 90, seed=5)]
+    pages = [browser.new_page() for _ in paths]
+    for page, path in zip(pages, paths, strict=True):
+        page.goto(address)
+        page.locator("input[type=file]").first.set_input_files(path)
+        page.get_by_label("Clear").wait_for()
+    for page in pages:
+        page.get_by_role("button", name="Score", exact=True).click()
+    for page, path in zip(pages, paths, strict=True):
+        frame = page.frame_locator("iframe.report")
+        frame.locator(".facts").wait_for(timeout=60_000)
+        assert frame.locator("h2").inner_text() == path.name
+        assert scores_in(frame) == expected(path)
+        page.close()

@@ -1,0 +1,168 @@
+"""Explanations: whether what is shown of a video is where, when and how the numbers say."""
+
+import dataclasses
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from clips import moving_clip
+from pages import Page
+
+import jaxvqa
+from jaxvqa.dimensions import PERCENTS, calibrate
+from jaxvqa.explain.explanation import Explanation, ordinal, region
+from jaxvqa.explain.locations import locate
+from jaxvqa.explain.report import section
+from jaxvqa.video.decode import open_video
+from jaxvqa.video.sampling import draw_plan
+
+NAMES = [dimension.name for dimension in jaxvqa.DIMENSIONS]
+
+
+SHARPNESS, CONTENT = NAMES.index("sharpness"), NAMES.index("content")
+
+
+def crafted(explained, local):
+    """An explanation of the same video with other local scores."""
+    raw = local.mean(axis=(0, 1))
+    card = dataclasses.replace(explained.card, validated=tuple(d.code for d in jaxvqa.DIMENSIONS))
+    return dataclasses.replace(explained, scores=SimpleNamespace(local=local, raw=raw, display=raw), card=card)
+
+
+def test_sentences_say_what_when_and_where(explained):
+    local = np.full((64, 49, 16), 0.5)
+    local[..., SHARPNESS] = 0.46
+    local[20:24, [40, 41, 47, 48], SHARPNESS] = 0.05  # two rows and columns at the lower right
+    e = crafted(explained, local)
+    start, *_, end = e.video.seconds[e.places.frames[1, 20:24]]
+    assert e.weakest[0] == SHARPNESS
+    assert e.worst(SHARPNESS) == (20, (start, end), "lower right")
+    first = e.sentences[0]
+    assert re.match(r"Weakest: sharpness \(\d+(st|nd|rd|th) percentile\), \w+ \(", first)
+    assert first.endswith(f"the former is worst between {start:.1f} s and {end:.1f} s, lower right.")
+
+    local[..., CONTENT] = 0.4
+    local[10, :, CONTENT] = 0.1
+    e = crafted(explained, local)
+    at = e.video.seconds[e.places.frames[0, 10]]
+    assert e.weakest[0] == CONTENT
+    assert e.worst(CONTENT) == (10, (at, at), "")
+    assert e.sentences[0].endswith(f"the former is worst at {at:.1f} s.")
+
+    local[..., CONTENT] = 0.4
+    local[:, [0, 1, 7, 8], CONTENT] = 0.1
+    e = crafted(explained, local)
+    assert e.worst(CONTENT)[1:] == (None, "upper left")
+    assert e.sentences[0].endswith("the former is worst at the upper left.")
+
+
+def test_a_worst_time_ends_where_the_encoder_did_not_look(explained):
+    frames = 18000
+    video = dataclasses.replace(explained.video, frames=frames, seconds=np.arange(frames) / 30)
+    plan = draw_plan(0, "long.mp4", frames, video.height, video.width)
+    local = np.full((64, 49, 16), 0.5)
+    local[16:48, ..., [SHARPNESS, CONTENT]] = 0.2  # two clips of two seconds, more than a minute apart
+    e = dataclasses.replace(crafted(explained, local), video=video, plans=[plan])
+    assert e.worst(SHARPNESS).seconds == tuple(plan.technical_indices[[32, 62]] / 30)
+    assert e.worst(CONTENT).seconds == tuple(plan.aesthetic_indices[[16, 47]] / 30)
+
+
+def test_what_does_not_vary_is_not_spoken_of(explained):
+    e = crafted(explained, np.full((64, 49, 16), 0.45))
+    assert e.worst(SHARPNESS)[1:] == (None, "")
+    assert "worst" not in e.sentences[0]
+    assert len(e.sentences) == 1
+    good = crafted(explained, np.full((64, 49, 16), 0.69))
+    assert good.sentences[1] == "None of these is below the middle of the videos it is compared with."
+
+
+def test_regions():
+    names = [["upper left", "top", "upper right"], ["left", "centre", "right"], ["lower left", "bottom", "lower right"]]
+    for i, rows in enumerate((slice(0, 2), slice(2, 5), slice(5, 7))):
+        for j, columns in enumerate((slice(0, 2), slice(2, 5), slice(5, 7))):
+            scores = np.ones((7, 7))
+            scores[rows, columns] = 0
+            assert region(scores, 0.5) == names[i][j]
+    assert region(np.ones((7, 7)), 0.5) == ""
+
+
+def test_percentiles_are_of_the_reference(explained):
+    scores = np.linspace(0.2, 0.8, 101)[:, None].repeat(16, axis=1)
+    scale, quantiles = calibrate(scores)
+    card = dataclasses.replace(explained.card, scale=scale, quantiles=quantiles)
+    for percent in (0, 5, 37, 100):
+        raw = np.full(16, 0.2 + 0.006 * percent)
+        e = dataclasses.replace(explained, scores=SimpleNamespace(raw=raw), card=card)
+        np.testing.assert_allclose(e.percentiles, percent, atol=1e-6)
+    assert [ordinal(x) for x in (0, 1.4, 2, 3, 4, 11, 12, 13, 21, 92, 100)] == (
+        "1st 1st 2nd 3rd 4th 11th 12th 13th 21st 92nd 99th".split()
+    )
+
+
+def test_published_model_is_compared_with_its_own_scores_of_maxwell(explained, shared):
+    table = np.genfromtxt(shared / "maxwell" / "published_val_predictions.csv", delimiter=",", skip_header=1)[:, 1:]
+    for row in (3, 400, 908):
+        e = dataclasses.replace(explained, scores=SimpleNamespace(raw=table[row]), card=None)
+        below = 100 * (table < table[row]).mean(axis=0)
+        assert np.abs(e.percentiles - below).max() < 2.5
+    assert len(PERCENTS) == 21
+
+
+def test_several_explanations_are_one_page(explained, model):
+    other = model.explain(explained.path, seed=1)
+    html = jaxvqa.report([explained, other])
+    assert Page(html).tags.count("details") == 2 * 2
+    for e in (explained, other):
+        assert section(e) in html
+    for wrong in ([], [explained, dataclasses.replace(other, weights_id="another")]):
+        with pytest.raises(jaxvqa.UserError, match="they must be by the same"):
+            jaxvqa.report(wrong)
+
+
+def test_explaining_scores_the_same(model, explained, tmp_path):
+    assert isinstance(explained, Explanation)
+    scores = model.score(explained.path)
+    assert np.array_equal(scores.local, explained.scores.local)
+    assert explained.weights_id == model.weights_id
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    with pytest.raises(jaxvqa.VideoError, match="cannot be opened as a video"):
+        model.explain(broken)
+    with pytest.raises(jaxvqa.UserError, match="seed is -1"):
+        model.explain(explained.path, -1)
+    with pytest.raises(jaxvqa.UserError, match="repeats is 0"):
+        model.explain(explained.path, repeats=0)
+    with pytest.raises(jaxvqa.UserError, match="leave repeats at 1"):
+        model.explain(explained.path, repeats=2, dense=True)
+
+
+def test_several_samplings_are_explained_together(model, tmp_path):
+    path = moving_clip(tmp_path / "short.mp4", 40, 240, 320)  # so short that the clips of a sampling share frames
+    e = model.explain(path, repeats=2)
+    assert e.scores.local.shape == (128, 49, 16)
+    np.testing.assert_allclose(e.scores.raw, (model.score(path, 0).raw + model.score(path, 1).raw) / 2, atol=1e-6)
+    series = e.timeline(SHARPNESS)
+    assert (np.diff(series.frames) > 0).all()
+    moments = np.flatnonzero(e.places.frames[1] == series.frames[7])
+    assert len(moments) > 1
+    assert series.raw[7, SHARPNESS] == pytest.approx(e.scores.local[moments, :, SHARPNESS].mean(), abs=1e-6)
+    assert "2, drawn from seed 0" in section(e)
+
+
+def test_dense_explanations_cover_the_video_to_the_pixel_and_the_frame(model, tmp_path):
+    video = open_video(moving_clip(tmp_path / "clip.mp4", 70, 240, 320))
+    e = model.explain(video.path, dense=True)
+    seen = np.zeros((70, 240, 320), bool)
+    for plan in e.plans:
+        for clip in range(4):
+            where = locate(video, [plan]).patches[16 * clip].round().astype(int)
+            for left, top, width, height in where:
+                seen[plan.technical_indices[32 * clip : 32 * clip + 32], top : top + height, left : left + width] = True
+    assert seen.any(axis=(1, 2)).all()
+    assert seen.any(axis=0)[: 240 // 7 * 7, : 320 // 7 * 7].all()
+    assert set(e.places.frames[0]) == set(range(70))
+    assert e.scores.local.shape == (64 * len(e.plans), 49, 16)
+    np.testing.assert_allclose(e.scores.raw, e.scores.local.mean(axis=(0, 1), dtype=float), atol=1e-6)
+    assert np.array_equal(model.explain(video.path, seed=5, dense=True).scores.raw, e.scores.raw)
+    assert f"{len(e.plans)}, which cover every frame and the whole grid" in section(e)

@@ -1,0 +1,123 @@
+import dataclasses
+import re
+
+import numpy as np
+from pages import Page
+
+import jaxvqa
+from jaxvqa.explain.locations import TECHNICAL, boxes
+from jaxvqa.explain.report import Entry, colours, page, section
+
+
+def score(page, *paths):
+    """Drops files into the zones, from the first on, and presses the button."""
+    for zone, path in reversed([*enumerate(paths)]):  # a zone that has a file takes no other
+        page.locator("input[type=file]").nth(zone).set_input_files(path)
+        page.get_by_label("Clear").nth(len(paths) - zone - 1).wait_for()
+    page.get_by_role("button", name="Score", exact=True).click()
+
+
+def test_a_report_of_two_videos_is_sorted_by_a_click(page, tmp_path):
+    path = tmp_path / "report.html"
+    scores = {"a": 0.09, "b": 0.5, "c": 0.2}
+    entries = [Entry(name, [score] * 16, lambda: "<p>this one</p>") for name, score in scores.items()]
+    path.write_text("".join(page([*entries, Entry("d", error="broken.")], None)))
+    page.goto(path.as_uri())
+    names = page.locator("#summary tbody td:first-child")
+    for button, order in (("O", "acbd"), ("O", "dbca"), ("video", "abcd"), ("video", "dcba")):
+        page.get_by_role("button", name=button, exact=True).click()
+        assert "".join(names.all_inner_texts()) == order
+
+
+NAMES = [dimension.name for dimension in jaxvqa.DIMENSIONS]
+
+
+SHARPNESS, CONTENT = NAMES.index("sharpness"), NAMES.index("content")
+
+
+def test_only_validated_single_dimensions_are_called_weak(explained):
+    codes = {jaxvqa.DIMENSIONS[i].code for i in explained.weakest}
+    assert codes == {"T-1", "T-3"}  # all that these weights were validated in
+    unknown = dataclasses.replace(explained, card=None)
+    assert not {jaxvqa.DIMENSIONS[i].code for i in unknown.weakest} & {"O", "A-all", "T-all"}
+    assert len(unknown.weakest) == 3
+    card = dataclasses.replace(explained.card, databases=("konvid_1k",), synthetic=False, dimensions=("O", "T-2"))
+    rated = dataclasses.replace(explained, card=dataclasses.replace(card, name="", limits="", validated=None))
+    assert [jaxvqa.DIMENSIONS[i].code for i in rated.weakest] == ["T-2"]  # the only one that had labels
+    assert "Never trained (*): A-1, " in jaxvqa.report([rated])
+    assert "the former" not in rated.sentences[0]
+    none = dataclasses.replace(explained, card=dataclasses.replace(explained.card, validated=()))
+    assert (none.weakest, none.sentences) == ([], [])
+    assert "The worst moments" not in jaxvqa.report([none])
+
+
+BAD_NAMES = [
+    "<script>alert(1)</script>.mp4",
+    '" onmouseover="alert(1)" x=\'.mp4',
+    "two\nlines\r\t.mp4",
+    "Überraschung 🎬 影片.mp4",
+    b"caf\xe9.mp4".decode("utf-8", "surrogateescape"),
+    "{{ 7 * 7 }}{% raw %}&lt;b&gt;.mp4",
+    250 * "x" + ".mp4",
+]
+
+
+def test_bad_names_are_text(explained):
+    part = section(explained)
+    scores = explained.scores.display.tolist()
+    entries = [*(Entry(name, scores, lambda: part) for name in BAD_NAMES), Entry("<b>", error="<i>no</i>")]
+    html = "".join(page(entries, explained.card))
+    html.encode("utf-8")
+    found = Page(html)
+    assert found.tags.count("script") == 1
+    assert not {"b", "i"} & {tag for tag in found.tags if tag == "i" and "<i>no" in html}
+    assert not [name for name, _ in found.attributes if name.startswith("on")]
+    text = "".join(found.text)
+    assert "<script>alert(1)</script>.mp4" in text
+    assert "two\ufffdlines\ufffd\ufffd.mp4" in text
+    assert "Überraschung 🎬 影片.mp4" in text
+    assert "caf\ufffd.mp4" in text
+    assert "{{ 7 * 7 }}{% raw %}&lt;b&gt;.mp4" in text
+    assert "<i>no</i>" in text
+
+
+def test_a_page_needs_nothing_else(explained):
+    html = jaxvqa.report([explained])
+    links = [value for name, value in Page(html).attributes if name in ("src", "href")]
+    assert len(links) == 1 + 16 + len(explained.weakest)
+    assert all(value.startswith("data:image/") for value in links)
+    assert not re.search(r"url\(|@import|https?://", html)
+    assert "tiny: knows nothing. Dimensions with * are not validated." in html
+    assert explained.sha256 in html
+    assert explained.weights_id in html
+
+
+def test_boxes_of_a_picture_are_those_of_its_dimension(explained):
+    moment = explained.worst(SHARPNESS).at  # each frame is that of one moment
+    html = section(explained)
+    shown = [
+        tuple(map(float, box)) for box in re.findall(r'<rect x="(.+?)" y="(.+?)" width="(.+?)" height="(.+?)"', html)
+    ]
+    expected = sorted(boxes(explained.places, SHARPNESS, moment).round(1).tolist())
+    first = 49 * [jaxvqa.DIMENSIONS[i].name for i in explained.weakest].index("sharpness")
+    np.testing.assert_allclose(shown[first : first + 49], expected)
+    number = explained.places.frames[1, moment]
+    assert f"{explained.video.seconds[number]:.2f} s, frame {number}" in html
+    assert TECHNICAL[SHARPNESS]
+    assert not TECHNICAL[CONTENT]
+
+
+def test_colours_get_brighter_with_the_score():
+    shades = colours(np.linspace(0, 1, 11)) @ np.array([0.299, 0.587, 0.114])
+    assert (np.diff(shades) > 5).all()
+
+
+def test_a_report_of_200_videos_is_small(model, shared):
+    e = model.explain(shared / "videos" / "10053703034.mp4")
+    three = dataclasses.replace(e, card=None)
+    assert len(three.weakest) == 3
+    part = section(three)
+    entries = [Entry(f"{i}.mp4", e.scores.display.tolist(), lambda: part) for i in range(200)]
+    parts = [len(text.encode()) for text in page(entries, None)]
+    assert sum(parts) < 30e6
+    assert max(parts) < 1e6  # one video at a time

@@ -1,0 +1,73 @@
+"""A server that publishes checkpoints, in ways that servers have."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from jaxvqa.upstream.download import PUBLISHED
+
+DATA = np.random.default_rng(0).bytes(3_000_000)
+
+
+@pytest.fixture
+def server():
+    """A server on this machine: `files` by path, `requests` as (path, Range), `ways` to answer the first of them."""
+    state = SimpleNamespace(files={}, requests=[], ways=[], ended=threading.Event())
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            state.requests.append((self.path, self.headers["Range"]))
+            way = state.ways.pop(0) if state.ways else answer
+            way(self, state.files.get(self.path), state)
+
+        def log_message(self, *_):
+            pass
+
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.address = f"http://127.0.0.1:{listener.server_port}"
+    threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True).start()
+    yield state
+    state.ended.set()
+    listener.shutdown()
+    listener.server_close()
+
+
+def head(request, status, **headers):
+    request.send_response(status)
+    for name, value in headers.items():
+        request.send_header(name.replace("_", "-"), value)
+    request.end_headers()
+
+
+def answer(request, data, state, sent=None):
+    """As servers should; `sent` bytes of what was asked for, at most."""
+    start = int((request.headers["Range"] or "bytes=0-")[6:-1])
+    if data is None:
+        head(request, 404, Content_Length=0)
+    elif start >= len(data) > 0:
+        head(request, 416, Content_Range=f"bytes */{len(data)}", Content_Length=0)
+    else:
+        ranged = {"Content_Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
+        head(request, 206 if start else 200, Content_Length=len(data) - start, **ranged)
+        request.wfile.write(data[start:][:sent])
+
+
+def breaks_off(request, data, state):
+    answer(request, data, state, sent=len(data) // 3)
+
+
+def published(monkeypatch, **sha256):
+    """Changes what is known of the published files."""
+    changed = [file._replace(sha256=sha256.get(file.part, file.sha256)) for file in PUBLISHED]
+    for module in ("upstream.download", "tasks.download"):
+        monkeypatch.setattr(f"jaxvqa.{module}.PUBLISHED", changed)
+
+
+def kept(folder):
+    return sorted(path.name for path in folder.glob(".weights-fetched/[!.]*"))
+
+
+NAMES = ["maxvqa_maxwell.pt", "DOVER.pth", "RN50.pt"]

@@ -1,0 +1,142 @@
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxvqa
+from jaxvqa.main import main
+from jaxvqa.results.rows import DEVIATION, DISPLAY, RAW
+from jaxvqa.system.files import lock_folder
+from jaxvqa.tasks.compare import Pair, clear_differences, print_comparison
+
+ROOT = Path(__file__).parents[2]
+
+
+def compare(first, second, weights, output, *overrides):
+    """The comparing command in this process; returns its exit code."""
+    fields = {"first": first, "second": second, "weights": weights, "output": output, "workers": 1}
+    config = f"--config={ROOT / 'configs' / 'compare.py'}"
+    return main(["jaxvqa", config, *(f"--config.{k}={v}" for k, v in fields.items()), *overrides])
+
+
+def rows(output):
+    with (output / "comparison.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def folders(clips, tmp_path):
+    """a.mp4 in both folders, the second time b's content; a clip alone in each."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        (folder / "deep").mkdir(parents=True)
+    shutil.copy(clips / "a.mp4", first / "deep" / "a.mp4")
+    shutil.copy(clips / "b.mp4", second / "deep" / "a.mp4")
+    return first, second
+
+
+def test_differences_are_those_of_the_scores(folders, small_weights, tmp_path, capfd):
+    first, second = folders
+    shutil.copy(first / "deep" / "a.mp4", first / "same.mp4")
+    shutil.copy(first / "deep" / "a.mp4", second / "same.mkv")  # another suffix, and so another plan
+    assert compare(first, second, small_weights, tmp_path / "out") == 0
+    out, err = capfd.readouterr()
+    assert "2 of 2 compared" in err
+    found = {row["name"]: row for row in rows(tmp_path / "out")}
+    assert [*found] == ["deep/a", "same"] or [*found] == ["same", "deep/a"]
+    model = jaxvqa.load(small_weights)
+    one, other = (model.score(folder / "deep" / "a.mp4") for folder in folders)
+    row = found["deep/a"]
+    for i, dimension in enumerate(jaxvqa.DIMENSIONS):
+        assert float(row[f"{dimension.column}_first"]) == pytest.approx(one.raw[i], abs=2e-6)
+        assert float(row[f"{dimension.column}_second"]) == pytest.approx(other.raw[i], abs=2e-6)
+        difference = float(other.raw[i]) - float(one.raw[i])
+        assert float(row[f"{dimension.column}_difference"]) == pytest.approx(difference, abs=4e-6)
+    line = next(line for line in out.splitlines() if line.startswith("deep/a"))
+    shown = np.array([float(cell) for cell in line.split()[1:]])
+    np.testing.assert_allclose(shown, 100 * (other.display - one.display), atol=0.51)
+    means = np.array([float(cell) for cell in next(x for x in out.splitlines() if x.startswith("mean")).split()[1:]])
+    assert len(means) == 16
+    assert "above 0, the second is better" in out
+
+
+def test_the_same_video_twice_does_not_differ(clips, small_weights, tmp_path, capfd):
+    (tmp_path / "copy").mkdir()
+    shutil.copy(clips / "a.mp4", tmp_path / "copy")
+    assert compare(clips / "a.mp4", tmp_path / "copy" / "a.mp4", small_weights, tmp_path / "out") == 0
+    [row] = rows(tmp_path / "out")
+    assert {float(row[f"{d.column}_difference"]) for d in jaxvqa.DIMENSIONS} == {0.0}
+    out, _ = capfd.readouterr()
+    assert "Names differ" not in out
+    options = ["--config.repeats=2", "--config.prompts=calm / hectic"]
+    assert compare(clips / "a.mp4", tmp_path / "copy" / "a.mp4", small_weights, tmp_path / "out", *options) == 0
+    out, _ = capfd.readouterr()
+    assert "More than samplings differ by (two standard errors): none." in out
+    [row] = rows(tmp_path / "out")
+    one = jaxvqa.load(small_weights, custom=[("calm", "hectic")]).explain(clips / "a.mp4", repeats=2).scores
+    assert float(row["calm / hectic_first"]) == pytest.approx(one.custom["calm", "hectic"], abs=2e-6)
+    assert float(row["calm / hectic_difference"]) == 0
+    assert f"{one.custom['calm', 'hectic']:.3f}" in out
+
+
+def test_what_is_said_of_samplings(capfd):
+    row = {"repeats": 1, "dense": False} | dict.fromkeys([*RAW, *DISPLAY, *DEVIATION], 0.5)
+    pairs = [Pair("a", "x/a.mp4", "y/a.mp4"), Pair("b", "x/b.mp4", "y/b.mkv")]
+    for changes, of, said in (
+        ({}, pairs, "Names differ"),
+        ({}, pairs[:1], ""),
+        ({"repeats": 5}, pairs[1:], "More than samplings differ"),
+        ({"repeats": 5, "dense": True}, pairs[1:], ""),
+    ):
+        print_comparison([(p, row | changes, row | changes) for p in of], (), "")
+        out, _ = capfd.readouterr()
+        assert said in out
+        assert said or not ("Names differ" in out or "More than" in out)
+
+
+def test_clear_differences_are_named():
+    first = {"repeats": 4} | dict.fromkeys(RAW, 0.5) | dict.fromkeys(DEVIATION, 0.03)
+    second = first | dict.fromkeys(DEVIATION, 0.04) | {"noise": 0.56, "focus": 0.44, "content": 0.54}
+    assert clear_differences(first, second).endswith(": focus, noise.")  # the limit is 2 * 0.05 / sqrt(4)
+    assert clear_differences(first, first).endswith(": none.")
+
+
+def test_what_cannot_be_compared_is_said(folders, small_weights, tmp_path, capfd):
+    first, second = folders
+    shutil.copy(first / "deep" / "a.mp4", first / "alone.mp4")
+    for folder in folders:
+        shutil.copy(first / "deep" / "a.mp4", folder / "broken.mp4")
+    (second / "broken.mp4").write_bytes(b"no video")
+    assert compare(first, second, small_weights, tmp_path / "out") == 1
+    _, err = capfd.readouterr()
+    assert f"not compared: {first}/alone.mp4 has no partner" in err
+    assert "broken.mp4 cannot be opened as a video" in err
+    assert "1 of 3 compared" in err
+    assert [row["name"] for row in rows(tmp_path / "out")] == ["deep/a"]
+
+
+def test_wrong_usage(folders, small_weights, tmp_path, capfd):
+    first, second = folders
+    (tmp_path / "other").mkdir()
+    shutil.copy(first / "deep" / "a.mp4", tmp_path / "other" / "b.mp4")
+    shutil.copytree(first, tmp_path / "twice")
+    shutil.copy(first / "deep" / "a.mp4", tmp_path / "twice" / "deep" / "a.mkv")
+    for one, other, message in (
+        ("", second, "nothing to compare: give two videos or two folders"),
+        (first, first / "deep" / "a.mp4", "must be two videos or two folders"),
+        (first, tmp_path / "other", f"no video in {first} has a partner of its name"),
+        (tmp_path / "twice", second, "are named alike, but for their suffix: rename one"),
+        (f"{first}/deep/*", tmp_path / "none", "no such file or folder"),
+        (f"{tmp_path}/twice/deep/*", first / "deep" / "a.mp4", "means 2 videos"),
+    ):
+        assert compare(one, other, small_weights, tmp_path / "out") == 2
+        assert message in capfd.readouterr().err
+
+
+def test_two_runs_at_once(clips, small_weights, tmp_path, capfd):
+    with lock_folder(tmp_path):
+        assert compare(clips / "a.mp4", clips / "b.mp4", small_weights, tmp_path) == 2
+    assert f"another run is writing to {tmp_path}" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [".lock-0"]

@@ -1,0 +1,125 @@
+import csv
+import hashlib
+import io
+import json
+import re
+import sys
+
+import pytest
+import torch
+from publisher import NAMES, answer, breaks_off, published
+
+import jaxvqa
+from jaxvqa import UserError
+from jaxvqa.cli import main
+from jaxvqa.system.files import lock_folder
+from jaxvqa.weights.directory import DESCRIPTION, TENSORS, read_description
+from jaxvqa.weights.load import load_weights
+
+
+def test_pytorch_is_asked_for_before_anything_is_fetched(server, tmp_path, monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["download", f"--source={server.address}", f"--output={tmp_path / 'weights'}"]) == 2
+    assert "conversion needs PyTorch: pip install 'jaxvqa[convert]'" in capfd.readouterr().err
+    assert server.requests == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_at_once(server, tmp_path, capfd):
+    with lock_folder(tmp_path / ".weights-fetched"):
+        assert main(["download", f"--source={server.address}", f"--output={tmp_path / 'weights'}"]) == 2
+    assert "another run is writing to" in capfd.readouterr().err
+    assert server.requests == []
+
+
+def test_what_is_there_must_be_sound(server, small_weights, tmp_path, monkeypatch, capfd):
+    command = ["download", f"--source={server.address}", "--output"]
+    assert main([*command, str(small_weights)]) == 0
+    wanted = load_weights(small_weights, ()).id
+    assert capfd.readouterr().out == f"{small_weights}: weights {wanted}, already there and sound\n"
+    (tmp_path / "other").mkdir()
+    assert main([*command, str(tmp_path / "other")]) == 2
+    assert "other is there, but of no use" in capfd.readouterr().err
+    (tmp_path / "damaged").mkdir()
+    for name in (DESCRIPTION, TENSORS):
+        (tmp_path / "damaged" / name).write_bytes((small_weights / name).read_bytes())
+    with (tmp_path / "damaged" / TENSORS).open("r+b") as file:
+        file.seek(-1, io.SEEK_END)
+        file.write(b"\xff")
+    assert main([*command, str(tmp_path / "damaged")]) == 2
+    assert re.search(r"damaged is there, but of no use .*SHA-256 differs.*move it away", capfd.readouterr().err)
+    assert server.requests == []
+
+
+def test_weights_without_all_parts_are_of_no_use(released_weights, capfd):
+    assert main(["download", f"--output={released_weights}"]) == 2
+    assert "but not of fastvqa_head" in capfd.readouterr().err
+
+
+def test_weights_that_score_by_default(small_weights, clips, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with pytest.raises(UserError, match="maxvqa does not exist: run `jaxvqa download`"):
+        jaxvqa.load("maxvqa")
+
+    (tmp_path / "jaxvqa").mkdir()
+    (tmp_path / "jaxvqa" / "maxvqa").symlink_to(small_weights)
+    wanted = load_weights(small_weights, ()).id
+    assert jaxvqa.load().weights_id == jaxvqa.load("maxvqa").weights_id == wanted
+    command = ["score", str(clips / "a.mp4"), "--format=jsonl", f"--output={tmp_path / 'scores'}"]
+    assert main(command) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["weights"] == wanted
+    assert f"weights: the published ones, in {tmp_path / 'jaxvqa' / 'maxvqa'}\n" in err
+    assert main([*command, f"--weights={small_weights}"]) == 0
+    assert "weights:" not in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_downloaded_weights_score(server, checkpoints, full_weights, clips, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    for name, standin in zip(NAMES, ("maxvqa", "dover", "clip_rn50"), strict=True):
+        server.files[f"/{name}"] = checkpoints[standin].read_bytes()
+    published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
+    command = ["download", f"--source={server.address}"]
+    sound, absurd = server.files["/maxvqa_maxwell.pt"], torch.load(checkpoints["maxvqa"])
+    for name in (name for name in absurd if name.startswith("implicit_mlp.")):
+        absurd[name] = absurd[name] / absurd[name].abs().max() * 3e38  # which are numbers, but give none
+    torch.save(absurd, file := io.BytesIO())
+    server.files["/maxvqa_maxwell.pt"] = file.getvalue()
+    assert main(command) == 2
+    assert re.search("cannot be used: weights .* give scores that are no numbers", capfd.readouterr().err)
+    assert [path.name for path in tmp_path.glob("jaxvqa/.maxvqa-fetched/[!.]*")] == ["RN50.pt"]
+
+    server.files["/maxvqa_maxwell.pt"] = sound
+    server.requests, server.ways = [], [answer, breaks_off]
+    (tmp_path / "jaxvqa" / ".maxvqa-fetched" / "RN50.pt").unlink()
+    assert main(command) == 0
+    folder, wanted = tmp_path / "jaxvqa" / "maxvqa", load_weights(full_weights, ()).id
+    assert capfd.readouterr().out == f"{folder}: weights {wanted}\n"
+    assert [path for path, _ in server.requests] == [f"/{NAMES[0]}", *[f"/{NAMES[1]}"] * 2, f"/{NAMES[2]}"]
+    sources = read_description(folder)["sources"]
+    assert {source["file"]: source["sha256"] for source in sources} == {
+        name: hashlib.sha256(server.files[f"/{name}"]).hexdigest() for name in NAMES
+    }
+    assert [path.name for path in folder.parent.iterdir()] == ["maxvqa"]  # and nothing that it was made from
+
+    assert main(command) == 0
+    assert capfd.readouterr().out == f"{folder}: weights {wanted}, already there and sound\n"
+    assert len(server.requests) == 4
+
+    changed = torch.load(checkpoints["maxvqa"])
+    changed["ctx"] = 0.9 * changed["ctx"]
+    torch.save(changed, file := io.BytesIO())
+    server.files["/maxvqa_maxwell.pt"] = file.getvalue()
+    assert main([*command, f"--output={tmp_path / 'other'}"]) == 0
+    err = capfd.readouterr().err
+    digest = hashlib.sha256(sound).hexdigest()
+    assert f"maxvqa_maxwell.pt is not the file of an earlier download, whose SHA-256 is {digest}\n" in err
+    assert err.count("earlier download") == 1
+
+    for task in ("score", "zero-shot"):
+        assert main([task, str(clips / "a.mp4"), f"--output={tmp_path / task}", "--format=csv"]) == 0
+        out, err = capfd.readouterr()
+        [row] = csv.DictReader(io.StringIO(out))
+        assert (row["status"], row["weights"]) == ("ok", wanted)
+        assert f"weights: the published ones, in {folder}" in err

@@ -1,0 +1,222 @@
+import hashlib
+import io
+import re
+
+import pytest
+import torch
+from publisher import DATA, NAMES, answer, breaks_off, head, kept, published
+
+from jaxvqa import UserError
+from jaxvqa.cli import main
+from jaxvqa.system.terminal import Log
+from jaxvqa.upstream.download import PAUSES, PUBLISHED, fetch, obtain
+
+QUIET = Log(quiet=True)
+
+
+STALL = 0.3  # seconds after which the tests give up on a connection
+
+
+def stalls(request, data, state):
+    answer(request, data, state, sent=len(data) // 3)
+    state.ended.wait(60)
+
+
+def says_nothing(request, data, state):
+    state.ended.wait(60)
+
+
+def ignores_range(request, data, state):
+    head(request, 200, Content_Length=len(data))
+    request.wfile.write(data)
+
+
+def tells_no_length(request, data, state):
+    head(request, 200)
+    request.wfile.write(data)
+
+
+def says_more(request, data, state):
+    head(request, 200, Content_Length=len(data) + 5)
+    request.wfile.write(data)
+
+
+def says_less(request, data, state):
+    head(request, 200, Content_Length=len(data) - 5)
+    request.wfile.write(data)
+
+
+def gives_another_part(request, data, state):
+    head(request, 206, Content_Length=7, Content_Range=f"bytes 3-9/{len(data)}")
+    request.wfile.write(data[3:10])
+
+
+def gives_a_part_of_nothing(request, data, state):
+    head(request, 206, Content_Length=7)
+    request.wfile.write(data[:7])
+
+
+def is_busy(request, data, state):
+    head(request, 503, Content_Length=0)
+
+
+def redirects(request, data, state):
+    """As GitHub does, for releases and large files."""
+    head(request, 302, Location=request.path, Content_Length=0)
+
+
+def speaks_another_language(request, data, state):
+    request.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+
+def fetched(server, path, pauses=(0.0, 0.0, 0.0)):
+    server.files["/file"] = DATA
+    fetch(f"{server.address}/file", path, QUIET, STALL, pauses)
+    return path.read_bytes()
+
+
+THIRD = f"bytes={len(DATA) // 3}-"
+
+
+@pytest.mark.parametrize(
+    ("ways", "ranges"),
+    [
+        ([], [None]),
+        ([tells_no_length], [None]),
+        ([breaks_off], [None, THIRD]),
+        ([stalls], [None, THIRD]),
+        ([breaks_off, breaks_off], [None, THIRD, f"bytes={len(DATA) // 3 * 2}-"]),
+        ([breaks_off, ignores_range], [None, THIRD]),
+        ([redirects, breaks_off, redirects], [None, None, THIRD, THIRD]),
+        ([breaks_off, gives_another_part], [None, THIRD, None]),
+        ([breaks_off, gives_a_part_of_nothing], [None, THIRD, None]),
+        ([is_busy, says_nothing], [None, None, None]),
+        ([breaks_off, speaks_another_language, is_busy], [None, THIRD, THIRD, THIRD]),
+        ([says_more], [None, f"bytes={len(DATA)}-", None]),  # the server itself has no more, and says so
+    ],
+)
+def test_file_comes_whole_whatever_happens(server, tmp_path, ways, ranges):
+    server.ways = ways
+    assert fetched(server, tmp_path / "file") == DATA
+    assert [each for _, each in server.requests] == ranges
+
+
+def test_next_run_goes_on(server, tmp_path):
+    server.ways = [breaks_off]
+    with pytest.raises(UserError, match=f"connection ended after {len(DATA) // 3} of {len(DATA)} bytes.*goes on where"):
+        fetched(server, tmp_path / "file", pauses=())
+    assert fetched(server, tmp_path / "file", pauses=()) == DATA
+    assert server.requests[1][1] == THIRD
+
+
+def test_gives_up_after_some_tries(server, tmp_path):
+    server.ways = [says_nothing] * 3
+    with pytest.raises(UserError, match=r"could not be fetched .*timed out"):
+        fetched(server, tmp_path / "file", pauses=(0.0, 0.0))
+    assert len(server.requests) == 3
+
+
+def test_length_that_is_never_reached(server, tmp_path):
+    server.ways = [says_more] * 4
+    with pytest.raises(UserError, match=f"ended after {len(DATA)} of {len(DATA) + 5} bytes"):
+        fetched(server, tmp_path / "file")
+
+
+def test_pauses_before_further_tries(server, tmp_path, monkeypatch):
+    slept = []
+    monkeypatch.setattr("jaxvqa.upstream.download.time.sleep", slept.append)
+    server.ways = [is_busy] * 4
+    with pytest.raises(UserError, match="the server answered 503"):
+        fetched(server, tmp_path / "file", PAUSES)
+    assert slept == [1, 4, 16]
+
+
+def test_what_a_server_does_not_have_is_asked_for_once(server, tmp_path):
+    with pytest.raises(UserError, match="the server answered 404 Not Found: fetch the files by hand"):
+        fetch(f"{server.address}/nothing", tmp_path / "file", QUIET, STALL)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/file", "http://[/file"])
+def test_no_server_there(tmp_path, address):
+    with pytest.raises(UserError, match=f"{re.escape(address)} could not be fetched"):
+        fetch(address, tmp_path / "file", QUIET, STALL, pauses=())
+
+
+def test_full_disk(server, tmp_path, small_disk, monkeypatch, capfd):
+    server.files["/maxvqa_maxwell.pt"] = DATA
+    folder = small_disk("1m")
+    assert main(["download", f"--source={server.address}", f"--output={folder / 'weights'}"]) == 1
+    sentence = f"{folder}/.weights-fetched/maxvqa_maxwell.pt.part: No space left on device; what was finished is kept."
+    assert sentence in capfd.readouterr().err
+
+
+def checkpoint(**tensors):
+    file = io.BytesIO()
+    torch.save({key: torch.tensor(value) for key, value in tensors.items()}, file)
+    return file.getvalue()
+
+
+def test_licenses_come_first_and_a_page_is_no_checkpoint(server, tmp_path, capfd):
+    server.files["/maxvqa_maxwell.pt"] = b"<!doctype html><p>Please log in."
+    assert main(["download", f"--source={server.address}/", f"--output={tmp_path / 'weights'}"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert [line.split(":")[0] for line in lines] == [*NAMES, "jaxvqa"]
+    assert [line.rpartition("license: ")[2] for line in lines[:3]] == ["non-commercial use only"] * 2 + ["MIT"]
+    assert "/maxvqa_maxwell.pt gave no checkpoint, and what it gave was thrown away (checkpoint" in lines[3]
+    assert "name their folder as source" in lines[3]
+    assert kept(tmp_path) == []
+    assert server.requests == [("/maxvqa_maxwell.pt", None)]
+
+
+def test_other_bytes_than_published_are_thrown_away(server, tmp_path, capfd):
+    server.files = {f"/{name}": checkpoint(x=[1.0]) for name in NAMES}
+    command = ["download", f"--source={server.address}", f"--output={tmp_path / 'weights'}"]
+    assert main(command) == 2
+    err = capfd.readouterr().err
+    digest = hashlib.sha256(server.files["/DOVER.pth"]).hexdigest()
+    assert f"DOVER.pth: SHA-256 {digest}, recorded with the weights, for none is published" in err
+    assert f"RN50.pt gave another file than the published one (its SHA-256 is {digest}, not afeb0e10f9e5" in err
+    assert kept(tmp_path) == ["DOVER.pth", "maxvqa_maxwell.pt"]
+    assert main(command) == 2
+    assert [path for path, _ in server.requests] == [*(f"/{name}" for name in NAMES), "/RN50.pt"]
+
+
+def test_length_told_too_short(server, tmp_path, monkeypatch):
+    server.files["/RN50.pt"] = checkpoint(x=[1.0])
+    published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
+    server.ways = [says_less]
+    with pytest.raises(UserError, match="gave another file than the published one"):
+        obtain(PUBLISHED[2], f"{server.address}/RN50.pt", tmp_path, QUIET)
+    assert list(tmp_path.iterdir()) == []
+    path = obtain(PUBLISHED[2], f"{server.address}/RN50.pt", tmp_path, QUIET)
+    assert path.read_bytes() == server.files["/RN50.pt"]
+
+
+def test_checkpoints_of_other_models_are_thrown_away(server, tmp_path, monkeypatch, capfd):
+    server.files = {f"/{name}": checkpoint(x=[1.0]) for name in NAMES}
+    published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
+    assert main(["download", f"--source={server.address}", f"--output={tmp_path / 'weights'}"]) == 2
+    assert "DOVER.pth is not a checkpoint of fastvqa_head and swin" in capfd.readouterr().err
+    assert kept(tmp_path) == ["RN50.pt"]  # which is as published
+    assert [path.name for path in tmp_path.iterdir()] == [".weights-fetched"]
+
+
+def test_files_fetched_by_hand_are_not_touched(tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "fetched"
+    folder.mkdir()
+    command = ["download", f"--source={folder}", f"--output={tmp_path / 'weights'}"]
+    (folder / "DOVER.pth").write_bytes(checkpoint(x=[1.0]))
+    assert main(command) == 2
+    assert f"{folder} has no maxvqa_maxwell.pt, RN50.pt: put the files there" in capfd.readouterr().err
+    for name in NAMES:
+        (folder / name).write_bytes(checkpoint(x=[1.0]))
+    assert main(command) == 2
+    assert f"{folder / 'RN50.pt'} is not the published file" in capfd.readouterr().err
+    published(monkeypatch, clip="")
+    assert main(command) == 2
+    assert "DOVER.pth is not a checkpoint of" in capfd.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == sorted(NAMES)
+    assert [path.name for path in tmp_path.iterdir()] == ["fetched"]
