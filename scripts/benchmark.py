@@ -89,6 +89,7 @@ def main() -> int:
     args = parser.parse_args()
     if args.repeats < 1:
         parser.error("--repeats must be 1 or more")
+    jaxvqa.keep_compiled()
     if args.inside:
         try:
             print(json.dumps(rows[args.rows[0]](args)))

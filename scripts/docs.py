@@ -8,7 +8,8 @@ import griffe
 from latex2mathml.converter import convert
 
 from jaxvqa.dimensions import DIMENSIONS, prompt
-from jaxvqa.tasks.configuration import config_paths, describe
+from jaxvqa.tasks import TASKS
+from jaxvqa.tasks.configuration import config_path, describe
 
 REPOSITORY = "https://github.com/jaxvqa/jaxvqa/blob/main/"
 
@@ -60,13 +61,17 @@ def dimensions() -> str:
 
 
 def configs() -> str:
-    """Of each config, what it says at its top, and its fields."""
+    """Of each config, the commands that run it, what it says at its top, and its fields."""
+    commands: dict[str, list[str]] = {}
+    for task in TASKS:
+        commands.setdefault(task.config, []).append(f"`jaxvqa {task.command}`")
     parts = []
-    for name, path in sorted(config_paths().items()):
-        said, fields = describe(path)
+    for name in commands:
+        said, fields = describe(config_path(name))
         rows = [f"| {code(field.name)} | {cell(field.default)} | {escape(field.comment)} |" for field in fields]
         table = ["| field | default | what it does |", "|---|---|---|", *rows] if rows else ["It has no fields."]
-        parts.append(f"## {name}\n\n{options_as_code(said.strip())}\n\n" + "\n".join(table))
+        run_by = f"Run by {' and '.join(commands[name])}."
+        parts.append(f"## {name}\n\n{run_by} {options_as_code(said.strip())}\n\n" + "\n".join(table))
     return "\n\n".join(parts)
 
 

@@ -72,6 +72,7 @@ def main() -> int:
     parser.add_argument("--output")
     parser.add_argument("--release")
     args = parser.parse_args()
+    jaxvqa.keep_compiled()
     try:
         check_unseen(args.videos)
         check_outputs(args)

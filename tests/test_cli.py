@@ -14,7 +14,7 @@ from clips import moving_clip
 from jaxvqa.cli import main
 from jaxvqa.results.rows import COLUMNS, RAW
 from jaxvqa.tasks import TASKS
-from jaxvqa.tasks.configuration import config_path, config_paths, describe
+from jaxvqa.tasks.configuration import config_path, describe
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 COMMAND = [sys.executable, "-m", "jaxvqa"]
@@ -88,26 +88,6 @@ def test_evaluate(tmp_path, capfd):
     assert float(rows[0]["srcc_low"]) <= float(rows[0]["srcc"]) <= 1
 
 
-@pytest.mark.slow
-def test_extract_then_evaluate_uses_the_features(tmp_path, capfd):
-    data, features = tmp_path / "data", tmp_path / "features"
-    assert main(["synthetic", f"--output={data / 'synthetic_maxwell'}", "--clips=15"]) == 0
-    bad = data / "synthetic_maxwell" / "videos" / "0004.mp4"
-    sound = bad.read_bytes()
-    bad.write_bytes(sound[:1000])
-    options = [f"--data={data}", f"--features={features}", "--weights=random-small"]
-    assert main(["extract", "synthetic_maxwell:validation", *options]) == 1
-    err = capfd.readouterr().err
-    assert "synthetic_maxwell:validation: 2 of 3 videos have features" in err
-    assert "0004.mp4" in err
-    bad.write_bytes(sound)
-    assert main(["extract", "synthetic_maxwell:validation,synthetic_maxwell:train", *options]) == 0
-    written = {path: path.stat().st_mtime_ns for path in features.rglob("*.npy")}
-    evaluate = ["--database=synthetic_maxwell:validation", "--resamples=5", f"--output={tmp_path / 'out'}"]
-    assert main(["evaluate", *evaluate, *options]) == 0
-    assert {path: path.stat().st_mtime_ns for path in features.rglob("*.npy")} == written
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -179,13 +159,6 @@ def test_underscores_are_hyphens(small_weights, clips, tmp_path):
     assert main([*command, "--decode_gigabytes=4", "--decode-seconds=60"]) == 0
     config = json.loads((tmp_path / "config.json").read_text())
     assert (config["decode_gigabytes"], config["decode_seconds"]) == (4, 60)
-
-
-@pytest.mark.parametrize("name", config_paths())
-def test_every_field_of_a_config_is_explained(name):
-    said, fields = describe(config_path(name))
-    assert said.splitlines()[0].endswith(".")
-    assert [field.name for field in fields if not field.comment] == []
 
 
 def test_who_reads_may_stop_reading(clips, small_weights, tmp_path):

@@ -72,7 +72,7 @@ def split_folds(n: int, folds: int, fold: int, seed: int) -> tuple[Int[np.ndarra
 def make_folds(videos: RatedVideos, folds: int, seed: int) -> list[Bool[np.ndarray, " videos"]]:
     """Which videos each fold holds out; those of a group are held out together."""
     _, group = np.unique(videos.groups or videos.names, return_inverse=True)
-    return [mask[group] for mask in random_folds(group.max() + 1, folds, seed)]
+    return [mask[group] for mask in random_folds(int(group.max()) + 1, folds, seed)]
 
 
 def random_folds(n: int, folds: int, seed: int) -> list[Bool[np.ndarray, " n"]]:

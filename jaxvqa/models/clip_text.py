@@ -28,7 +28,7 @@ class PromptTree(NamedTuple):
     ends: Int[np.ndarray, " prompts"]
 
 
-def prompt_tree(tokens: Int[np.ndarray, "prompts 77"]) -> PromptTree:
+def prompt_tree(tokens: Int[np.ndarray, "prompts context"]) -> PromptTree:
     """Joins tokenized prompts to a tree; of the 32 default ones, 229 tokens become 133."""
     nodes: dict[tuple[int, ...], int] = {}  # number of what a prompt begins with
     ends = []

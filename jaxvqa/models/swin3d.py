@@ -15,12 +15,12 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, Shaped
 
+from .arrays import AnyArray
 from .sizes import check_heads, check_sizes
 
 WINDOW_TOKENS = 4096  # of a window at most: memory for the pairs of tokens grows with the square
 
 Size3 = tuple[int, int, int]
-AnyArray = Array | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,7 @@ class VideoSwin(nnx.Module):
             x = block(x)
         return self.merges[i](x) if i < len(self.merges) else x
 
-    def intermediates(self, clips: Float[Array, "b t h w 3"]) -> dict[str, Float[Array, "b t h w c"]]:
+    def intermediates(self, clips: Float[Array, "b t h w 3"]) -> dict[str, Float[Array, "b ..."]]:
         """All named steps: patch_embed, layer0 ... (after patch merging), and features."""
         steps = {"patch_embed": (x := self.embed(clips))}
         for i in range(len(self.stages)):

@@ -31,12 +31,10 @@ def in_precision(encoder: nnx.Module, precision: str) -> nnx.Module:
 
 def normalize(frames: UInt8[Array | np.ndarray, "*batch 3"]) -> Float[Array, "*batch 3"]:
     """RGB values 0 to 255 as the encoders take them, float32."""
-    return (frames.astype(jnp.float32) - MEAN) / DEVIATION
+    return (jnp.asarray(frames, jnp.float32) - MEAN) / DEVIATION
 
 
-def encode_clips(
-    swin: VideoSwin | Callable, clips: UInt8[Array, "clips t h w 3"]
-) -> Float[Array, "clips t2 h32 w32 c"]:
+def encode_clips(swin: VideoSwin | Callable, clips: UInt8[Array, "clips t h w 3"]) -> Float[Array, "clips t2 h2 w2 c"]:
     """Technical features of each clip, or what a part of the encoder makes of it."""
     # On a CPU, more than one clip at once gains no time and costs memory.
     return jax.lax.map(lambda clip: swin(normalize(clip)[None])[0], clips, batch_size=at_once(1, len(clips)))
@@ -44,7 +42,7 @@ def encode_clips(
 
 def encode_frames(
     clip_visual: CLIPResNet | Callable, frames: UInt8[Array, "frames h w 3"]
-) -> Float[Array, "frames 50 d"]:
+) -> Float[Array, "frames ..."]:
     """Tokens of CLIP's attention pool for each frame: the pooled one, then the positions row by row.
 
     Or what a part of the encoder makes of it.
@@ -72,8 +70,8 @@ def encode_views(
 
 
 def side_by_side(
-    technical_features: Float[Array, "clips t2 7 7 c"], tokens: Float[Array, "moments 50 d"]
-) -> Float[Array, "moments 49 c_plus_d"]:
+    technical_features: Float[Array, "clips t2 rows columns c"], tokens: Float[Array, "moments tokens d"]
+) -> Float[Array, "moments positions c_plus_d"]:
     """Features of both encoders at each moment and position, float32."""
     aesthetic_features = tokens[:, 1:]
     technical_features = technical_features.reshape(*aesthetic_features.shape[:2], -1)

@@ -1,5 +1,6 @@
 """Scores on disk: one row per video, as CSV and as JSON lines."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,12 +28,15 @@ class Results:
         self.folder, self.columns = Path(folder), columns
         self.csv_path, self.json_path = self.folder / "scores.csv", self.folder / "scores.jsonl"
         self._claim = lock_folder(folder)
-        try:
-            self.rows: dict[Key, Row] = {key(row): row for row in read_rows(self.json_path, columns)}
-            self._write_all()
-            self._csv, self._json = self.csv_path.open("ab"), self.json_path.open("ab")
-        except OSError as error:
-            raise UserError(f"folder {folder} cannot be written: {error.strerror}.") from error
+        with contextlib.ExitStack() as failing:
+            failing.enter_context(self._claim)
+            try:
+                self.rows: dict[Key, Row] = {key(row): row for row in read_rows(self.json_path, columns)}
+                self._write_all()
+                self._csv, self._json = self.csv_path.open("ab"), self.json_path.open("ab")
+            except OSError as error:
+                raise UserError(f"folder {folder} cannot be written: {error.strerror}.") from error
+            failing.pop_all()  # the lock is kept until `close`
 
     def add(self, row: Row) -> None:
         """Appends a row; one of the same path, seed and weights gives way to it."""

@@ -241,9 +241,7 @@ def published() -> Finding:
     try:
         return Finding("ok", f"{check_weights(folder)}, whole, in {folder}")
     except UserError as error:
-        raise UserError(
-            f"of no use ({first_line(error)}): move {folder} away, and run jaxvqa download again"
-        ) from error
+        raise UserError(f"of no use ({first_line(error)}): move {folder} away, then run jaxvqa download") from error
 
 
 def score(model: Model, decoded: Decoded) -> Finding:

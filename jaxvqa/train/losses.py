@@ -13,9 +13,11 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float
 
+from ..models.arrays import AnyArray
+
 
 def plcc_loss(
-    predictions: Float[Array, "batch *dimensions"], targets: Float[Array, "batch *dimensions"]
+    predictions: Float[AnyArray, "batch *dimensions"], targets: Float[AnyArray, "batch *dimensions"]
 ) -> Float[Array, "*dimensions"]:
     """How far predictions are from a linear function of the targets: 0 for a correlation of 1, 0.5 for one of -1."""
     targets, rated = split_missing(targets)
@@ -25,20 +27,22 @@ def plcc_loss(
 
 
 def split_missing(
-    targets: Float[Array, "batch *dimensions"],
+    targets: Float[AnyArray, "batch *dimensions"],
 ) -> tuple[Float[Array, "batch *dimensions"], Bool[Array, "batch *dimensions"]]:
     """Targets without NaN, and which of them there are."""
     rated = ~jnp.isnan(targets)
     return jnp.where(rated, targets, 0), rated  # times 0 would not do: of NaN, that is NaN
 
 
-def mean(x: Float[Array, "batch *dimensions"], rated: Bool[Array, "batch *dimensions"]) -> Float[Array, "*dimensions"]:
+def mean(
+    x: Float[AnyArray, "batch *dimensions"], rated: Bool[AnyArray, "batch *dimensions"]
+) -> Float[Array, "*dimensions"]:
     """The mean over those videos of a batch that are rated."""
     return jnp.where(rated, x, 0).sum(axis=0) / jnp.maximum(rated.sum(axis=0), 1)
 
 
 def standardize(
-    x: Float[Array, "batch *dimensions"], rated: Bool[Array, "batch *dimensions"]
+    x: Float[AnyArray, "batch *dimensions"], rated: Bool[AnyArray, "batch *dimensions"]
 ) -> Float[Array, "batch *dimensions"]:
     """Mean 0 and (biased) deviation 1 over the rated videos of a batch."""
     centred = x - mean(x, rated)
@@ -49,7 +53,7 @@ def standardize(
 
 
 def huber_loss(
-    predictions: Float[Array, "batch *dimensions"], targets: Float[Array, "batch *dimensions"], delta: float = 1.0
+    predictions: Float[AnyArray, "batch *dimensions"], targets: Float[AnyArray, "batch *dimensions"], delta: float = 1.0
 ) -> Float[Array, "*dimensions"]:
     """Squared error up to `delta` from the target, absolute error beyond, mean over the batch."""
     targets, rated = split_missing(targets)
@@ -57,7 +61,7 @@ def huber_loss(
 
 
 def rank_loss(
-    predictions: Float[Array, "batch *dimensions"], targets: Float[Array, "batch *dimensions"]
+    predictions: Float[AnyArray, "batch *dimensions"], targets: Float[AnyArray, "batch *dimensions"]
 ) -> Float[Array, "*dimensions"]:
     """By how much pairs of videos are predicted in the wrong order, relative to the worst pair."""
     targets, rated = split_missing(targets)
@@ -67,7 +71,7 @@ def rank_loss(
     return wrong.sum(axis=(0, 1)) / jnp.maximum(count * (count - 1), 1) / (1 + wrong.max(axis=(0, 1)))
 
 
-def decorrelation_loss(predictions: Float[Array, "batch dimensions"]) -> Float[Array, ""]:
+def decorrelation_loss(predictions: Float[AnyArray, "batch dimensions"]) -> Float[Array, ""]:
     """How alike the predictions of different dimensions are: the sum of 0.5 - `plcc_loss` over pairs of dimensions.
 
     The published code means this, but compares each dimension with a constant, so that its gradient is 0.

@@ -147,7 +147,7 @@ def holds_prompts(description: dict[str, Any]) -> bool:
     return isinstance(sizes, dict) and bool(sizes.get("prompts"))
 
 
-def fill_part(directory: Path, part: str, sizes: dict[str, Any], tensors: dict[str, np.ndarray]) -> nnx.Module:
+def fill_part(directory: Path, part: str, sizes: Any, tensors: dict[str, np.ndarray]) -> nnx.Module:
     """One part of the sizes that a description gives, with its parameters as float32."""
     said = f"{directory / DESCRIPTION} gives sizes of {part} that"
     try:

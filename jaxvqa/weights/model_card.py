@@ -13,6 +13,7 @@ from ..dimensions import DIMENSIONS, PERCENTS, PUBLISHED, DisplayScale
 from ..errors import UserError, WeightsError
 from ..text.prompts import PromptPair, read_pairs
 
+QUANTILES = f"quantiles must be {len(PERCENTS)} rows of {len(DIMENSIONS)} numbers from 0 to 1, in ascending order."
 RELEASE = ("name", "limits", "validated")  # fields of weights that were released
 
 
@@ -65,25 +66,13 @@ class ModelCard:
     validated: tuple[str, ...] | None = None
 
     def __post_init__(self):
-        rows = {
-            "label_low": self.label_low,
-            "label_high": self.label_high,
-            "display_mean": self.scale.mean,
-            "display_deviation": self.scale.deviation,
-        }
-        for field, values in rows.items():
-            if values.shape != (len(DIMENSIONS),):
-                raise WeightsError(f"{field} must be {len(DIMENSIONS)} numbers.")
         if not np.isfinite(self.scale.mean).all():
             raise WeightsError("display_mean must be finite.")
         if not (np.isfinite(self.scale.deviation) & (self.scale.deviation > 0)).all():
             raise WeightsError("display_deviation must be finite and above 0.")
         table = self.quantiles
-        shaped = table.shape == (len(PERCENTS), len(DIMENSIONS))
-        if not (shaped and (np.diff(table, axis=0) >= 0).all() and table.min() >= 0 and table.max() <= 1):
-            raise WeightsError(
-                f"quantiles must be {len(PERCENTS)} rows of {len(DIMENSIONS)} numbers from 0 to 1, in ascending order."
-            )
+        if not ((np.diff(table, axis=0) >= 0).all() and table.min() >= 0 and table.max() <= 1):
+            raise WeightsError(QUANTILES)
         if len(set(trained_pairs(self))) < len(self.custom):
             raise WeightsError("custom has the same prompt pair twice.")
         # Terminals show them as they are.
@@ -113,7 +102,7 @@ class ModelCard:
             label_low=read_numbers(value, "label_low"),
             label_high=read_numbers(value, "label_high"),
             scale=DisplayScale(read_numbers(value, "display_mean"), read_numbers(value, "display_deviation")),
-            quantiles=read_numbers(value, "quantiles"),
+            quantiles=read_quantiles(value),
             custom=read_custom(value.get("custom", [])),
             **released,
         )
@@ -152,7 +141,23 @@ def read_texts(value: dict[str, Any], field: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def read_numbers(value: dict[str, Any], field: str) -> Float[np.ndarray, "..."]:
+def read_numbers(value: dict[str, Any], field: str) -> Float[np.ndarray, "16"]:
+    """Returns a field that holds a number for each dimension; NaN for null."""
+    numbers = read_array(value, field)
+    if numbers.shape != (len(DIMENSIONS),):
+        raise WeightsError(f"{field} must be {len(DIMENSIONS)} numbers.")
+    return numbers
+
+
+def read_quantiles(value: dict[str, Any]) -> Float[np.ndarray, "21 16"]:
+    """Returns the quantiles."""
+    table = read_array(value, "quantiles")
+    if table.shape != (len(PERCENTS), len(DIMENSIONS)):
+        raise WeightsError(QUANTILES)
+    return table
+
+
+def read_array(value: dict[str, Any], field: str) -> Float[np.ndarray, "..."]:
     """Returns a field that holds numbers, of any shape; NaN for null."""
     try:
         return np.array(value.get(field), np.float64)

@@ -22,7 +22,7 @@ def test_convolution_and_norm_in_one_equal_the_two():
 
 def test_average_pool_is_a_mean_of_four():
     x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
-    assert average_pool(x)[0, ..., 0].tolist() == [[2.5, 4.5], [10.5, 12.5]]
+    assert average_pool(jnp.asarray(x))[0, ..., 0].tolist() == [[2.5, 4.5], [10.5, 12.5]]
 
 
 def test_shapes_and_names_of_all_steps():

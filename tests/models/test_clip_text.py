@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -36,8 +37,8 @@ def text():
 
 def test_quick_gelu_is_clips_own():
     x = np.linspace(-4, 4, 101, dtype=np.float32)
-    np.testing.assert_allclose(quick_gelu(x), x / (1 + np.exp(-1.702 * x)), atol=1e-6)
-    assert np.abs(quick_gelu(x) - jax.nn.gelu(x, approximate=False)).max() > 1e-2
+    np.testing.assert_allclose(quick_gelu(jnp.asarray(x)), x / (1 + np.exp(-1.702 * x)), atol=1e-6)
+    assert np.abs(quick_gelu(jnp.asarray(x)) - jax.nn.gelu(x, approximate=False)).max() > 1e-2
 
 
 def causal(length, ends):

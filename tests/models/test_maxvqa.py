@@ -29,7 +29,9 @@ def test_scores_follow_the_equations(depth):
     y = features[..., :10] + (x @ head.layers[-1].kernel[...])[..., :10]
     logits = 2 * y @ text.T
     pairs = jnp.stack([logits[..., :4], logits[..., 4:]], axis=-1)
-    np.testing.assert_allclose(head(features, text), jax.nn.softmax(pairs, axis=-1)[..., 0], atol=1e-5)
+    np.testing.assert_allclose(
+        head(jnp.asarray(features), jnp.asarray(text)), jax.nn.softmax(pairs, axis=-1)[..., 0], atol=1e-5
+    )
 
 
 def test_context_takes_the_place_of_token_one_alone():
@@ -47,4 +49,4 @@ def test_context_takes_the_place_of_token_one_alone():
 
 def test_fastvqa_head_scores_every_position():
     head = FastVQAHead(FastVQAConfig(width=12, hidden=4), nnx.Rngs(0))
-    assert head(np.ones((2, 3, 7, 7, 12), np.float32)).shape == (2, 3, 7, 7)
+    assert head(jnp.ones((2, 3, 7, 7, 12))).shape == (2, 3, 7, 7)

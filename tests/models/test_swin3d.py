@@ -80,7 +80,7 @@ def run_attention(attention, x, size, shift):
     layout = window_layout(size, attention.window, shift)
     padded = np.pad(x[None], [(0, 0), *((0, p - n) for p, n in zip(layout.padded, size, strict=True)), (0, 0)])
     rolled = np.roll(padded, [-s for s in layout.shift], axis=(1, 2, 3))
-    y = merge(attention(partition(rolled, layout.window), layout), layout.window, layout.padded)
+    y = merge(attention(jnp.asarray(partition(rolled, layout.window)), layout), layout.window, layout.padded)
     return np.roll(np.asarray(y), layout.shift, axis=(1, 2, 3))[0, : size[0], : size[1], : size[2]]
 
 
@@ -130,7 +130,7 @@ def test_shrunk_window_takes_the_corner_of_the_full_index(attention):
 def test_gelu_is_exact():
     x = np.linspace(-4, 4, 101, dtype=np.float32)
     exact, tanh = jax.nn.gelu(x, approximate=False), jax.nn.gelu(x, approximate=True)
-    assert np.abs(exact_gelu(x) - exact).max() < 1e-6 < np.abs(tanh - exact).max()
+    assert np.abs(exact_gelu(jnp.asarray(x)) - exact).max() < 1e-6 < np.abs(tanh - exact).max()
 
 
 def test_small_network_has_the_shapes_of_the_large_one():

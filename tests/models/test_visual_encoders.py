@@ -1,26 +1,27 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import SMALL
 
 from jaxvqa.models.visual_encoders import encode_clips, encode_frames, encode_views, in_precision, normalize
-from jaxvqa.weights.assemble import ENCODERS, PARTS, build
+from jaxvqa.weights.assemble import ENCODERS
+from jaxvqa.weights.load import load_weights
 
 
 @pytest.fixture(scope="module")
-def encoders():
-    return [build(part, PARTS[part][1](**SMALL[part])) for part in ENCODERS]
+def encoders(small_weights):
+    parts = load_weights(small_weights, ENCODERS).parts
+    return [parts[part] for part in ENCODERS]
 
 
 @pytest.fixture(scope="module")
 def views():
     generator = np.random.default_rng(0)
-    return [generator.integers(0, 256, (n, 224, 224, 3)).astype(np.uint8) for n in (128, 64)]
+    return [jnp.asarray(generator.integers(0, 256, (n, 224, 224, 3)), jnp.uint8) for n in (128, 64)]
 
 
 def test_frames_are_normalized_as_for_imagenet():
     white = normalize(np.full((1, 3), 255, np.uint8))
-    np.testing.assert_allclose(white[0], [2.2489, 2.4286, 2.64], atol=1e-4)
+    np.testing.assert_allclose(white[0], [2.2489, 2.4286, 2.64], atol=1e-3)
 
 
 def test_features_are_clips_beside_swins_moment_by_moment(encoders, views):

@@ -65,7 +65,8 @@ SIZES = {"live_vqc": (9, 100), "konvid_1k": (6, 5), "cvd2014": (4, 80)}  # video
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def rated_once(tmp_path_factory):
+    """A root with three databases of one score a video, on different scales."""
     root = tmp_path_factory.mktemp("data")
     for number, (name, (count, best)) in enumerate(SIZES.items()):
         (root / name).mkdir()
@@ -76,8 +77,9 @@ def data(tmp_path_factory):
     return root
 
 
-def test_trains_on_two_tests_on_a_third(data, encoders, features, tmp_path, capfd):
-    fields = {"data.root": data, "weights": encoders, "features": features, "output": tmp_path / "out", "workers": 2}
+def test_trains_on_two_tests_on_a_third(rated_once, encoders, features, tmp_path, capfd):
+    fields = {"data.root": rated_once, "weights": encoders, "features": features, "output": tmp_path / "out"}
+    fields["workers"] = 2
     fields |= {"data.train": "live_vqc,konvid_1k", "data.mix": "2,1", "train.batch": 6, "folds": 3, "model.hidden": 8}
     fields |= {"train.epochs_per_chunk": 2}
     command = [f"--config={ROOT / 'configs' / 'mixed.py'}", *(f"--config.{name}={x}" for name, x in fields.items())]

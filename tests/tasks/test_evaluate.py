@@ -10,12 +10,9 @@ import numpy as np
 import pytest
 from tables import write
 
-import jaxvqa
-from jaxvqa import DIMENSIONS
 from jaxvqa.evaluation.metrics import evaluate
 from jaxvqa.main import main
 from jaxvqa.results.table import read_table
-from jaxvqa.synthetic.maxwell import render
 from jaxvqa.system.files import lock_folder
 
 CONFIG = Path(__file__).parents[2] / "configs" / "evaluate.py"
@@ -89,29 +86,6 @@ def test_bad_tables_are_one_sentence_and_exit_code_2(pair, tmp_path, capfd, spoi
 def test_no_bootstrap_samples_are_one_sentence(pair, tmp_path, capfd):
     assert run(*pair, tmp_path / "out", "--config.resamples=0") == 2
     assert capfd.readouterr().err == "jaxvqa: resamples is 0; it must be 1 or larger.\n"
-
-
-def test_model_on_a_database(tmp_path, capfd):
-    render(tmp_path / "data" / "synthetic_maxwell", clips=12, seed=1)
-    arguments = [
-        f"--config={CONFIG}",
-        "--config.weights=random-small",
-        "--config.database=synthetic_maxwell",
-        *(f"--config.{name}={tmp_path / name}" for name in ("data", "features", "output")),
-    ]
-    assert main(["jaxvqa", *arguments]) == 0
-    out = capfd.readouterr().out
-    assert "random-small on synthetic_maxwell (synthetic" in out
-    assert "12 videos" in out
-    predictions = read_table(tmp_path / "output" / "predictions.csv")
-    assert sorted(predictions.names) == [f"{number:04}.mp4" for number in range(12)]
-    model = jaxvqa.load("random-small")
-    scores = model.score(tmp_path / "data" / "synthetic_maxwell" / "videos" / "0009.mp4")
-    row = predictions.names.index("0009.mp4")
-    ours = [predictions.scores[dimension.code][row] for dimension in DIMENSIONS]
-    np.testing.assert_allclose(ours, scores.raw, atol=1e-3)  # features on disk are float16
-    assert main(["jaxvqa", *arguments, "--config.predictions=x.csv"]) == 2
-    assert "nothing to evaluate" in capfd.readouterr().err
 
 
 def test_two_runs_at_once_and_a_full_disk(pair, small_disk, capfd):

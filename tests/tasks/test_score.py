@@ -203,19 +203,6 @@ def test_names_that_are_no_text_are_scored(clips, small_weights, tmp_path):
     assert [row["status"] for row in rows(tmp_path / "out")] == ["ok"]
 
 
-@pytest.mark.hostile
-def test_config_with_a_mistake_in_it(tmp_path, capfd):
-    for content, message in (
-        ("1 / 0", r"config \S+ cannot be read .division by zero.: correct the file"),
-        ("import ml_collections\ndef get_config(): return ml_collections.ConfigDict()", "the config has no task"),
-    ):
-        (tmp_path / "config.py").write_text(content)
-        assert main(["jaxvqa", f"--config={tmp_path}/config.py"]) == 2
-        err = capfd.readouterr().err
-        assert re.search(message, err), err
-        assert err.count("\n") == 1
-
-
 def test_one_frame_video(small_weights, tmp_path):
     from clips import moving_clip
 
@@ -251,16 +238,6 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(clips, small_weights, tmp_p
     assert err.startswith("jaxvqa: ")
     assert err.count("\n") == 1
     assert re.search(message, err)
-
-
-def test_config_is_asked_for(capfd):
-    for arguments, message in (
-        ([], "no config given"),
-        (["--config.videos=x"], "no config given"),
-        (["--config=nowhere.py"], "config nowhere.py does not exist"),
-    ):
-        assert main(["jaxvqa", *arguments]) == 2
-        assert re.search(message, capfd.readouterr().err)
 
 
 def test_unwritable_output_is_one_sentence(clips, small_weights, tmp_path, capfd):

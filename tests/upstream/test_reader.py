@@ -148,6 +148,7 @@ def test_memory_is_bounded_by_the_size_of_the_file(tmp_path):
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
+@pytest.mark.hostile
 def test_names_in_archives_go_nowhere(tmp_path):
     whole = save(tmp_path / "whole.pth", {"a": np.zeros(3, np.float32)})
     (tmp_path / "deep" / "er").mkdir(parents=True)

@@ -1,0 +1,49 @@
+import shutil
+
+import pytest
+
+import jaxvqa
+from jaxvqa.results.store import Results
+from jaxvqa.scoring.videos import content, same_work, score_videos
+from jaxvqa.text.prompts import PromptPair
+from jaxvqa.video.limits import DecodeLimits
+from jaxvqa.video.sampling import Sampling
+
+ROW = {"repeats": 1, "dense": False, "custom": {"good / bad": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("row", "sampling", "custom", "same"),
+    [
+        (ROW, Sampling(), [], True),
+        (ROW, Sampling(repeats=2), [], False),
+        (ROW, Sampling(dense=True), [], False),
+        (ROW | {"dense": True, "repeats": 15}, Sampling(dense=True), [], True),
+        (ROW | {"dense": True}, Sampling(), [], False),
+        (ROW, Sampling(), [PromptPair("good", "bad")], True),
+        (ROW, Sampling(), [PromptPair("bad", "good")], False),
+    ],
+)
+def test_rows_are_kept_if_they_are_of_the_same_samples_and_prompts(row, sampling, custom, same):
+    assert same_work(row, sampling, custom) is same
+
+
+def test_what_cannot_be_read_has_no_content(tmp_path):
+    assert content(str(tmp_path / "nothing.mp4")) is None
+
+
+def test_the_library_scores_many_videos_once(clips, small_weights, tmp_path):
+    model, limits = jaxvqa.load(small_weights), DecodeLimits(workers=1)
+    first, second = (shutil.copy(clips / name, tmp_path) for name in ("a.mp4", "b.mp4"))
+    with Results(tmp_path / "out") as results:
+        rows, kept = score_videos(model, [first], Sampling(), limits, results)
+        assert (rows[0]["status"], kept) == ("ok", 0)
+        assert rows[0]["overall"] == pytest.approx(model.score(first).overall, abs=2e-6)
+    shutil.copy(clips / "b.mp4", first)
+    with Results(tmp_path / "out") as results:
+        again, kept = score_videos(model, [first, second], Sampling(), limits, results, report=True)
+    assert (kept, [row["status"] for row in again]) == (0, ["ok", "ok"])
+    assert again[0]["sha256"] == again[1]["sha256"] != rows[0]["sha256"]
+    assert (tmp_path / "out" / "report.html").exists()
+    with Results(tmp_path / "out") as results:
+        assert score_videos(model, [second, first], Sampling(), limits, results).kept == 2

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from jaxvqa.evaluation.metrics import Agreement
+from jaxvqa.results.rows import DEVIATION, DISPLAY, RAW
+from jaxvqa.system.terminal import Log
+from jaxvqa.tasks.output import (
+    print_custom,
+    print_deviations,
+    print_evaluation,
+    print_scores,
+    print_summary,
+    tell_failures,
+    tell_left_out,
+)
+from jaxvqa.text.prompts import PromptPair
+
+
+@pytest.fixture
+def rows():
+    """A row with scores, and one without."""
+    scores = dict(zip(RAW, np.linspace(0.2, 0.8, 16), strict=True))
+    scores |= dict(zip(DISPLAY, np.linspace(0.1, 0.85, 16), strict=True))
+    scores |= dict.fromkeys(DEVIATION, 0.01) | {DEVIATION[3]: 0.05}
+    sound = {"path": "a\x1b.mp4", "status": "ok", "repeats": 2, "custom": {"good / bad": 0.25}, **scores}
+    return [sound, {"path": "b.mp4", "status": "error", "error": "b.mp4 is an empty file.", "repeats": 1}]
+
+
+def test_scores_are_a_line_a_video(rows, capsys):
+    print_scores(rows, None)
+    header, first, second, _, *said = capsys.readouterr().out.splitlines()
+    assert header.split() == "video O A-1 A-2 A-3 A-4 A-5 A-all T-1 T-2 T-3 T-4 T-5 T-6 T-7 T-8 T-all".split()
+    assert first.split()[:3] == ["a\ufffd.mp4", "10", "15"]
+    assert second.split() == ["b.mp4", *"-" * 16]
+    assert "higher is better in every dimension" in " ".join(said)
+
+
+def test_deviations_name_the_largest(rows, capsys):
+    print_deviations(rows)
+    assert "by 0.050 at most (color of a\ufffd.mp4)" in capsys.readouterr().out
+    print_deviations([{**rows[0], "repeats": 1}])
+    assert capsys.readouterr().out == ""
+
+
+def test_custom_prompts_are_called_zero_shot(rows, capsys):
+    print_custom(rows, [PromptPair("good", "bad")], None)
+    out = capsys.readouterr().out
+    assert "good / bad (zero-shot)" in out
+    assert "0.250" in out
+    print_custom(rows, [], None)
+    assert capsys.readouterr().out == ""
+
+
+def test_failures_are_told_to_stderr(rows, capsys):
+    assert tell_failures(rows, Log()) == rows[1:]
+    assert [tell_left_out({"b.mp4": "b.mp4 is an empty file."}, allowed, Log()) for allowed in (True, False)] == [0, 1]
+    assert tell_left_out({}, False, Log()) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["failed: b.mp4 is an empty file.", *["left out: b.mp4 is an empty file."] * 2]
+
+
+def test_metrics_have_intervals(capsys):
+    agreement = Agreement(np.array([0.5, 0.6, 0.4, 0.1]), np.array([[0.1, 0.9]] * 4))
+    print_evaluation({"O": agreement, "mean": agreement}, 9, 100, "A title")
+    out = capsys.readouterr().out
+    assert out.startswith("A title\n")
+    assert "0.5000 [0.100, 0.900]" in out
+    assert "9 videos; 95 % confidence intervals from 100 bootstrap samples of videos." in out
+
+
+def test_summaries_have_deviations(capsys):
+    print_summary({"recipe": {"PLCC": [0.4, 0.6]}}, "A title")
+    assert "0.500 ± 0.100" in capsys.readouterr().out
