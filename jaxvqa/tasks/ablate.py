@@ -14,8 +14,8 @@ from ..system.terminal import Log
 from ..train.data import check_labels, describe, prepare
 from ..train.fit import fit, load_encoders
 from ..train.monitor import Monitor, plot_curves
-from .inputs import cluster, data_source, train_settings
 from .output import print_summary, tell_left_out, write_config
+from .train_inputs import cluster, data_source, train_settings
 
 
 def run(config: ml_collections.ConfigDict) -> int:

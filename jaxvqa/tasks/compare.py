@@ -20,6 +20,7 @@ from ..scoring.videos import score_videos
 from ..system.files import lock_folder, write_atomic
 from ..system.terminal import Log, printable, table_console
 from ..text.prompts import PromptPair, read_pairs
+from ..weights.load import choose_weights
 from ..weights.model_card import notice, trained_pairs, unvalidated
 from . import inputs
 from .output import print_custom, tell_scored, write_config
@@ -49,7 +50,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     custom = read_pairs(config.prompts)
     pairs, alone = pair(config.first, config.second, log)
     paths = list(dict.fromkeys(path for p in pairs for path in p[1:]))
-    model = load(inputs.choose_weights(config.weights, log), config.precision, custom)
+    model = load(choose_weights(config.weights, log), config.precision, custom)
     with Results(config.output) as results:
         write_config(results.folder, config)
         scored = score_videos(model, paths, sampling, limits, results, config.report)

@@ -19,7 +19,8 @@ from ..errors import UserError
 from ..model import load
 from ..system.terminal import Log
 from ..video.sampling import Sampling
-from .inputs import choose_weights, decode_limits
+from ..weights.load import choose_weights
+from .inputs import decode_limits
 
 try:
     import fastapi

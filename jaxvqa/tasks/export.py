@@ -11,8 +11,7 @@ from ..system.files import atomic_folder
 from ..system.terminal import Log
 from ..weights.assemble import SCORING_PARTS
 from ..weights.directory import check_free
-from ..weights.load import load_weights
-from .inputs import choose_weights
+from ..weights.load import choose_weights, load_weights
 
 
 def run(config: ml_collections.ConfigDict) -> int:

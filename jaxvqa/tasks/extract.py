@@ -11,7 +11,8 @@ from ..video.sampling import Sampling
 from ..weights.assemble import ENCODERS
 from ..weights.directory import HOW_TO_GET
 from ..weights.load import load_weights
-from .inputs import cluster, decode_limits
+from .inputs import decode_limits
+from .train_inputs import cluster
 
 
 def run(config: ml_collections.ConfigDict) -> int:

@@ -23,9 +23,9 @@ from ..train.fit import fit, load_encoders, make_network, predict
 from ..train.folds import cut_folds, fit_folds, joined
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
-from ..weights.load import with_custom
-from .inputs import choose_weights, cluster, data_source, train_settings
+from ..weights.load import choose_weights, with_custom
 from .output import print_evaluation, tell_left_out, write_config
+from .train_inputs import cluster, data_source, train_settings
 
 
 def run(config: ml_collections.ConfigDict) -> int:

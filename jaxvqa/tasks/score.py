@@ -11,6 +11,7 @@ from ..results.store import Results
 from ..scoring.videos import score_videos
 from ..system.terminal import Log
 from ..text.prompts import read_pairs
+from ..weights.load import choose_weights
 from . import inputs
 from .output import print_custom, print_deviations, print_scores, tell_scored, write_config
 
@@ -30,7 +31,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
     custom = read_pairs(config.prompts)
     paths = inputs.find(config.videos, log)
-    model = load(inputs.choose_weights(config.weights, log), config.precision, custom)
+    model = load(choose_weights(config.weights, log), config.precision, custom)
     with Results(config.output) as results:
         write_config(results.folder, config)
         scored = score_videos(model, paths, sampling, limits, results, config.report)

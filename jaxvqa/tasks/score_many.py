@@ -10,6 +10,7 @@ from ..scoring.cluster import Work, find_kept, find_rows, load_once, make_pipeli
 from ..system.files import lock_folder
 from ..system.terminal import Log
 from ..text.prompts import read_pairs
+from ..weights.load import choose_weights
 from . import inputs
 from .output import tell_failures, write_config
 
@@ -29,7 +30,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     custom, pipeline = tuple(read_pairs(config.prompts)), make_pipeline(config.runner, config.beam_options)
     paths = inputs.find(config.videos, log)
     folder = Path(config.output)
-    weights = inputs.choose_weights(config.weights, log)
+    weights = choose_weights(config.weights, log)
     work = Work(weights, config.precision, custom, sampling, limits, (folder / "parts").absolute())
     weights_id = load_once(weights, config.precision, custom).weights_id
     with lock_folder(folder):

@@ -18,8 +18,8 @@ from ..train.fit import fit, load_encoders, predict
 from ..train.loop import FitResult, Trainer
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
-from .inputs import cluster, data_source, train_settings
 from .output import print_evaluation, tell_left_out, write_config
+from .train_inputs import cluster, data_source, train_settings
 
 
 def run(config: ml_collections.ConfigDict) -> int:

@@ -26,8 +26,8 @@ from ..text.prompts import PromptPair, read_pairs
 from ..text.tokens import tokenize
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_files
-from ..weights.load import default_weights, load_weights
-from .inputs import choose_weights, decode_limits, find
+from ..weights.load import choose_weights, default_weights, load_weights
+from .inputs import decode_limits, find
 from .output import tell_failures
 
 FACTS = ["frames", "height", "width", "fps", "seed", "weights", "sha256"]

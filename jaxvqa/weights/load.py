@@ -16,6 +16,7 @@ from ..models.clip_resnet import ResNetConfig
 from ..models.clip_text import TextConfig
 from ..models.maxvqa import HeadConfig, MaxVQA
 from ..models.swin3d import SwinConfig
+from ..system.terminal import Log
 from ..system.untrusted import untrusted
 from ..text.prompts import PromptPair, with_pairs
 from .assemble import PARTS, SCORING_PARTS, assemble_part, flat_shapes, mismatches, tensors_of
@@ -61,6 +62,20 @@ def downloaded() -> Path:
 def default_weights() -> str:
     """The name of the weights that score where none are given: the downloaded ones if there are any, else mini's."""
     return "maxvqa" if downloaded().exists() else "mini"
+
+
+def choose_weights(given: str, log: Log) -> str:
+    """The weights that a user gives, or the default ones; says what these are, and that random ones are random."""
+    if given in RANDOM:
+        log("weights are random, as asked: these scores mean nothing")
+    if given:
+        return given
+    if default_weights() == "mini":
+        said = "weights: jaxvqa-mini, for no others are given; `jaxvqa download` fetches the published ones"
+    else:
+        said = f"weights: the published ones, in {downloaded()}"
+    log(said)
+    return default_weights()
 
 
 def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> Weights:

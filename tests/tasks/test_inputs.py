@@ -2,9 +2,10 @@ import pytest
 
 from jaxvqa import UserError
 from jaxvqa.system.terminal import Log
-from jaxvqa.tasks import inputs
+from jaxvqa.tasks import inputs, train_inputs
 from jaxvqa.tasks.configuration import config_path, read_config
 from jaxvqa.video.sampling import Sampling
+from jaxvqa.weights.load import choose_weights
 
 
 def read(name, **changes):
@@ -15,9 +16,9 @@ def test_fields_become_types():
     assert inputs.sampling(read("score", seed=3, repeats=5)) == Sampling(3, 5)
     limits = inputs.decode_limits(read("score", workers=2, decode_seconds=9))
     assert (limits.workers, limits.seconds, limits.gigabytes) == (2, 9.0, 8.0)
-    cluster = inputs.cluster(read("extract", cluster="node:1234", processes=4, process=3))
+    cluster = train_inputs.cluster(read("extract", cluster="node:1234", processes=4, process=3))
     assert (cluster.address, cluster.processes, cluster.process) == ("node:1234", 4, 3)
-    settings = inputs.train_settings(read("maxwell"))
+    settings = train_inputs.train_settings(read("maxwell"))
     assert (settings.order.batch, settings.order.chunk, settings.schedule.kind) == (16, 912, "cosine")
     assert settings.recipe.huber == 1.0
 
@@ -29,8 +30,13 @@ def test_fields_become_types():
         (inputs.sampling, "score", {"repeats": 0}, "repeats is 0; it must be 1 or larger."),
         (inputs.decode_limits, "demo", {"workers": -2}, "workers is -2; use 1 or more, or 0 for one per core."),
         (inputs.decode_limits, "maxwell", {"decode_gigabytes": 0}, "decode_gigabytes is 0; it must be above 0."),
-        (inputs.cluster, "extract", {"cluster": "here"}, "cluster is 'here'; it must be slurm, or HOST:PORT of the "),
-        (inputs.train_settings, "maxwell", {"train.batch": 1}, "batch is 1; it must be 2 or larger."),
+        (
+            train_inputs.cluster,
+            "extract",
+            {"cluster": "here"},
+            "cluster is 'here'; it must be slurm, or HOST:PORT of the ",
+        ),
+        (train_inputs.train_settings, "maxwell", {"train.batch": 1}, "batch is 1; it must be 2 or larger."),
     ],
 )
 def test_values_out_of_range_are_named_as_a_user_types_them(make, config, changes, said):
@@ -53,9 +59,9 @@ def test_videos_are_found_once_and_what_is_skipped_is_counted(clips, capsys):
 
 
 def test_weights_that_score_are_named(tmp_path, capsys):
-    assert inputs.choose_weights(str(tmp_path), Log()) == str(tmp_path)
-    assert inputs.choose_weights("random", Log()) == "random"
-    assert inputs.choose_weights("", Log()) == "mini"
+    assert choose_weights(str(tmp_path), Log()) == str(tmp_path)
+    assert choose_weights("random", Log()) == "random"
+    assert choose_weights("", Log()) == "mini"
     err = capsys.readouterr().err
     assert err.count("\n") == 2
     assert "these scores mean nothing" in err

@@ -7,7 +7,7 @@ import pytest
 
 from jaxvqa import UserError
 from jaxvqa.tasks.defaults import training_config
-from jaxvqa.tasks.inputs import train_settings
+from jaxvqa.tasks.train_inputs import train_settings
 from jaxvqa.train.chunks import ChunkOrder
 from jaxvqa.train.settings import HeadSettings, TrainSettings, UnfreezeSettings
 from jaxvqa.train.step import Recipe
