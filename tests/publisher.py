@@ -60,10 +60,11 @@ def breaks_off(request, data, state):
 
 
 def published(monkeypatch, **sha256):
-    """Changes what is known of the published files."""
+    """Changes what is known of the published files, and gives them."""
     changed = [file._replace(sha256=sha256.get(file.part, file.sha256)) for file in PUBLISHED]
     for module in ("upstream.download", "tasks.download"):
         monkeypatch.setattr(f"jaxvqa.{module}.PUBLISHED", changed)
+    return changed
 
 
 def kept(folder):

@@ -4,7 +4,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.special import expit
 from scipy.stats import ConstantInputWarning, kendalltau, pearsonr, spearmanr
@@ -88,7 +88,7 @@ def resampled(
 
 
 def metrics(
-    predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"], samples: Float[np.ndarray, "r n"]
+    predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"], samples: Int[np.ndarray, "r n"]
 ) -> Float[np.ndarray, "r 4"]:
     """SRCC, PLCC, KRCC and RMSE of each sample of videos; the logistic fit of RMSE is that of all videos.
 

@@ -133,7 +133,7 @@ def picture(explanation: Explanation, dimension: int) -> dict[str, Any]:
     series, at = explanation.timeline(dimension), explanation.worst(dimension).at
     frame = int(series.frames[at])
     moments = np.flatnonzero(explanation.places.frames[int(TECHNICAL[dimension])] == frame)
-    every = np.concatenate([boxes(explanation.places, dimension, moment) for moment in moments]).round(1)
+    every = np.concatenate([boxes(explanation.places, dimension, int(moment)) for moment in moments]).round(1)
     # Places that were looked at more than once, with other frames or patches beside them, have a mean score.
     places, which = np.unique(every, axis=0, return_inverse=True)
     scores = np.bincount(which, explanation.local_display[moments, :, dimension].ravel()) / np.bincount(which)

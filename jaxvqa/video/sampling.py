@@ -25,10 +25,10 @@ class SamplingPlan:
         column_offsets: pixels from the left of a grid cell to its patch, likewise.
     """
 
-    technical_indices: Int[np.ndarray, "128"]
-    aesthetic_indices: Int[np.ndarray, "64"]
-    row_offsets: Int[np.ndarray, "7 7 4"]
-    column_offsets: Int[np.ndarray, "7 7 4"]
+    technical_indices: Int[np.ndarray, "technical"]
+    aesthetic_indices: Int[np.ndarray, "aesthetic"]
+    row_offsets: Int[np.ndarray, "7 7 clips"]
+    column_offsets: Int[np.ndarray, "7 7 clips"]
 
 
 @dataclass(frozen=True)

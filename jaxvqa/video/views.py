@@ -18,8 +18,8 @@ from .stills import keep_stills
 class Views(NamedTuple):
     """What the encoders see of a video, RGB, 0 to 255."""
 
-    technical: UInt8[np.ndarray, "128 224 224 3"]
-    aesthetic: UInt8[np.ndarray, "64 224 224 3"]
+    technical: UInt8[np.ndarray, "technical 224 224 3"]
+    aesthetic: UInt8[np.ndarray, "aesthetic 224 224 3"]
 
 
 def video_views(

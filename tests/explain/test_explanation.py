@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,7 +26,8 @@ def crafted(explained, local):
     """An explanation of the same video with other local scores."""
     raw = local.mean(axis=(0, 1))
     card = dataclasses.replace(explained.card, validated=tuple(d.code for d in jaxvqa.DIMENSIONS))
-    return dataclasses.replace(explained, scores=SimpleNamespace(local=local, raw=raw, display=raw), card=card)
+    scores = dataclasses.replace(explained.scores, local=local, raw=raw, display=raw)
+    return dataclasses.replace(explained, scores=scores, card=card)
 
 
 def test_sentences_say_what_when_and_where(explained):
@@ -93,7 +93,7 @@ def test_percentiles_are_of_the_reference(explained):
     card = dataclasses.replace(explained.card, scale=scale, quantiles=quantiles)
     for percent in (0, 5, 37, 100):
         raw = np.full(16, 0.2 + 0.006 * percent)
-        e = dataclasses.replace(explained, scores=SimpleNamespace(raw=raw), card=card)
+        e = dataclasses.replace(explained, scores=dataclasses.replace(explained.scores, raw=raw), card=card)
         np.testing.assert_allclose(e.percentiles, percent, atol=1e-6)
     assert [ordinal(x) for x in (0, 1.4, 2, 3, 4, 11, 12, 13, 21, 92, 100)] == (
         "1st 1st 2nd 3rd 4th 11th 12th 13th 21st 92nd 99th".split()
@@ -103,7 +103,7 @@ def test_percentiles_are_of_the_reference(explained):
 def test_published_model_is_compared_with_its_own_scores_of_maxwell(explained, shared):
     table = np.genfromtxt(shared / "maxwell" / "published_val_predictions.csv", delimiter=",", skip_header=1)[:, 1:]
     for row in (3, 400, 908):
-        e = dataclasses.replace(explained, scores=SimpleNamespace(raw=table[row]), card=None)
+        e = dataclasses.replace(explained, scores=dataclasses.replace(explained.scores, raw=table[row]), card=None)
         below = 100 * (table < table[row]).mean(axis=0)
         assert np.abs(e.percentiles - below).max() < 2.5
     assert len(PERCENTS) == 21

@@ -98,7 +98,7 @@ def test_boxes_of_a_picture_are_those_of_its_dimension(explained):
     shown = [
         tuple(map(float, box)) for box in re.findall(r'<rect x="(.+?)" y="(.+?)" width="(.+?)" height="(.+?)"', html)
     ]
-    expected = sorted(boxes(explained.places, SHARPNESS, moment).round(1).tolist())
+    expected = sorted(boxes(explained.places, SHARPNESS, int(moment)).round(1).tolist())
     first = 49 * [jaxvqa.DIMENSIONS[i].name for i in explained.weakest].index("sharpness")
     np.testing.assert_allclose(shown[first : first + 49], expected)
     number = explained.places.frames[1, moment]

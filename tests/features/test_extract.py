@@ -270,7 +270,7 @@ def test_full_disk_keeps_what_is_there(videos, encoders, extracted, small_disk, 
 def test_two_runs_at_once(videos, encoders, root, extracted, tmp_path):
     folder = one(root, ".lock-0").parent
     with lock_folder(folder):
-        new = shutil.copy(videos[0], tmp_path / "new.mp4")
+        new = shutil.copy(videos[0], str(tmp_path / "new.mp4"))
         fails(f"another run is writing to {folder}", [new], encoders, root, 0)
         found, _ = extract(videos, encoders, root, 0)  # reading what is there is no harm
     np.testing.assert_array_equal(found.read(range(6)), extracted[1])

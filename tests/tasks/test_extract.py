@@ -1,3 +1,5 @@
+import pytest
+
 from jaxvqa.cli import main
 
 

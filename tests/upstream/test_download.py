@@ -9,7 +9,7 @@ from publisher import DATA, NAMES, answer, breaks_off, head, kept, published
 from jaxvqa import UserError
 from jaxvqa.cli import main
 from jaxvqa.system.terminal import Log
-from jaxvqa.upstream.download import PAUSES, PUBLISHED, fetch, obtain
+from jaxvqa.upstream.download import PAUSES, fetch, obtain
 
 QUIET = Log(quiet=True)
 
@@ -186,12 +186,12 @@ def test_other_bytes_than_published_are_thrown_away(server, tmp_path, capfd):
 
 def test_length_told_too_short(server, tmp_path, monkeypatch):
     server.files["/RN50.pt"] = checkpoint(x=[1.0])
-    published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
+    *_, clip = published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
     server.ways = [says_less]
     with pytest.raises(UserError, match="gave another file than the published one"):
-        obtain(PUBLISHED[2], f"{server.address}/RN50.pt", tmp_path, QUIET)
+        obtain(clip, f"{server.address}/RN50.pt", tmp_path, QUIET)
     assert list(tmp_path.iterdir()) == []
-    path = obtain(PUBLISHED[2], f"{server.address}/RN50.pt", tmp_path, QUIET)
+    path = obtain(clip, f"{server.address}/RN50.pt", tmp_path, QUIET)
     assert path.read_bytes() == server.files["/RN50.pt"]
 
 
