@@ -4,9 +4,10 @@
 
 Each recipe adds to the one before: PLCC loss on one chunk; all chunks; cosine restarts; the deep fusion MLP; Huber
 loss; and the same number of epochs in many short passes over the chunks instead of one. By default on the synthetic
-database with small untrained encoders, in chunks of a quarter of it as MaxWell's are; for MaxWell itself set
-data.train=maxwell:train, data.validation=maxwell:validation, weights=DIR, train.chunk=912, train.epochs_per_chunk=20
-and optimizer.schedule.period=10. Takes a quarter of an hour on two CPU cores once features are extracted.
+database with small untrained encoders, in chunks of a quarter of it as MaxWell's are; for MaxWell itself add
+--data.train=maxwell:train --data.validation=maxwell:validation --weights=DIR --train.chunk=912
+--train.epochs-per-chunk=20 --optimizer.schedule.period=10. Takes a quarter of an hour on two CPU cores once features
+are extracted.
 """
 
 import ml_collections

@@ -4,7 +4,7 @@
 
 Prints how much better or worse the second is, and writes OUTPUT/comparison.csv beside what configs/score.py writes.
 Videos of two folders go together by their names, whatever their suffixes. Files of the same name, length and size are
-looked at at the same frames and places; where they differ, take repeats=5, which also tells of two videos what
+looked at at the same frames and places; where they differ, take --repeats=5, which also tells of two videos what
 samplings differ by.
 """
 

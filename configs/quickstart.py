@@ -4,8 +4,8 @@
 
 Renders the synthetic database (a few hundred clips), extracts features, trains, and ends with a table of correlations
 on clips of unseen scenes, learning curves and a model that configs/score.py takes. Only the head is trained; with
-`weights=random-small`, `warm_start=False` and `optimizer.schedule.peak=1e-3` it is a new one, on encoders that were
-never trained.
+`--weights=random-small --no-warm-start --optimizer.schedule.peak=1e-3` it is a new one, on encoders that were never
+trained.
 """
 
 import ml_collections

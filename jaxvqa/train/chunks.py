@@ -222,4 +222,4 @@ def read_ahead(
 def warm(features: Features, chunk: Int[np.ndarray, " chunk"]) -> None:
     """Reads a chunk once, so that the system has it in its cache, as far as there is room."""
     for index in chunk:
-        features.read([index])
+        features.read([int(index)])

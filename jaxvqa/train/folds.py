@@ -26,7 +26,7 @@ class Fold(NamedTuple):
 
 
 def cut_folds(
-    databases: Sequence[LabeledFeatures], masks: Sequence[Sequence[Bool[np.ndarray, " videos"]]], folder: Path
+    databases: Sequence[LabeledFeatures], masks: Sequence[Sequence[Bool[np.ndarray, " _"]]], folder: Path
 ) -> list[Fold]:
     """Cuts databases into folds.
 

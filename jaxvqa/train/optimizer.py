@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from jaxtyping import Array, Float
 
 from ..errors import UserError, check_lowest
 
@@ -38,7 +39,7 @@ class Schedule:
     def __post_init__(self):
         check_lowest(self, period=1, growth=1)
         if self.kind not in ("constant", "cosine"):
-            raise UserError(f"kind is {self.kind!r}; it must be constant or cosine.")
+            raise UserError(f"schedule kind is {self.kind!r}; it must be constant or cosine.")
 
     def rates(self, epochs: int) -> Callable[[int], float]:
         """Returns the learning rate as a function of the epoch, for a training of so many epochs."""
@@ -80,7 +81,7 @@ def make_optimizer(weight_decay: float, encoder_rate: float = 1.0) -> optax.Grad
             matrices and tables decay, but no biases, scales or statistics.
     """
 
-    def rule(learning_rate: float) -> optax.GradientTransformation:
+    def rule(learning_rate: float | Float[Array, ""]) -> optax.GradientTransformation:
         adamw = optax.adamw(learning_rate, weight_decay=weight_decay, mask=decays)
         return optax.chain(adamw, optax.masked(optax.scale(encoder_rate), in_encoders))
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from scipy.fft import dct
 
 from ..dimensions import DIMENSIONS, calibrate, default_prompts
@@ -162,7 +162,7 @@ def make_optimizer(weight_decay: float) -> optax.GradientTransformation:
     Adam's are of one size for all pixels, add up over the mean of a patch, and would drown its finer details.
     """
 
-    def rule(learning_rate: float) -> optax.GradientTransformation:
+    def rule(learning_rate: float | Float[Array, ""]) -> optax.GradientTransformation:
         adamw = optax.adamw(
             learning_rate, weight_decay=weight_decay, mask=lambda p: jax.tree.map(lambda x: x.ndim > 1, p)
         )

@@ -15,6 +15,7 @@ from jaxvqa.weights.directory import save_weights
 from jaxvqa.weights.load import load_weights
 
 
+@pytest.mark.hostile
 @pytest.mark.parametrize(
     ("file", "field", "value"),
     [
@@ -32,6 +33,7 @@ def test_fields_of_a_checkpoint_are_checked(tmp_path, file, field, value):
         checkpoint.read_record(manager)
 
 
+@pytest.mark.hostile
 @pytest.mark.parametrize("part", ["arrays", "record", "_CHECKPOINT_METADATA"])
 @pytest.mark.parametrize("harm", ["cut", "gone"])
 def test_harmed_checkpoint_is_named_and_its_removal_mends_it(train, trained, again, capfd, part, harm):
@@ -47,7 +49,7 @@ def test_harmed_checkpoint_is_named_and_its_removal_mends_it(train, trained, aga
         assert part == "_CHECKPOINT_METADATA"
     else:
         assert code == 2
-        sentence(capfd, f"checkpoint {last} cannot be read .*: remove that folder")
+        sentence(capfd, f"checkpoint {last} cannot be read .*: move that folder away")
         shutil.rmtree(last)
         assert train(again) == 0
     assert history(again) == history(trained)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -96,7 +97,7 @@ def test_dropout_is_on_in_training_and_off_in_prediction(trainer):
 
 
 def test_dropout_zeros_half_and_doubles_the_rest():
-    x = np.ones((1000, 77), np.float32)
+    x = jnp.ones((1000, 77), jnp.float32)
     y = np.asarray(dropout(x, jax.random.key(0)))
     assert set(np.unique(y)) == {0, 2}
     assert abs(y.mean() - 1) < 5 * 77_000**-0.5
