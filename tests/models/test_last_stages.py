@@ -45,6 +45,8 @@ def test_gradient_is_that_of_the_whole_network(encoders):
     swin, clip_visual, head = (loaded.parts[part] for part in ("swin", "clip_visual", "maxvqa"))
     text_features, network = Model(loaded).text_features, LastStages(swin, clip_visual, head, 1)
 
+    views = [jnp.asarray(view) for view in random_views()]
+
     def is_last(path, _):
         return path[0] == 2 or {*path} & {"norm", "pool"} == {path[1]} or path[1:3] == ("stages", 3)
 
@@ -53,7 +55,7 @@ def test_gradient_is_that_of_the_whole_network(encoders):
     @jax.jit
     def of_all(last):
         swin, clip_visual, head = nnx.merge(graph, last, rest)
-        return (head(encode_views(swin, clip_visual, *random_views()), text_features).mean(axis=(0, 1)) ** 2).sum()
+        return (head(encode_views(swin, clip_visual, *views), text_features).mean(axis=(0, 1)) ** 2).sum()
 
     encoded = jitted(functools.partial(encode_first, last=1), swin, clip_visual)(*random_views())[None]
     last_graph, last_state = nnx.split(network)

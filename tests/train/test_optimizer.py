@@ -51,7 +51,7 @@ def test_cycles_may_begin_with_a_rise():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"kind": "linear"}, "kind is 'linear'; it must be constant or cosine."),
+        ({"kind": "linear"}, "schedule kind is 'linear'; it must be constant or cosine."),
         ({"period": 0}, "period is 0; it must be 1 or larger."),
         ({"growth": 0}, "growth is 0; it must be 1 or larger."),
     ],
