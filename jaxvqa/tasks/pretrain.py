@@ -5,7 +5,7 @@ from pathlib import Path
 
 import ml_collections
 
-from ..errors import check_lowest
+from ..errors import UserError, check_lowest, first_line
 from ..models.clip_resnet import ResNetConfig
 from ..models.swin3d import SwinConfig
 from ..system.files import lock_folder
@@ -34,12 +34,16 @@ def run(config: ml_collections.ConfigDict) -> int:
 
 
 def pretrain_settings(config: ml_collections.ConfigDict) -> PretrainSettings:
-    """What the outcome of the training depends on."""
+    """What the outcome of the training depends on; raises a UserError for values that it cannot be."""
+    try:
+        swin, clip_visual = SwinConfig(**config.swin), ResNetConfig(**config.clip_visual)
+    except ValueError as error:
+        raise UserError(f"the sizes of swin, clip_visual and head do not fit ({first_line(error)}).") from error
     return PretrainSettings(
         seed=config.seed,
         validation=config.validation,
-        swin=SwinConfig(**config.swin),
-        clip_visual=ResNetConfig(**config.clip_visual),
+        swin=swin,
+        clip_visual=clip_visual,
         hidden=config.head.hidden,
         depth=config.head.depth,
         batch=config.train.batch,

@@ -82,7 +82,8 @@ class PretrainSettings:
         check_lowest(self, seed=0, validation=1, batch=1, epoch_steps=1)
         if not self.cycles or min(self.cycles) < 1:
             raise UserError(f"cycles is {self.cycles}; it must be numbers of epochs, each 1 or larger.")
-        if not 0 <= self.warmup < (shortest := min(self.cycles) * self.epoch_steps):
+        shortest = min(self.cycles) * self.epoch_steps
+        if not 0 <= self.warmup < shortest:
             raise UserError(
                 f"warmup is {self.warmup} steps; it must be from 0 to below {shortest}, the steps of the shortest of "
                 "the cycles."

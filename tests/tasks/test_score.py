@@ -221,7 +221,10 @@ def test_one_frame_video(small_weights, tmp_path):
         (["--config.videos=*.nothing", "--config.weights=W"], r"no video file matches \*.nothing"),
         (["--config.videos=V", "--config.weights=W", "--config.seed=-1"], "seed is -1"),
         (["--config.videos=V", "--config.weights=W", "--config.repeats=0"], "repeats is 0; it must be 1"),
-        (["--config.videos=V", "--config.weights=W", "--config.workers=-1"], "-1 workers are none: choose 1 or more"),
+        (
+            ["--config.videos=V", "--config.weights=W", "--config.workers=-1"],
+            "workers is -1; use 1 or more, or 0 for one per core",
+        ),
         (["--config.videos=V", "--config.weights=W", "--config.precision=half"], "precision is 'half', but must be"),
         (["--config.videos=V", "--config.weights=W", "--config.seed=x"], "seed=x does not fit .invalid literal"),
         (["--config.vidoes=V"], 'Did you mean "videos"'),
