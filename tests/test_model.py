@@ -27,7 +27,7 @@ def test_plan_given_by_the_caller(clips, small_weights):
     for field, value in (
         ("technical_indices", np.full(128, 20)),
         ("aesthetic_indices", np.full(64, -1)),
-        ("row_offsets", np.zeros((7, 7, 3), int)),
+        ("row_offsets", np.full((7, 7, 4), -1)),
         ("column_offsets", np.full((7, 7, 4), 320 // 7 - 31)),
     ):
         with pytest.raises(jaxvqa.UserError, match=f"sampling plan: {field} must be"):

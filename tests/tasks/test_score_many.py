@@ -162,7 +162,7 @@ def test_a_pipeline_that_breaks_off_says_why(videos, small_weights, tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"runner": "NoRunner"}, "Beam cannot run by --runner=NoRunner"),
+        ({"runner": "NoRunner"}, "Beam cannot run with runner NoRunner"),
         ({"beam-options": "--direct_num_workers=x"}, "direct_num_workers: invalid int value: 'x'."),
         ({"seed": -1}, "seed"),
         ({"repeats": 0}, "repeats"),
