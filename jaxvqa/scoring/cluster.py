@@ -9,6 +9,7 @@ import functools
 import io
 import json
 import os
+import platform
 import shlex
 import threading
 import time
@@ -205,12 +206,14 @@ class Score(beam.DoFn):
     def process(self, element: list[str]) -> Iterator[str]:
         """The rows of some videos."""
         began, paths = time.time_ns(), [json.loads(line) for line in element]
-        decoded = decode_samples(paths, self.work.sampling, self.work.limits, decoders=self.decoders)
-        rows = [
-            json_line(score_row(self.model, samples, scores, self.work.sampling), COLUMNS)
-            for samples, scores in score_samples(self.model, decoded)
-        ]
-        write_atomic(self.work.parts / f"{began}-{uuid.uuid4().hex}.jsonl", rows)
+        # Here, since Beam passes on an error without its kind, from which untrusted() could not tell whose it is.
+        with untrusted(f"worker {platform.node()}", UserError, "run it again", "broke off"):
+            decoded = decode_samples(paths, self.work.sampling, self.work.limits, decoders=self.decoders)
+            rows = [
+                json_line(score_row(self.model, samples, scores, self.work.sampling), COLUMNS)
+                for samples, scores in score_samples(self.model, decoded)
+            ]
+            write_atomic(self.work.parts / f"{began}-{uuid.uuid4().hex}.jsonl", rows)
         yield from rows
 
     def teardown(self) -> None:

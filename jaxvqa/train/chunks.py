@@ -60,9 +60,9 @@ class EpochPlan(NamedTuple):
         batches: indices of the videos of each epoch's batches.
     """
 
-    chunks: list[Int[np.ndarray, " chunk"]]
+    chunks: list[Int[np.ndarray, " _"]]
     chunk_of_epoch: list[int]
-    batches: list[Int[np.ndarray, "steps batch"]]
+    batches: list[Int[np.ndarray, "_ batch"]]
 
 
 def plan_epochs(order: ChunkOrder, seed: int, database: Int[np.ndarray, " n"], shares: Sequence[int]) -> EpochPlan:
@@ -91,7 +91,7 @@ def plan_epochs(order: ChunkOrder, seed: int, database: Int[np.ndarray, " n"], s
     return EpochPlan(chunks, numbers, batches)
 
 
-def make_chunks(videos: int, size: int, batch: int, limit: int, seed: int | None) -> list[Int[np.ndarray, " chunk"]]:
+def make_chunks(videos: int, size: int, batch: int, limit: int, seed: int | None) -> list[Int[np.ndarray, " _"]]:
     """Cuts videos into chunks.
 
     Args:
@@ -115,7 +115,7 @@ def make_chunks(videos: int, size: int, batch: int, limit: int, seed: int | None
 
 def make_mixed_chunks(
     database: Int[np.ndarray, " n"], size: int, shares: Sequence[int], limit: int, seed: int | None
-) -> list[Int[np.ndarray, " chunk"]]:
+) -> list[Int[np.ndarray, " _"]]:
     """Cuts videos of several databases into chunks, each with its part of every database.
 
     Args:
@@ -206,7 +206,7 @@ def mixed_batches(
 
 
 def read_ahead(
-    features: Features, batches: Iterable[Int[np.ndarray, " batch"]]
+    features: Features, batches: Iterable[Int[np.ndarray, " _"]]
 ) -> Iterator[Float16[np.ndarray, "batch 64 49 c"]]:
     """Reads the features of batches from disk, in a thread, some batches before they are asked for."""
     with ThreadPoolExecutor(1) as pool:

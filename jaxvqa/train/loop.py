@@ -164,7 +164,7 @@ def check_finite(epoch: int, means: dict[str, float], predictions: Float[np.ndar
         raise UserError(f"epoch {epoch + 1} came to numbers that are not finite: lower peak, the learning rate.")
 
 
-def read_batches(training: TrainingSet, epochs: Iterable[Int[np.ndarray, "steps batch"]]) -> Iterator[Batch]:
+def read_batches(training: TrainingSet, epochs: Iterable[Int[np.ndarray, "_ batch"]]) -> Iterator[Batch]:
     """The batches of epochs, read ahead; of each the rows of this process, shared out to its devices."""
     rows = [local_rows(indices) for batches in epochs for indices in batches]
     for indices, features in zip(rows, read_ahead(training.features, rows), strict=True):

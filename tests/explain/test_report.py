@@ -6,7 +6,8 @@ from pages import Page
 
 import jaxvqa
 from jaxvqa.explain.locations import TECHNICAL, boxes
-from jaxvqa.explain.report import Entry, colours, page, section
+from jaxvqa.explain import report
+from jaxvqa.explain.report import Entry, colours, section
 
 
 def score(page, *paths):
@@ -21,7 +22,7 @@ def test_a_report_of_two_videos_is_sorted_by_a_click(page, tmp_path):
     path = tmp_path / "report.html"
     scores = {"a": 0.09, "b": 0.5, "c": 0.2}
     entries = [Entry(name, [score] * 16, lambda: "<p>this one</p>") for name, score in scores.items()]
-    path.write_text("".join(page([*entries, Entry("d", error="broken.")], None)))
+    path.write_text("".join(report.page([*entries, Entry("d", error="broken.")], None)))
     page.goto(path.as_uri())
     names = page.locator("#summary tbody td:first-child")
     for button, order in (("O", "acbd"), ("O", "dbca"), ("video", "abcd"), ("video", "dcba")):
@@ -66,7 +67,7 @@ def test_bad_names_are_text(explained):
     part = section(explained)
     scores = explained.scores.display.tolist()
     entries = [*(Entry(name, scores, lambda: part) for name in BAD_NAMES), Entry("<b>", error="<i>no</i>")]
-    html = "".join(page(entries, explained.card))
+    html = "".join(report.page(entries, explained.card))
     html.encode("utf-8")
     found = Page(html)
     assert found.tags.count("script") == 1
@@ -118,6 +119,6 @@ def test_a_report_of_200_videos_is_small(model, shared):
     assert len(three.weakest) == 3
     part = section(three)
     entries = [Entry(f"{i}.mp4", e.scores.display.tolist(), lambda: part) for i in range(200)]
-    parts = [len(text.encode()) for text in page(entries, None)]
+    parts = [len(text.encode()) for text in report.page(entries, None)]
     assert sum(parts) < 30e6
     assert max(parts) < 1e6  # one video at a time
