@@ -5,8 +5,8 @@ import numpy as np
 from pages import Page
 
 import jaxvqa
-from jaxvqa.explain.locations import TECHNICAL, boxes
 from jaxvqa.explain import report
+from jaxvqa.explain.locations import TECHNICAL, boxes
 from jaxvqa.explain.report import Entry, colours, section
 
 
