@@ -18,7 +18,7 @@ from jaxvqa.weights.assemble import PARTS, flat_shapes
 from jaxvqa.weights.directory import save_weights
 from jaxvqa.weights.model_card import ModelCard
 
-pytest_plugins = ["tables", "trainings"]
+pytest_plugins = ["skips", "tables", "trainings"]
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -36,7 +36,7 @@ def shared() -> Path:
     """The folder with the complete golden arrays and real clips, which a clone of its own does not have."""
     folder = Path(__file__).parents[2] / "shared"
     if not (folder / "golden").is_dir():
-        pytest.skip("the complete golden arrays are not here")
+        pytest.skip("outside of a clone: ../shared, with the complete golden arrays and real clips")
     return folder
 
 
@@ -125,7 +125,7 @@ def small_disk(tmp_path):
     def mount(size, *options):
         command = ["mount", "-t", "tmpfs", "-o", ",".join([*options, f"size={size}"]), "tmpfs", folder]
         if subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("a small disk takes the rights to mount one")
+            pytest.skip("outside of a clone: the right to mount a small disk")
         return folder
 
     yield mount
