@@ -8,6 +8,7 @@ import jaxvqa
 from jaxvqa.explain import report
 from jaxvqa.explain.locations import TECHNICAL, boxes
 from jaxvqa.explain.report import Entry, colours, section
+from jaxvqa.text.prompts import PromptPair
 
 
 def score(page, *paths):
@@ -66,20 +67,38 @@ BAD_NAMES = [
 def test_bad_names_are_text(explained):
     part = section(explained)
     scores = explained.scores.display.tolist()
-    entries = [*(Entry(name, scores, lambda: part) for name in BAD_NAMES), Entry("<b>", error="<i>no</i>")]
-    html = "".join(report.page(entries, explained.card))
-    html.encode("utf-8")
-    found = Page(html)
-    assert found.tags.count("script") == 1
-    assert not {"b", "i"} & {tag for tag in found.tags if tag == "i" and "<i>no" in html}
-    assert not [name for name, _ in found.attributes if name.startswith("on")]
+
+    def parsed(names, error):
+        entries = [*(Entry(name, scores, lambda: part) for name in names), Entry(*error)]
+        html = "".join(report.page(entries, explained.card))
+        html.encode("utf-8")
+        return Page(html)
+
+    found = parsed(BAD_NAMES, ("<b>", (), None, "<i>no</i>"))
+    plain = parsed(["plain.mp4"] * len(BAD_NAMES), ("plain.mp4", (), None, "no"))
+    assert found.tags == plain.tags
+    assert [name for name, _ in found.attributes] == [name for name, _ in plain.attributes]
     text = "".join(found.text)
     assert "<script>alert(1)</script>.mp4" in text
     assert "two\ufffdlines\ufffd\ufffd.mp4" in text
     assert "Überraschung 🎬 影片.mp4" in text
     assert "caf\ufffd.mp4" in text
     assert "{{ 7 * 7 }}{% raw %}&lt;b&gt;.mp4" in text
+    assert "<b>" in text
     assert "<i>no</i>" in text
+
+
+def test_bad_words_of_weights_and_prompts_are_text(explained):
+    def parsed(word):
+        scores = dataclasses.replace(explained.scores, custom={PromptPair(word, "dull"): 0.5})
+        card = dataclasses.replace(explained.card, name=word, limits=word)
+        bad = dataclasses.replace(explained, scores=scores, card=card, weights_id=word, sha256=word)
+        return Page(jaxvqa.report([bad]))
+
+    found, plain = parsed("<b onclick='alert(1)'>{{ 7 * 7 }}</b>"), parsed("word")
+    assert found.tags == plain.tags
+    assert [name for name, _ in found.attributes] == [name for name, _ in plain.attributes]
+    assert "".join(found.text).count("<b onclick='alert(1)'>{{ 7 * 7 }}</b>") == "".join(plain.text).count("word") > 4
 
 
 def test_a_page_needs_nothing_else(explained):
