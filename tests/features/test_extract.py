@@ -287,6 +287,7 @@ def test_death_of_decoders_costs_their_videos_alone(videos, encoders, extracted,
     monkeypatch.setattr("jaxvqa.features.extract.store_row", store_and_kill)
     found, errors = extract(videos, encoders, tmp_path, 0, DecodeLimits(1))
     assert len(found) + len(errors) == len(videos)
+    assert errors
     assert videos[0] not in errors
     for sentence in errors.values():
         assert sentence.endswith("cannot be decoded: the decoder was killed, for want of memory perhaps.")
