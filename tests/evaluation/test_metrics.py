@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pytest
+from scipy.stats import spearmanr
 
-from jaxvqa import DIMENSIONS
-from jaxvqa.evaluation.metrics import evaluate, fitted
+from jaxvqa import DIMENSIONS, UserError
+from jaxvqa.evaluation.metrics import agreement, evaluate, fitted, interval, metrics
 from jaxvqa.results.table import ScoreTable, read_table
 
 
@@ -16,8 +19,8 @@ def test_published_predictions_have_the_published_metrics(shared):
     results = evaluate(read_table(folder / "published_val_predictions.csv"), labels, resamples=2)
     published = json.loads((folder / "published_val_metrics.json").read_text())
     assert list(results) == list(published) == [*(d.code for d in DIMENSIONS), "mean"]
-    for code, metrics in published.items():
-        expected = [metrics[name] for name in ("srcc", "plcc", "krcc")]
+    for code, values in published.items():
+        expected = [values[name] for name in ("srcc", "plcc", "krcc")]
         np.testing.assert_allclose(results[code].values[:3], expected, atol=1e-6)
 
 
@@ -25,10 +28,10 @@ def test_videos_are_joined_by_name_not_by_row(pair):
     predictions, labels = (read_table(path) for path in pair)
     results = evaluate(predictions, labels)
     assert list(results) == ["O", "T-3", "mean"]
-    for agreement in results.values():
-        assert agreement.values[0] > 0.8
-        assert (agreement.intervals[:, 0] < agreement.values).all()
-        assert (agreement.values < agreement.intervals[:, 1]).all()
+    for found in results.values():
+        assert found.values[0] > 0.8
+        assert (found.intervals[:, 0] < found.values).all()
+        assert (found.values < found.intervals[:, 1]).all()
     np.testing.assert_allclose(results["mean"].values, (results["O"].values + results["T-3"].values) / 2)
 
 
@@ -59,3 +62,84 @@ def test_rmse_is_taken_after_a_monotone_fit():
     labels = 1 + 4 / (1 + np.exp(-(predictions - 0.4) / 0.1))
     np.testing.assert_allclose(fitted(predictions, labels), labels, atol=1e-6)
     assert (np.diff(fitted(predictions, labels + 0.1 * np.sin(40 * predictions))) >= 0).all()
+
+
+def table(name, names="abcdef", **scores):
+    columns = {code.replace("_", "-"): np.array(values, float) for code, values in scores.items()}
+    return ScoreTable(Path(name), list(names), columns)
+
+
+RISING = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+
+
+@pytest.mark.parametrize(
+    ("predictions", "labels", "said"),
+    [
+        (table("p", "abcde", O=RISING[:5]), table("l", O=RISING), "p lacks 1 of the 6 videos of l, such as f."),
+        (table("p", O=RISING), table("l", "abcde", O=RISING[:5]), "l lacks 1 of the 6 videos of p, such as f."),
+        (table("p", T_1=RISING), table("l", T_2=RISING), "p and l share no dimension."),
+        (table("p", O=[0.5] * 6), table("l", O=RISING), "p: O is the same for all 6 videos"),
+        (table("p", O=RISING), table("l", O=[0.5] * 6), "l: O is the same for all 6 videos"),
+        (table("p", O=[*RISING[:1] * 5, 9]), table("l", O=[*RISING[:5], np.nan]), "p: O is the same for all 5 videos"),
+        (table("p", O=RISING), table("l", O=[np.nan] * 6), "p: O is the same for all 0 videos"),
+    ],
+)
+def test_tables_that_do_not_go_together_are_refused(predictions, labels, said):
+    with pytest.raises(UserError, match=said):
+        evaluate(predictions, labels, 2)
+
+
+def test_dimensions_come_in_the_published_order_and_others_behind():
+    columns = {"calm / hectic": RISING, "T_1": RISING, "O": RISING}
+    assert [*evaluate(table("p", **columns), table("l", **columns), 2)] == ["O", "T-1", "calm / hectic", "mean"]
+
+
+def test_intervals_hold_the_middle_95_percent_of_what_has_a_value():
+    values = np.append(np.arange(1001.0), np.nan)
+    np.testing.assert_allclose(interval(values), [25, 975])
+    assert np.isnan(interval(np.full(3, np.nan))).all()
+
+
+def test_any_video_may_be_drawn():
+    """The last one, too: without it, this correlation would be perfect in all resamples."""
+    predictions, labels = table("p", O=RISING), table("l", O=[*RISING[:5], 0.0])
+    low, high = evaluate(predictions, labels, 100)["O"].intervals[0]
+    assert low < 0 < high == pytest.approx(1)
+
+
+def test_metrics_of_a_sample_by_hand():
+    p, t = np.array([1.0, 2, 3, 5, 8, 13]), np.array([2.0, 1, 4, 3, 6, 9])
+    sample = np.array([[0, 1, 2, 3, 4, 5], [0, 0, 1, 2, 3, 4], [0, 0, 0, 0, 0, 0]])
+    whole, part, one = metrics(p, t, sample)
+    assert whole[0] == pytest.approx(1 - 6 * 4 / (6 * 35))  # two pairs are exchanged
+    assert whole[1] == pytest.approx(np.corrcoef(p, t)[0, 1])
+    assert whole[2] == pytest.approx((13 - 2) / 15)
+    errors = (fitted(p, t) - t) ** 2
+    assert whole[3] == pytest.approx(np.sqrt(errors.mean()))
+    assert part[3] == pytest.approx(np.sqrt(errors[sample[1]].mean()))
+    assert np.isnan(one[:3]).all()
+    assert one[3] == pytest.approx(np.sqrt(errors[0]))
+
+
+def test_a_sample_with_one_rated_video_has_no_correlation():
+    p, t = np.array([1.0, 2, 3, 5, 8]), np.array([2.0, 1, 4, 3, np.nan])
+    assert np.isnan(metrics(p, t, np.array([[0, 4, 4, 4, 4]]))[0, :3]).all()
+
+
+def test_a_line_is_fitted_to_fewer_videos_than_a_logistic_takes():
+    np.testing.assert_allclose(fitted(np.array([0.1, 0.2, 0.4]), np.array([1.0, 2, 4])), [1, 2, 4])
+
+
+def test_agreement_leaves_out_what_is_not_rated_or_does_not_differ():
+    targets = np.array([[1.0, 3, np.nan, 1], [2, 3, np.nan, np.nan], [3, 3, np.nan, 2], [9, 3, np.nan, 4]])
+    predictions = np.array([[0.1, 0.2, 0.3, 0.5], [0.2, 0.4, 0.1, 0.0], [0.1, 0.3, 0.2, 0.5], [0.7, 0.6, 0.9, 0.5]])
+    row = agreement(predictions, targets, {0: "O", 1: "A-1", 2: "A-2", 3: "A-3"})
+    plcc = np.corrcoef(predictions[:, 0], targets[:, 0])[0, 1]
+    assert row == pytest.approx(
+        {
+            "plcc_mean": plcc / 2,
+            "plcc_O": plcc,
+            "plcc_A-3": 0,
+            "srcc_mean": spearmanr(predictions[:, 0], targets[:, 0])[0] / 2,
+        }
+    )
