@@ -74,3 +74,23 @@ def test_losses_are_of_the_videos_that_are_rated(pair, loss):
     assert (gradient[np.isnan(holes)] == 0).all()
     expected = jax.grad(lambda p: loss(p, t[rated, 0]).sum())(p[rated, 0])
     np.testing.assert_allclose(gradient[rated, 0], expected, rtol=1e-4, atol=1e-7)
+
+
+def test_rank_loss_knows_labels_by_their_order_alone(pair):
+    p, t = pair
+    np.testing.assert_allclose(rank_loss(p, t), rank_loss(p, np.exp(3 * t)), rtol=1e-6)
+    pairs = [
+        max(0, -(p[i] - p[j]) * np.sign(t[i] - t[j])) for p, t in [(p[:, 0], t[:, 0])] for i, j in np.ndindex(16, 16)
+    ]
+    np.testing.assert_allclose(rank_loss(p, t)[0], sum(pairs) / (16 * 15) / (1 + max(pairs)), rtol=1e-5)
+
+
+def test_decorrelation_sums_over_each_pair_of_dimensions_once(pair):
+    p = pair[0]
+    each = [0.5 - plcc_loss(p[:, i], p[:, j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+    np.testing.assert_allclose(decorrelation_loss(p), sum(each), rtol=1e-6)
+
+
+def test_plcc_loss_sees_small_differences_between_predictions(pair):
+    p, t = pair
+    np.testing.assert_allclose(plcc_loss(1e-3 * p, t), plcc_loss(p, t), rtol=1e-3)

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import struct
 
@@ -7,7 +8,7 @@ from clips import moving_clip
 from jaxvqa import VideoError
 from jaxvqa.errors import DamagedError
 from jaxvqa.video.decode import open_video
-from jaxvqa.video.integrity import container_size
+from jaxvqa.video.integrity import check_file, container_size, content_sha256
 
 
 def test_pipes_and_folders_are_not_waited_on(tmp_path):
@@ -67,3 +68,58 @@ def test_what_follows_the_boxes_of_an_mp4_does_not_matter(tmp_path):
     with path.open("ab") as file:
         file.write(b"TAG and other things that people append" * 3)
     assert open_video(path).frames == 5
+
+
+FTYP = struct.pack(">I4sI4s", 16, b"ftyp", 0, b"isom")
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (FTYP + struct.pack(">I4sQ", 1, b"mdat", 1 << 33), 16 + (1 << 33)),  # a large box: 64 bits
+        (FTYP + struct.pack(">I4s", 0, b"mdat") + bytes(9), 16),  # up to the end of the file
+        (FTYP + struct.pack(">I4s", 7, b"free") + bytes(9), 16),  # less than its own header
+        (FTYP + struct.pack(">I4s", 8, b"free"), 24),  # nothing but a header at the end
+        (FTYP + struct.pack(">I4s", 99, b"junk") + bytes(9), 16),
+        (FTYP + b"\0\0\0", 16),
+        (b"junk" + bytes(99), 0),
+        (b"\x1a\x45\xdf\xa3\x81\0" + b"\x18\x53\x80\x67\x85" + bytes(5), 16),  # sizes of one byte
+        (b"\x1a\x45\xdf\xa3\x40\x01\0" + b"\x18\x53\x80\x67\x10\x00\x00\x09", 7 + 8 + 9),  # of two and of four
+        (b"\x1a\x45\xdf\xa3\x81\0" + b"\x18\x53\x80\x67\xff" + bytes(5), 0),  # of unknown size
+        (b"\x1a\x45\xdf\xa3\x81\0" + b"\x18\x53\x80\x67\x01" + bytes([255] * 7), 0),
+        (b"\x1a\x45\xdf\xa3\x81\0" + b"\x18\x53\x80\x67" + bytes(20), 0),  # longer than any size may be
+        (b"\x1a\x45\xdf\xa3\x81\0", 0),
+        (b"RIFF" + struct.pack("<I", 5) + bytes(5) + b"RIFF" + struct.pack("<I", 4) + bytes(4), 25),
+        (b"RIFF" + struct.pack("<I", 4) + bytes(4) + b"TAG " + struct.pack("<I", 4), 12),
+        (b"RIFF" + struct.pack("<I", 0) + bytes(4), 0),
+    ],
+)
+def test_sizes_that_containers_speak_of(tmp_path, content, size):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert container_size(path) == size
+
+
+def test_a_file_without_a_byte_too_few_passes(tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(FTYP)
+    check_file(path)
+    path.write_bytes(FTYP[:-1])
+    with pytest.raises(DamagedError, match="speaks of 16 bytes or more, it has 15;"):
+        check_file(path)
+    path.write_bytes(b"")
+    with pytest.raises(VideoError, match="is an empty file"):
+        check_file(path)
+    with pytest.raises(VideoError, match="cannot be read: No such file"):
+        check_file(tmp_path / "none.mp4")
+
+
+def test_the_digest_is_that_of_whole_files(tmp_path):
+    path, called = tmp_path / "clip.mp4", []
+    content = FTYP + struct.pack(">I4s", 8 + (1 << 21), b"mdat") + bytes(1 << 21)
+    path.write_bytes(content)
+    assert content_sha256(path, lambda: called.append(1)) == hashlib.sha256(content).hexdigest()
+    assert len(called) == 3  # one for each megabyte that was begun
+    path.write_bytes(content[:-1])
+    with pytest.raises(DamagedError, match="is cut short"):
+        content_sha256(path)

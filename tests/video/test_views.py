@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from clips import moving_clip
 
-from jaxvqa.video.sampling import SamplingPlan, draw_plan
-from jaxvqa.video.views import enlarge, fragments, make_views, resize
+from jaxvqa import UserError
+from jaxvqa.video.decode import open_video, read_frames
+from jaxvqa.video.sampling import SamplingPlan, draw_plan, upsampled_size
+from jaxvqa.video.views import enlarge, fragments, make_views, resize, video_views
 
 
 def random_frame(height, width, seed=0):
@@ -78,3 +83,32 @@ def test_missing_frames_are_an_error():
     plan = SamplingPlan(np.arange(128), np.arange(64), none, none)
     with pytest.raises(ValueError, match="frames \\[127\\]"):
         make_views(((i, random_frame(224, 224)) for i in range(127)), plan)
+
+
+def test_frames_of_the_aesthetic_view_alone_are_missed_as_well():
+    none = np.zeros((7, 7, 4), int)
+    plan = SamplingPlan(np.zeros(128, int), np.arange(64), none, none)
+    with pytest.raises(ValueError, match="frames \\[63\\]"):
+        make_views(((i, random_frame(224, 224)) for i in range(63)), plan)
+
+
+@pytest.mark.parametrize(("height", "width"), [(144, 192), (100, 150)])
+def test_enlarging_truncates_what_torch_interpolates(height, width):
+    frame = random_frame(height, width)
+    x = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+    size = upsampled_size(height, width)
+    expected = torch.nn.functional.interpolate(x, size, mode="bilinear")[0].permute(1, 2, 0).numpy().astype(np.uint8)
+    assert (enlarge(frame) != expected).mean() < 1e-3
+
+
+def test_views_of_a_file(tmp_path):
+    video = open_video(moving_clip(tmp_path / "clip.mp4", 70, 240, 320))
+    plan, called, stills = draw_plan(0, "clip.mp4", 70, 240, 320), [], {}
+    views = video_views(video, plan, lambda: called.append(1), stills)
+    assert len(called) == 70
+    assert stills.keys() == {*plan.technical_indices[::2].tolist(), *plan.aesthetic_indices.tolist()}
+    expected = make_views(read_frames(video, np.arange(70)), plan)
+    assert np.array_equal(views.technical, expected.technical)
+    assert np.array_equal(views.aesthetic, expected.aesthetic)
+    with pytest.raises(UserError, match="technical_indices must be of shape"):
+        video_views(video, replace(plan, technical_indices=plan.technical_indices + 70))
