@@ -112,3 +112,12 @@ def test_views_of_a_file(tmp_path):
     assert np.array_equal(views.aesthetic, expected.aesthetic)
     with pytest.raises(UserError, match="technical_indices must be of shape"):
         video_views(video, replace(plan, technical_indices=plan.technical_indices + 70))
+
+
+def test_the_aesthetic_view_is_rounded_as_torch_does():
+    frame = random_frame(540, 960)
+    none = np.zeros((7, 7, 4), int)
+    view = make_views([(0, frame)], SamplingPlan(np.zeros(128, int), np.zeros(64, int), none, none)).aesthetic[5]
+    x = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+    expected = torch.nn.functional.interpolate(x, (224, 224), mode="bilinear")[0].permute(1, 2, 0).round().numpy()
+    assert (view != expected).mean() < 1e-4
