@@ -2,7 +2,8 @@
 
 A folder holds the features of one pair of encoders and one sampling seed, in shards: `shard-P-N.npy`, a
 memory-mapped float16 array [rows, 64, 49, channels], beside `shard-P-N.jsonl`, a line for each row that is
-whole: name and SHA-256 of the video. P is the process that wrote it.
+whole: name and SHA-256 of the video, and the versions of this package and of PyAV that it was extracted with. P is the
+process that wrote it.
 """
 
 import json
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from jaxtyping import Float16, Int
 
+from .. import __version__
 from ..errors import UserError
 from ..geometry import MOMENTS, POSITIONS
 from ..system.files import allocate, with_filename
@@ -80,7 +83,7 @@ def store_row(place: tuple[Path, int, int], key: Key, features: Float16[np.ndarr
     shard = np.load(path, mmap_mode="r+")
     shard[row] = features
     shard.flush()
-    line = json.dumps({"name": key[0], "sha256": key[1]}) + "\n"
+    line = json.dumps({"name": key[0], "sha256": key[1], "jaxvqa": __version__, "av": av.__version__}) + "\n"
     index = path.with_suffix(".jsonl")
     with with_filename(index), index.open("ab") as file:
         file.truncate(sum(map(len, read_lines(index))))  # what a killed run left of a line

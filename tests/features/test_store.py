@@ -1,6 +1,10 @@
+import json
+
+import av
 import numpy as np
 import pytest
 
+import jaxvqa
 from jaxvqa import UserError
 from jaxvqa.features.store import Features, aligned, create_shard, open_shards, read_index, store_row
 
@@ -19,6 +23,8 @@ def test_rows_are_read_back_in_any_order(tmp_path):
     assert [key[0] for key in index] == [f"{number}.mp4" for number in range(5)]
     features = Features([index[key] for key in index])
     assert len(features) == 5
+    lines = map(json.loads, (tmp_path / "shard-0-0.jsonl").read_text().splitlines())
+    assert {(line["jaxvqa"], line["av"]) for line in lines} == {(jaxvqa.__version__, av.__version__)}
     np.testing.assert_array_equal(features.read([4, 0, 2]), rows[[4, 0, 2]])
 
 
