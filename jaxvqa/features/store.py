@@ -7,7 +7,7 @@ process that wrote it.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,10 @@ class Features:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def read(self, indices: Sequence[int] | Int[np.ndarray, " n"]) -> Float16[np.ndarray, "n 64 49 c"]:
-        """Copies the features of some videos into memory."""
+    def read(
+        self, indices: Sequence[int] | Int[np.ndarray, " n"], each: Callable[[], None] = lambda: None
+    ) -> Float16[np.ndarray, "n 64 49 c"]:
+        """Copies the features of some videos into memory; `each` is called after every video."""
         # Shards are mapped for as long as this takes: what has been read stays in the system's cache while there is
         # room, and never counts as this process's memory.
         shards: dict[Path, np.ndarray] = {}
@@ -51,7 +53,11 @@ class Features:
             if path not in shards:
                 shards[path] = np.load(path, mmap_mode="r")
         rows = [shards[path][row] for path, row in (self.rows[index] for index in indices)]
-        return np.stack(rows, out=aligned((len(rows), *rows[0].shape)))
+        copies = aligned((len(rows), *rows[0].shape))
+        for row, copy in zip(rows, copies, strict=True):
+            copy[...] = row
+            each()
+        return copies
 
 
 def aligned(shape: tuple[int, ...]) -> Float16[np.ndarray, "*shape"]:

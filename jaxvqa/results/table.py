@@ -18,7 +18,7 @@ from .rows import cell, csv_line, plain
 
 NAME_COLUMNS = ("filename", "path")
 
-Cells = dict[str, str]  # of a row, by their columns; what a row lacks is empty
+Cells = dict[str, str]  # of a row, by their columns
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read_table(
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            reader = csv.DictReader(file, restval="")
+            reader = csv.DictReader(file)
             reader.fieldnames = list(map(plain, reader.fieldnames or []))
             columns = reader.fieldnames
             rows: list[tuple[int, Cells]] = list(enumerate(reader, 2))
@@ -112,14 +112,14 @@ def rows_by_one(path: Path, rows: list[tuple[int, Cells]], weights_id: str) -> t
     Raises:
         UserError: rows are by several weights and none is chosen, or no row is by those that are.
     """
-    counts = Counter(row.get("weights", "") for _, row in rows)
+    counts = Counter(row.get("weights") or "" for _, row in rows)
     told = ", ".join(f"{name or 'unnamed'} ({count} rows)" for name, count in sorted(counts.items()))
     if not weights_id and len(counts) > 1:
         raise UserError(f"{path} has rows by several weights: {told}; choose one of them with weights_id.")
     [chosen] = [weights_id] if weights_id else counts
     if chosen not in counts:
         raise UserError(f"{path} has no row by weights {weights_id!r}, but by {told}.")
-    return [(line, row) for line, row in rows if row.get("weights", "") == chosen], chosen
+    return [(line, row) for line, row in rows if (row.get("weights") or "") == chosen], chosen
 
 
 def number(path: Path, line: int, column: str, row: Cells, missing: bool = False) -> float:
@@ -128,10 +128,11 @@ def number(path: Path, line: int, column: str, row: Cells, missing: bool = False
     Raises:
         UserError: it is missing, or no finite number.
     """
-    if missing and not row[column].strip():
+    cell = row[column]
+    if missing and cell is not None and not cell.strip():
         return np.nan
     try:
-        value = float(row[column])
+        value = float(cell or "")
     except ValueError:
         value = np.nan
     if not np.isfinite(value):

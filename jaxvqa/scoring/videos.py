@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -123,9 +123,9 @@ def entry(results: Results, row: Row) -> Entry:
     return Entry(row["path"], [row[name] for name in DISPLAY], lambda: path.read_text(encoding="utf-8"))
 
 
-def content(path: str) -> str | None:
-    """SHA-256 of a file, None if it cannot be read, or is none any more."""
+def content(path: str, each: Callable[[], None] = lambda: None) -> str | None:
+    """SHA-256 of a file, None if it cannot be read, or is none any more; `each` is called again and again meanwhile."""
     try:
-        return content_sha256(path)
+        return content_sha256(path, each)
     except VideoError:
         return None

@@ -68,11 +68,3 @@ def test_weights_may_mean_something_else_in_a_table_of_labels(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("filename,O,weights\na.mp4,1,0.5\nb.mp4,2,0.25\n")
     assert read_table(path).weights == ""
-
-
-def test_a_short_row_lacks_its_last_cells(tmp_path):
-    path = tmp_path / "labels.csv"
-    path.write_text("filename,O,group\na.mp4,1,x\nb.mp4,2\nc.mp4\n")
-    with pytest.raises(UserError, match="line 4: O is '', not a number"):
-        read_table(path)
-    assert read_table(path, missing=True).groups == ["x", "", ""]
