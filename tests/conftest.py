@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 from clips import moving_clip
-from publisher import server  # noqa: F401, a fixture of several rooms
+from publisher import safe_server, server  # noqa: F401, fixtures of several rooms
 
 from jaxvqa.dimensions import DIMENSIONS, calibrate, default_prompts
 from jaxvqa.upstream.convert import convert_checkpoints

@@ -12,22 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from packaging.version import Version
 
 from ..errors import CheckpointError, first_line
 from ..system.untrusted import untrusted
 
+TORCH = "2.6"  # the oldest whose restricted unpickling runs no code (CVE-2025-32434); as in pyproject.toml
 SLACK = 1 << 26  # bytes that an archive may unpack to beyond its own size: tensors are stored as they are, code is not
 WORK = 4 << 30  # bytes that reading may take beyond four copies of the checkpoint, of which two are needed
 
 
 def check_torch() -> None:
-    """Raises a CheckpointError if PyTorch, which conversion takes, is missing."""
+    """Raises a CheckpointError if PyTorch, which conversion takes, is missing or older than `TORCH`."""
     try:
-        import torch  # noqa: F401
+        import torch
     except ImportError as error:
         raise CheckpointError(
             "conversion needs PyTorch: pip install 'jaxvqa[convert]' (in a clone: pip install -e '.[convert]')."
         ) from error
+    if Version(str(torch.__version__)) < Version(TORCH):
+        raise CheckpointError(
+            f"PyTorch {torch.__version__} can run code that a checkpoint holds; conversion needs {TORCH} or newer: pip "
+            f"install 'torch>={TORCH}'."
+        )
 
 
 def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
