@@ -7,6 +7,7 @@ process that wrote it.
 """
 
 import json
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from .. import __version__
 from ..errors import UserError
 from ..geometry import MOMENTS, POSITIONS
 from ..system.files import allocate, with_filename
-from ..system.untrusted import untrusted
+from ..system.untrusted import DAMAGE, untrusted
 
 VERSION = 1  # of what is sampled from a video, and how it is stored
 SHARD_ROWS = 64  # 0.7 GB at full size
@@ -74,7 +75,7 @@ def open_shards(folder: Path, process: int, videos: int) -> Iterator[tuple[Path,
     while videos > 0:
         path = folder / f"shard-{process}-{number}.npy"
         used = len(read_lines(path.with_suffix(".jsonl")))
-        rows = len(np.load(path, mmap_mode="r")) if path.exists() else min(videos, SHARD_ROWS)
+        rows = len(load_shard(path)) if path.exists() else min(videos, SHARD_ROWS)
         for row in range(used, rows):
             yield path, row, rows
             videos -= 1
@@ -126,13 +127,9 @@ def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:
     found, channels = {}, set()
     for index in sorted(folder.glob("shard-*.jsonl")):
         path = index.with_suffix(".npy")
-        remedy = f"move it and {index.name} away, and their videos are extracted again"
-        lines = read_lines(index)
-        with untrusted(path, UserError, remedy, "is truncated or corrupt"):
-            shard = np.load(path, mmap_mode="r")
+        shard, lines, remedy = load_shard(path), read_lines(index), remedy_of(path)
+        with untrusted(index, UserError, remedy, "is truncated or corrupt"):
             keys = [json.loads(line) for line in lines]
-        if not is_shard(shard):
-            raise UserError(f"{path} is no array of features: {remedy}.")
         if len(channels := {shard.shape[-1], *channels}) > 1:
             raise UserError(f"{path} has {shard.shape[-1]} channels, unlike others beside it: {remedy}.")
         if len(shard) < len(lines):
@@ -142,6 +139,25 @@ def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:
         except (TypeError, KeyError) as error:
             raise UserError(f"{path} has an index without names and digests: {remedy}.") from error
     return found
+
+
+def load_shard(path: Path) -> np.ndarray:
+    """A shard, mapped into memory.
+
+    Raises:
+        UserError: the file is truncated or corrupt, or no shard.
+        OSError: it cannot be opened, for want of rights or of open files.
+    """
+    with untrusted(path, UserError, remedy_of(path), "is truncated or corrupt", (*DAMAGE, pickle.UnpicklingError)):
+        shard = np.load(path, mmap_mode="r")
+    if not is_shard(shard):
+        raise UserError(f"{path} is no array of features: {remedy_of(path)}.")
+    return shard
+
+
+def remedy_of(path: Path) -> str:
+    """What a user can do about a shard that is truncated or corrupt."""
+    return f"move it and {path.stem}.jsonl away, and their videos are extracted again"
 
 
 def is_shard(loaded: Any) -> bool:

@@ -165,7 +165,7 @@ def score(todo: list[str], weights_id: str, pipeline: beam.Pipeline, work: Work)
         watching = threading.Thread(target=watch, daemon=True)
         watching.start()
         try:
-            with untrusted("the pipeline", UserError, "run it again", "broke off"):
+            with untrusted("the pipeline", UserError, "run it again", "broke off", kinds=Exception):
                 pipeline.run().wait_until_finish()
         except UserError as error:  # caused by one of a worker, with all its trace as the text
             text = str(error.__cause__ or error)
@@ -208,7 +208,7 @@ class Score(beam.DoFn):
         """The rows of some videos."""
         began, paths = time.time_ns(), [json.loads(line) for line in element]
         # Here, since Beam passes on an error without its kind, from which untrusted() could not tell whose it is.
-        with untrusted(f"worker {platform.node()}", UserError, "run it again", "broke off"):
+        with untrusted(f"worker {platform.node()}", UserError, "run it again", "broke off", kinds=Exception):
             decoded = decode_samples(paths, self.work.sampling, self.work.limits, decoders=self.decoders)
             rows = [
                 json_line(score_row(self.model, samples, scores, self.work.sampling), COLUMNS)

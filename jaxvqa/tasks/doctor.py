@@ -26,7 +26,7 @@ from ..errors import UserError, first_line
 from ..model import Model, check_weights, load
 from ..system.processes import cores
 from ..system.terminal import printable, table_console
-from ..system.untrusted import untrusted
+from ..system.untrusted import lacks_memory, untrusted
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_files
@@ -101,10 +101,16 @@ def finding(check: Callable[[], Finding]) -> Finding:
 def guarded(check: Callable[[], tuple]) -> tuple:
     """A check's result and finding; None, and what it failed with."""
     try:
-        with untrusted("this", UserError, "install jaxvqa and what it requires again", "does not work"):
+        with untrusted("this", UserError, "install jaxvqa and what it requires again", "does not work", Exception):
             return check()
-    except (UserError, MemoryError) as error:
-        return None, Finding("fails", str(error) or "there is not enough memory")
+    except UserError as error:
+        return None, Finding("fails", str(error))
+    except OSError as error:  # no fault of an installation
+        return None, Finding("fails", f"{error.filename or 'a file'}: {error.strerror}")
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        return None, Finding("fails", f"there is not enough memory ({first_line(error)})")
 
 
 def versions() -> Finding:
