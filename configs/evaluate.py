@@ -19,6 +19,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.task = "evaluate"
     # Either two tables:
     config.predictions = ""  # a scores.csv, or a CSV with a column `filename` and columns O, A-1, ... T-all
+    config.weights_id = ""  # where a scores.csv has rows by several weights: the id of those to evaluate
     config.labels = ""  # a CSV of human scores of the same videos
     config.label_names = ""  # for labels without file names: the list whose line i belongs to row i
     # or a model and a database:

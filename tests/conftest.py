@@ -1,6 +1,8 @@
+import contextlib
 import importlib.util
 import os
 import re
+import resource
 import shutil
 import subprocess
 import unittest.mock
@@ -10,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 from clips import moving_clip
-from publisher import server  # noqa: F401, a fixture of several rooms
+from publisher import safe_server, server  # noqa: F401, fixtures of several rooms
 
 from jaxvqa.dimensions import DIMENSIONS, calibrate, default_prompts
 from jaxvqa.upstream.convert import convert_checkpoints
@@ -130,6 +132,24 @@ def small_disk(tmp_path):
 
     yield mount
     subprocess.run(["umount", "-l", folder], capture_output=True)
+
+
+@pytest.fixture
+def no_more_files():
+    """A context in which this process can open no file."""
+
+    @contextlib.contextmanager
+    def limit():
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.open(os.devnull, os.O_RDONLY)  # the lowest number that no file has
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    return limit
 
 
 @pytest.fixture(scope="session")

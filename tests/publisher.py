@@ -1,11 +1,19 @@
 """A server that publishes checkpoints, in ways that servers have."""
 
+import contextlib
+import datetime
+import ipaddress
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from jaxvqa.upstream.download import PUBLISHED
 
@@ -15,6 +23,37 @@ DATA = np.random.default_rng(0).bytes(3_000_000)
 @pytest.fixture
 def server():
     """A server on this machine: `files` by path, `requests` as (path, Range), `ways` to answer the first of them."""
+    with serving() as state:
+        yield state
+
+
+@pytest.fixture
+def safe_server(tmp_path, monkeypatch):
+    """The same over HTTPS, with a certificate that this process trusts."""
+    key, certificate = ec.generate_private_key(ec.SECP256R1()), tmp_path / "certificate.pem"
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    certificate.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, *form) + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(context) as state:
+        yield state
+
+
+@contextlib.contextmanager
+def serving(context=None):
+    """A server until the context is left, over TLS with a context of `ssl`."""
     state = SimpleNamespace(files={}, requests=[], ways=[], ended=threading.Event())
 
     class Handler(BaseHTTPRequestHandler):
@@ -27,12 +66,16 @@ def server():
             pass
 
     listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.address = f"http://127.0.0.1:{listener.server_port}"
+    if context:
+        listener.socket = context.wrap_socket(listener.socket, server_side=True)
+    state.address = f"{'https' if context else 'http'}://127.0.0.1:{listener.server_port}"
     threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True).start()
-    yield state
-    state.ended.set()
-    listener.shutdown()
-    listener.server_close()
+    try:
+        yield state
+    finally:
+        state.ended.set()
+        listener.shutdown()
+        listener.server_close()
 
 
 def head(request, status, **headers):

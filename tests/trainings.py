@@ -192,6 +192,7 @@ def one_step(trainer, rate=1e-3, decay=None):
 
 
 WORDS = ("fine", "coarse")
+LABELS = "my\u00a0labels.csv"  # with a no-break space, which is no character to be printed
 FINETUNING = {
     "train.batch": 4,
     "train.epochs-per-chunk": 2,
@@ -212,7 +213,7 @@ def rated(tmp_path_factory):
         textured_clip(folder / "videos" / f"{i}.mp4", i)
         overall, sharpness, fine = random.uniform([0, -1, 1], [100, 1, 5])
         rows.append([f"{i}.mp4", overall, "" if i % 4 == 1 else sharpness, "" if i % 5 == 2 else fine, f"s{i // 2}"])
-    write_labels(folder / "labels.csv", rows)
+    write_labels(folder / LABELS, rows)
     return folder
 
 
@@ -226,7 +227,7 @@ def write_labels(path, rows, header=("filename", "overall", "T-1", "fine / coars
 def finetune(rated, encoders, features):
     """The fine-tuning command in this process; returns its exit code."""
 
-    def run(output, labels=rated / "labels.csv", folder=rated / "videos", **changes):
+    def run(output, labels=rated / LABELS, folder=rated / "videos", **changes):
         settings = {"weights": encoders, "features": features, "output": output, **FINETUNING, **changes}
         return cli.main(
             ["finetune", str(labels), str(folder), *(f"--{name}={value}" for name, value in settings.items())]

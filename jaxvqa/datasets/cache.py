@@ -1,6 +1,7 @@
 """Rated videos by the name of their database: joined and checked once, then read from TFDS."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -19,6 +20,12 @@ from .builders import Custom, Maxwell, Mos, SyntheticMaxwell
 from .databases import DATABASES, MOS
 from .match import missing_videos, videos_below
 from .videos import RatedVideos
+
+# What the system says of a folder that cannot be written, or where something else stands in the way of one.
+UNWRITABLE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+    *(errno.ENOTDIR, errno.EEXIST),
+}
 
 
 def load_rated(spec: str, folder: str | os.PathLike, allow_missing: bool = False) -> RatedVideos:
@@ -118,7 +125,9 @@ def prepare(database: str, root: Path, videos: list[str]) -> tfds.core.DatasetBu
             try:
                 builder().download_and_prepare(download_config=config, file_format="array_record")
             except RuntimeError as error:  # how ArrayRecord says that the disk is full
-                raise OSError(first_line(error)) from error
+                if os.strerror(errno.ENOSPC) not in str(error):
+                    raise
+                raise OSError(errno.ENOSPC, first_line(error)) from error
     return builder()
 
 
@@ -150,6 +159,8 @@ def exclusive(root: Path, database: str) -> Generator[None, None, None]:
         with filelock.FileLock(root / ".tfds" / f"{database}.lock"):
             yield
     except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
         raise UserError(
             f"{root} cannot be written ({first_line(error)}): make it writable, or link its databases "
             "into a folder that is."

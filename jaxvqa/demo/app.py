@@ -1,5 +1,6 @@
 """The demo: a page, served on this machine, that takes one video or two and shows their reports."""
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -24,6 +25,9 @@ from ..video.sampling import Sampling
 from ..video.workers import decode_files
 from ..weights.model_card import ModelCard, notice, unvalidated
 
+# For uploads and all that Gradio leaves, which reads where to put it when it is imported; goes with this process.
+SCRATCH = tempfile.TemporaryDirectory(prefix="jaxvqa-", ignore_cleanup_errors=True)
+os.environ["GRADIO_TEMP_DIR"] = SCRATCH.name
 try:
     import gradio as gr
 except ModuleNotFoundError as error:

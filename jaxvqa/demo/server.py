@@ -1,5 +1,6 @@
 """What the demo answers: the requests of its page, and no others."""
 
+import ipaddress
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
 
@@ -17,6 +19,7 @@ JOIN, FILE = "/gradio_api/queue/join", "/gradio_api/file="
 PATHS = re.compile(
     rf"/|/theme\.css|/favicon\.ico|/(assets|static)/.*|/gradio_api/(upload(_progress)?|queue/data)|{JOIN}|{FILE}.*"
 )
+HOST, ORIGIN = b"host", b"origin"
 JOB_BYTES = 1 << 16  # of a request to score, which is half a kilobyte
 
 # Gradio has scripts within its page and makes some while it runs; but nothing may come from elsewhere, or go there.
@@ -38,12 +41,13 @@ def listen(host: str, port: int) -> socket.socket:
         raise UserError(f"port {port} of {host} is not available ({error.strerror}); choose another port.") from error
 
 
-def guarded(app: Callable, inputs: dict[int, int], folder: str) -> Callable:
+def guarded(app: Callable, inputs: dict[int, int], folder: str, names: Callable[[str], bool]) -> Callable:
     """An ASGI application that gets no requests but those of the page, and forbids the browser to load anything else.
 
     Args:
         inputs: number of inputs of each function of the page.
         folder: where uploads are, and all other files that a request may name.
+        names: whether a name is one of this machine's, from `names_of`.
     """
 
     async def answer(scope, receive, send):
@@ -54,7 +58,9 @@ def guarded(app: Callable, inputs: dict[int, int], folder: str) -> Callable:
 
         if scope["type"] == "http":
             path, refusal = scope["path"], None
-            if not PATHS.fullmatch(path) or (path.startswith(FILE) and not is_in(path.removeprefix(FILE), folder)):
+            if not is_from_page(scope["headers"], names):
+                refusal = PlainTextResponse("The demo answers its own page alone, at the address that it prints.", 403)
+            elif not PATHS.fullmatch(path) or (path.startswith(FILE) and not is_in(path.removeprefix(FILE), folder)):
                 refusal = PlainTextResponse("There is no such page.", 404)
             elif path == JOIN:
                 body, more = b"", True
@@ -72,6 +78,36 @@ def guarded(app: Callable, inputs: dict[int, int], folder: str) -> Callable:
         await app(scope, receive, send_with_policy)
 
     return answer
+
+
+def names_of(listener: socket.socket, host: str) -> Callable[[str], bool]:
+    """Whether a browser may call this machine by a name, with which it was asked to listen at `host`.
+
+    Any other name may be a stranger's who had it point here, so that a page of theirs counts as the demo's (DNS
+    rebinding). Numeric addresses cannot be had in this way.
+    """
+    local = ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+
+    def is_name(name: str) -> bool:
+        try:
+            return ipaddress.ip_address(name).is_loopback or not local
+        except ValueError:
+            return name in {"localhost", host.lower(), socket.gethostname().lower()}
+
+    return is_name
+
+
+def is_from_page(headers: list[tuple[bytes, bytes]], names: Callable[[str], bool]) -> bool:
+    """Whether a request names this machine, and comes from the demo's page if a browser says from where it does.
+
+    Browsers send what a page elsewhere asks them to, and name that page's origin; programs name none.
+    """
+    hosts, origins = ([value.decode("latin-1").lower() for key, value in headers if key == k] for k in (HOST, ORIGIN))
+    try:
+        known = len(hosts) == 1 and names(urlsplit(f"//{hosts[0]}").hostname or "")
+    except ValueError:  # no address
+        return False
+    return known and all(origin in (f"http://{hosts[0]}", f"https://{hosts[0]}") for origin in origins)
 
 
 def first(message: dict[str, Any], receive: Callable) -> Callable:

@@ -11,24 +11,28 @@ from ..system.files import write_atomic
 from .metrics import METRICS, Agreement
 
 
-def write_evaluation(folder: Path, results: dict[str, Agreement]) -> None:
-    """Writes `evaluation.csv` and `evaluation.json`: every metric with the ends of its interval."""
+def write_evaluation(folder: Path, results: dict[str, Agreement], weights: str = "") -> None:
+    """Writes `evaluation.csv` and `evaluation.json`, as `rows_of` gives them."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = rows_of(results)
+    rows = rows_of(results, weights)
     table = {row["dimension"]: {key: value for key, value in row.items() if key != "dimension"} for row in rows}
     write_atomic(folder / "evaluation.json", json.dumps(table, indent=1) + "\n")
     write_atomic(folder / "evaluation.csv", text_of(rows, [*rows[0]], "csv"))
 
 
-def rows_of(results: dict[str, Agreement]) -> list[Row]:
-    """A row for each dimension: every metric with the ends of its interval, None for NaN."""
+def rows_of(results: dict[str, Agreement], weights: str = "") -> list[Row]:
+    """A row for each dimension: every metric with the ends of its interval, None for NaN.
+
+    Args:
+        weights: id of what was evaluated, which each row has in the end; empty if that is not known.
+    """
     rows = []
     for code, agreement in results.items():
         row: Row = {"dimension": code}
         for metric, value, ends in zip(METRICS, agreement.values, agreement.intervals, strict=True):
             for end, number in zip(("", "_low", "_high"), (value, *ends), strict=True):
                 row[f"{metric}{end}"] = None if np.isnan(number) else float(number)
-        rows.append(row)
+        rows.append({**row, "weights": weights} if weights else row)
     return rows
 
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -19,6 +18,7 @@ from ..results.suspicious import identical_outputs
 from ..system.compilation import jitted
 from ..system.files import lock_folder
 from ..system.terminal import Log
+from ..system.threads import stoppable_threads
 from ..video.integrity import content_sha256
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
@@ -76,8 +76,9 @@ def lacking(keys: dict[str, Key], folder: Path) -> dict[str, Key]:
 def find_keys(paths: list[str]) -> tuple[dict[str, Key], dict[str, str]]:
     """Key of each video file, and a sentence for each that cannot be read."""
     keys, errors = {}, {}
-    with ThreadPoolExecutor() as pool:
-        for path, (digest, error) in zip(paths, pool.map(hash_file, paths), strict=True):
+    with stoppable_threads() as (pool, each):
+        hashed = pool.map(functools.partial(hash_file, each=each), paths)
+        for path, (digest, error) in zip(paths, hashed, strict=True):
             if error:
                 errors[path] = error
             else:
@@ -85,10 +86,10 @@ def find_keys(paths: list[str]) -> tuple[dict[str, Key], dict[str, str]]:
     return keys, errors
 
 
-def hash_file(path: str) -> tuple[str, str]:
-    """SHA-256 of a video file, or a sentence why there is none."""
+def hash_file(path: str, each: Callable[[], None]) -> tuple[str, str]:
+    """SHA-256 of a video file, or a sentence why there is none; `each` is called again and again meanwhile."""
     try:
-        return content_sha256(path), ""
+        return content_sha256(path, each), ""
     except VideoError as error:
         return "", str(error)
 

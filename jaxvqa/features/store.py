@@ -2,22 +2,26 @@
 
 A folder holds the features of one pair of encoders and one sampling seed, in shards: `shard-P-N.npy`, a
 memory-mapped float16 array [rows, 64, 49, channels], beside `shard-P-N.jsonl`, a line for each row that is
-whole: name and SHA-256 of the video. P is the process that wrote it.
+whole: name and SHA-256 of the video, and the versions of this package and of PyAV that it was extracted with. P is the
+process that wrote it.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import pickle
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from jaxtyping import Float16, Int
 
+from .. import __version__
 from ..errors import UserError
 from ..geometry import MOMENTS, POSITIONS
 from ..system.files import allocate, with_filename
-from ..system.untrusted import untrusted
+from ..system.untrusted import DAMAGE, untrusted
 
 VERSION = 1  # of what is sampled from a video, and how it is stored
 SHARD_ROWS = 64  # 0.7 GB at full size
@@ -38,8 +42,10 @@ class Features:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def read(self, indices: Sequence[int] | Int[np.ndarray, " n"]) -> Float16[np.ndarray, "n 64 49 c"]:
-        """Copies the features of some videos into memory."""
+    def read(
+        self, indices: Sequence[int] | Int[np.ndarray, " n"], each: Callable[[], None] = lambda: None
+    ) -> Float16[np.ndarray, "n 64 49 c"]:
+        """Copies the features of some videos into memory; `each` is called after every video."""
         # Shards are mapped for as long as this takes: what has been read stays in the system's cache while there is
         # room, and never counts as this process's memory.
         shards: dict[Path, np.ndarray] = {}
@@ -48,7 +54,11 @@ class Features:
             if path not in shards:
                 shards[path] = np.load(path, mmap_mode="r")
         rows = [shards[path][row] for path, row in (self.rows[index] for index in indices)]
-        return np.stack(rows, out=aligned((len(rows), *rows[0].shape)))
+        copies = aligned((len(rows), *rows[0].shape))
+        for row, copy in zip(rows, copies, strict=True):
+            copy[...] = row
+            each()
+        return copies
 
 
 def aligned(shape: tuple[int, ...]) -> Float16[np.ndarray, "*shape"]:
@@ -65,7 +75,7 @@ def open_shards(folder: Path, process: int, videos: int) -> Iterator[tuple[Path,
     while videos > 0:
         path = folder / f"shard-{process}-{number}.npy"
         used = len(read_lines(path.with_suffix(".jsonl")))
-        rows = len(np.load(path, mmap_mode="r")) if path.exists() else min(videos, SHARD_ROWS)
+        rows = len(load_shard(path)) if path.exists() else min(videos, SHARD_ROWS)
         for row in range(used, rows):
             yield path, row, rows
             videos -= 1
@@ -80,7 +90,7 @@ def store_row(place: tuple[Path, int, int], key: Key, features: Float16[np.ndarr
     shard = np.load(path, mmap_mode="r+")
     shard[row] = features
     shard.flush()
-    line = json.dumps({"name": key[0], "sha256": key[1]}) + "\n"
+    line = json.dumps({"name": key[0], "sha256": key[1], "jaxvqa": __version__, "av": av.__version__}) + "\n"
     index = path.with_suffix(".jsonl")
     with with_filename(index), index.open("ab") as file:
         file.truncate(sum(map(len, read_lines(index))))  # what a killed run left of a line
@@ -117,13 +127,9 @@ def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:
     found, channels = {}, set()
     for index in sorted(folder.glob("shard-*.jsonl")):
         path = index.with_suffix(".npy")
-        remedy = f"move it and {index.name} away, and their videos are extracted again"
-        lines = read_lines(index)
-        with untrusted(path, UserError, remedy, "is truncated or corrupt"):
-            shard = np.load(path, mmap_mode="r")
+        shard, lines, remedy = load_shard(path), read_lines(index), remedy_of(path)
+        with untrusted(index, UserError, remedy, "is truncated or corrupt"):
             keys = [json.loads(line) for line in lines]
-        if not is_shard(shard):
-            raise UserError(f"{path} is no array of features: {remedy}.")
         if len(channels := {shard.shape[-1], *channels}) > 1:
             raise UserError(f"{path} has {shard.shape[-1]} channels, unlike others beside it: {remedy}.")
         if len(shard) < len(lines):
@@ -133,6 +139,25 @@ def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:
         except (TypeError, KeyError) as error:
             raise UserError(f"{path} has an index without names and digests: {remedy}.") from error
     return found
+
+
+def load_shard(path: Path) -> np.ndarray:
+    """A shard, mapped into memory.
+
+    Raises:
+        UserError: the file is truncated or corrupt, or no shard.
+        OSError: it cannot be opened, for want of rights or of open files.
+    """
+    with untrusted(path, UserError, remedy_of(path), "is truncated or corrupt", (*DAMAGE, pickle.UnpicklingError)):
+        shard = np.load(path, mmap_mode="r")
+    if not is_shard(shard):
+        raise UserError(f"{path} is no array of features: {remedy_of(path)}.")
+    return shard
+
+
+def remedy_of(path: Path) -> str:
+    """What a user can do about a shard that is truncated or corrupt."""
+    return f"move it and {path.stem}.jsonl away, and their videos are extracted again"
 
 
 def is_shard(loaded: Any) -> bool:

@@ -1,8 +1,7 @@
 """Rows of scores, and every format that they are written in."""
 
-import csv
-import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,12 @@ RAW = [dimension.column for dimension in DIMENSIONS]
 DISPLAY = [f"{name}_display" for name in RAW]
 DEVIATION = [f"{name}_deviation" for name in RAW]
 FACTS = ["frames", "height", "width", "fps", "seed", "repeats", "dense", "weights", "unvalidated", "sha256"]
+FACTS += ["jaxvqa", "av"]  # versions of this package and of PyAV, which decodes
 FORMATS = ("table", "csv", "jsonl")
 COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "custom", *FACTS]
+
+# How texts begin that spreadsheets run as formulas; full-width signs count in Japanese and Chinese ones.
+FORMULA = "[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]"
 
 Row = dict[str, Any]
 Key = tuple[str, int, str]
@@ -43,7 +46,8 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
                 raise ValueError
         except (ValueError, AttributeError, TypeError, RecursionError):
             raise UserError(
-                f"{path}, line {number}: not a row of scores; move the file away or choose another output."
+                f"{path}, line {number}: not a row of scores, or one of another version of jaxvqa; move the file away "
+                "or choose another output."
             ) from None
         rows.append(row)
     return rows
@@ -89,10 +93,27 @@ def csv_row(row: Row, columns: Sequence[str]) -> str:
 
 
 def csv_line(values: Iterable[Any]) -> str:
-    """Values as one line of CSV; what is not known is empty."""
-    file = io.StringIO()
-    values = [json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value for value in values]
-    csv.writer(file, lineterminator="\n").writerow(
-        f"{value:.6f}" if isinstance(value, float) else "" if value is None else value for value in values
-    )
-    return file.getvalue()
+    """Values as one line of CSV."""
+    return ",".join(map(cell, values)) + "\n"
+
+
+def cell(value: Any) -> str:
+    """A value as a cell of CSV; what is not known is empty.
+
+    A text that a spreadsheet would run gets an apostrophe, which `plain` takes away. Numbers stay numbers.
+    Source: OWASP, CSV Injection.
+    """
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    if isinstance(value, dict):
+        value = json.dumps(value, ensure_ascii=False)
+    text = "" if value is None else str(value)
+    if isinstance(value, str) and re.match(f"'*{FORMULA}", text):
+        text = f"'{text}"
+    # Some spreadsheets divide lines at semicolons and tabs as well, unless they are within quotes.
+    return '"' + text.replace('"', '""') + '"' if re.search('[",;\t\r\n]', text) else text
+
+
+def plain(text: str) -> str:
+    """The text that a cell was made of, as a reader of CSV gives it: without the apostrophe of `cell`."""
+    return text[1:] if re.match(f"'+{FORMULA}", text) else text

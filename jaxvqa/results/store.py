@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..system.files import lock_folder, with_filename, write_atomic
+from ..system.terminal import Log
 from .rows import COLUMNS, Key, Row, csv_row, json_line, key, read_rows, text_of
 
 
@@ -64,3 +65,16 @@ class Results:
         rows = [self.rows[k] for k in sorted(self.rows)]
         write_atomic(self.json_path, text_of(rows, self.columns, "jsonl"))
         write_atomic(self.csv_path, text_of(rows, self.columns, "csv"))
+
+
+def remove_report(folder: Path, log: Log | None = None) -> None:
+    """Removes the report of a folder before its scores change, so that it never stands beside other ones.
+
+    Args:
+        log: gets a line if there was one.
+    """
+    report = folder / "report.html"
+    if report.exists():
+        report.unlink()
+        if log:
+            log(f"{report} showed earlier scores and was removed; to have a new one, run jaxvqa report")

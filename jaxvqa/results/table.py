@@ -1,8 +1,8 @@
 """Tables of scores by file name and dimension, from people or from a model."""
 
 import csv
-import io
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +14,11 @@ from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..system.files import write_atomic
 from ..text.prompts import read_pairs
+from .rows import cell, csv_line, plain
 
 NAME_COLUMNS = ("filename", "path")
+
+Cells = dict[str, str]  # of a row, by their columns
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,22 @@ class ScoreTable:
         scores: a column of float64 scores per dimension, by code (`O`, `A-1`, ...), or by a prompt pair
             (`cinematic / amateurish`) where there are such; NaN where there is no score.
         groups: what else keeps videos together, such as their scene; empty where nothing does.
+        weights: id of the weights that gave the scores; empty if that is not known.
     """
 
     path: Path
     names: list[str]
     scores: dict[str, Float[np.ndarray, " videos"]]
     groups: list[str] = field(default_factory=list)
+    weights: str = ""
 
 
 def read_table(
-    path: str | os.PathLike, list_path: str | os.PathLike | None = None, missing: bool = False, custom: bool = False
+    path: str | os.PathLike,
+    list_path: str | os.PathLike | None = None,
+    missing: bool = False,
+    custom: bool = False,
+    weights_id: str = "",
 ) -> ScoreTable:
     """Reads a CSV of scores.
 
@@ -50,16 +59,19 @@ def read_table(
             line i belongs to row i. Overall scores of both must rank the videos alike.
         missing: whether a score may be missing: an empty cell.
         custom: whether columns named by a prompt pair, `cinematic / amateurish`, are dimensions as well.
+        weights_id: of a `scores.csv`, whose rows may be by several weights, takes those by these.
 
     Raises:
         UserError: unreadable, without names or dimensions, two rows for a name, a score that is no number,
-            or a list that does not go with it.
+            a list that does not go with it, or rows by several weights of which none is chosen.
     """
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.DictReader(file)
-            rows, columns = list(reader), reader.fieldnames or []
+            reader.fieldnames = list(map(plain, reader.fieldnames or []))
+            columns = reader.fieldnames
+            rows: list[tuple[int, Cells]] = list(enumerate(reader, 2))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     found = {d.code: column for d in DIMENSIONS for column in (d.code, d.column) if column in columns}
@@ -68,8 +80,11 @@ def read_table(
     if not found or not rows:
         pair = ", or by a prompt pair (cinematic / amateurish)" * custom
         raise UserError(f"{path} has {len(rows)} rows and no column named as a dimension (O, A-1, ... T-all){pair}.")
+    weights = ""
+    if weights_id or {"status", "weights"} <= set(columns):  # a `scores.csv`
+        rows, weights = rows_by_one(path, rows, weights_id)
     scores = {
-        code: np.array([number(path, i, column, row, missing) for i, row in enumerate(rows, 2)])
+        code: np.array([number(path, line, column, row, missing) for line, row in rows])
         for code, column in found.items()
     }
 
@@ -77,7 +92,7 @@ def read_table(
     if list_path:
         names = read_list(Path(list_path), path, scores)
     elif name_column:
-        names = [os.path.basename(row[name_column]) for row in rows]
+        names = [os.path.basename(plain(row[name_column])) for _, row in rows]
     else:
         raise UserError(f"{path} has no column `filename` or `path`: name the list of its files as well.")
     seen: set[str] = set()
@@ -85,10 +100,29 @@ def read_table(
         if name in seen:
             raise UserError(f"{path} has more than one row for {name}.")
         seen.add(name)
-    return ScoreTable(path, names, scores, [row["group"] for row in rows] if "group" in columns else [])
+    return ScoreTable(path, names, scores, [row["group"] for _, row in rows] if "group" in columns else [], weights)
 
 
-def number(path: Path, line: int, column: str, row: dict[str, str | None], missing: bool = False) -> float:
+def rows_by_one(path: Path, rows: list[tuple[int, Cells]], weights_id: str) -> tuple[list[tuple[int, Cells]], str]:
+    """Those rows of a `scores.csv`, each with its line, that are by the same weights, and the id of these.
+
+    Args:
+        weights_id: which weights; may be empty if all rows are by the same.
+
+    Raises:
+        UserError: rows are by several weights and none is chosen, or no row is by those that are.
+    """
+    counts = Counter(row.get("weights") or "" for _, row in rows)
+    told = ", ".join(f"{name or 'unnamed'} ({count} rows)" for name, count in sorted(counts.items()))
+    if not weights_id and len(counts) > 1:
+        raise UserError(f"{path} has rows by several weights: {told}; choose one of them with weights_id.")
+    [chosen] = [weights_id] if weights_id else counts
+    if chosen not in counts:
+        raise UserError(f"{path} has no row by weights {weights_id!r}, but by {told}.")
+    return [(line, row) for line, row in rows if (row.get("weights") or "") == chosen], chosen
+
+
+def number(path: Path, line: int, column: str, row: Cells, missing: bool = False) -> float:
     """One score of a row; NaN for an empty cell, where scores may be missing.
 
     Raises:
@@ -132,10 +166,8 @@ def read_list(path: Path, table: Path, scores: dict[str, np.ndarray]) -> list[st
 
 def write_table(path: str | os.PathLike, table: ScoreTable) -> None:
     """Writes a table as a CSV that `read_scores` reads: `filename`, and a column for each dimension by its code."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["filename", *table.scores])
-    rows = zip(table.names, *table.scores.values(), strict=True)
-    writer.writerows([name, *("" if np.isnan(score) else f"{score:.9f}" for score in scores)] for name, *scores in rows)
+    lines = [csv_line(["filename", *table.scores])]
+    for name, *scores in zip(table.names, *table.scores.values(), strict=True):
+        lines.append(",".join([cell(name), *("" if np.isnan(score) else f"{score:.9f}" for score in scores)]) + "\n")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(Path(path), file.getvalue())
+    write_atomic(Path(path), lines)

@@ -15,7 +15,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +26,7 @@ from ..system.compilation import keep_compiled
 from ..system.files import write_atomic
 from ..system.processes import cores
 from ..system.terminal import Log, without_warnings
+from ..system.threads import stoppable_threads
 from ..system.untrusted import untrusted
 from ..text.prompts import PromptPair
 from ..video.limits import DecodeLimits
@@ -123,7 +123,7 @@ def read_row(place: Place) -> Row:
 def find_kept(keys: dict[str, Key], places: dict[Key, Place], work: Work) -> set[str]:
     """The paths that earlier runs scored with the same settings, and whose files have not changed since."""
 
-    def is_kept(path):
+    def is_kept(path, each):
         place = places[keys[path]]
         row = read_row(place)
         if row["status"] != "ok" or not same_work(row, work.sampling, work.custom):
@@ -132,11 +132,12 @@ def find_kept(keys: dict[str, Key], places: dict[Key, Place], work: Work) -> set
             # No other file, however old, can have taken its place without that time: the file need not be read again.
             if max(os.stat(path).st_mtime_ns, os.stat(path).st_ctime_ns) < place.began:
                 return True
-        return row["sha256"] == content(path)
+        return row["sha256"] == content(path, each)
 
     known = [path for path in keys if keys[path] in places]
-    with ThreadPoolExecutor() as pool:  # shared file systems take their time to answer
-        return {path for path, same in zip(known, pool.map(is_kept, known), strict=True) if same}
+    with stoppable_threads() as (pool, each):  # shared file systems take their time to answer
+        same = pool.map(functools.partial(is_kept, each=each), known)
+        return {path for path, kept in zip(known, same, strict=True) if kept}
 
 
 def score(todo: list[str], weights_id: str, pipeline: beam.Pipeline, work: Work) -> bool:
@@ -164,7 +165,7 @@ def score(todo: list[str], weights_id: str, pipeline: beam.Pipeline, work: Work)
         watching = threading.Thread(target=watch, daemon=True)
         watching.start()
         try:
-            with untrusted("the pipeline", UserError, "run it again", "broke off"):
+            with untrusted("the pipeline", UserError, "run it again", "broke off", kinds=Exception):
                 pipeline.run().wait_until_finish()
         except UserError as error:  # caused by one of a worker, with all its trace as the text
             text = str(error.__cause__ or error)
@@ -207,7 +208,7 @@ class Score(beam.DoFn):
         """The rows of some videos."""
         began, paths = time.time_ns(), [json.loads(line) for line in element]
         # Here, since Beam passes on an error without its kind, from which untrusted() could not tell whose it is.
-        with untrusted(f"worker {platform.node()}", UserError, "run it again", "broke off"):
+        with untrusted(f"worker {platform.node()}", UserError, "run it again", "broke off", kinds=Exception):
             decoded = decode_samples(paths, self.work.sampling, self.work.limits, decoders=self.decoders)
             rows = [
                 json_line(score_row(self.model, samples, scores, self.work.sampling), COLUMNS)

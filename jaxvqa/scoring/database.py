@@ -58,8 +58,11 @@ def score_database(
     scores = np.array([model.score_features(extracted.read([i])[0].astype(np.float32)).raw for i in range(len(kept))])
     rated = [i for i in range(len(DIMENSIONS)) if not np.isnan(videos.labels[:, i]).all()]
     predictions, labels = (
-        ScoreTable(Path(f"{what} {spec}"), videos.names, {DIMENSIONS[i].code: x[:, i] for i in rated})
-        for what, x in (("predictions for", scores.astype(np.float64)), ("labels of", videos.labels))
+        ScoreTable(Path(f"{what} {spec}"), videos.names, {DIMENSIONS[i].code: x[:, i] for i in rated}, weights=by)
+        for what, x, by in (
+            ("predictions for", scores.astype(np.float64), model.weights_id),
+            ("labels of", videos.labels, ""),
+        )
     )
     note = " (synthetic: rendered clips, simulated raters)" if videos.synthetic else ""
-    return ScoredDatabase(predictions, labels, errors, f"{weights} on {spec}{note}")
+    return ScoredDatabase(predictions, labels, errors, f"{weights} on {spec}{note}; weights {model.weights_id}")

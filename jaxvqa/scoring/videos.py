@@ -3,18 +3,19 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from .. import __version__
 from ..errors import VideoError
 from ..explain.report import Entry, page, section
 from ..features.encoder import encode_ahead
 from ..model import Model
 from ..results.rows import DEVIATION, DISPLAY, RAW, Row
 from ..results.scores import Scores
-from ..results.store import Results
+from ..results.store import Results, remove_report
 from ..system.files import write_atomic
 from ..system.terminal import Log
 from ..text.prompts import PromptPair
@@ -50,6 +51,8 @@ def score_videos(
     }
     todo = [path for path in paths if path not in kept]
     scored, log = {}, Log()
+    if todo:
+        remove_report(results.folder, None if report else log)
     decoded = decode_samples(todo, sampling, limits, stills=report)
     with log.progress("scoring") as bar, closing(decoded):
         for samples, scores in bar.track(score_samples(model, decoded), total=len(todo)):
@@ -86,6 +89,7 @@ def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, s
         "status": failure(video),
         "seed": sampling.seed,
         "weights": model.weights_id,
+        "jaxvqa": __version__,
         **video.facts,
     }
     row |= {"repeats": len(samples), "dense": sampling.dense, "unvalidated": " ".join(unvalidated(model.card))}
@@ -119,9 +123,9 @@ def entry(results: Results, row: Row) -> Entry:
     return Entry(row["path"], [row[name] for name in DISPLAY], lambda: path.read_text(encoding="utf-8"))
 
 
-def content(path: str) -> str | None:
-    """SHA-256 of a file, None if it cannot be read, or is none any more."""
+def content(path: str, each: Callable[[], None] = lambda: None) -> str | None:
+    """SHA-256 of a file, None if it cannot be read, or is none any more; `each` is called again and again meanwhile."""
     try:
-        return content_sha256(path)
+        return content_sha256(path, each)
     except VideoError:
         return None

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -80,6 +81,29 @@ def lock_folder(folder: str | os.PathLike, process: int = 0) -> filelock.Acquire
         raise UserError(f"folder {folder} cannot be written: {error.strerror}.") from error
 
 
+def private_folder(folder: Path) -> None:
+    """Makes a folder that this user alone can write to, or makes sure that one that is there is such.
+
+    Where several users may write, in a temporary folder for instance, another one could have made it before.
+
+    Raises:
+        UserError: others can write to it, it is no folder, or it cannot be made.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            status = folder.lstat()
+            private = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            if not (stat.S_ISDIR(status.st_mode) and private):
+                raise UserError(
+                    f"{folder} is no folder, or other users can write to it: choose an output elsewhere."
+                ) from None
+    except OSError as error:
+        raise UserError(f"folder {folder} cannot be written: {error.strerror}.") from error
+
+
 @contextlib.contextmanager
 def atomic_folder(folder: Path) -> Generator[Path, None, None]:
     """A folder to fill that takes the place of one that is not there yet: it will be whole, or not be at all.
@@ -90,6 +114,7 @@ def atomic_folder(folder: Path) -> Generator[Path, None, None]:
         UserError: another run is making it, or it cannot be written.
     """
     scratch = folder.with_name(f".{folder.name}-unfinished")
+    private_folder(scratch)
     with lock_folder(scratch):
         try:
             shutil.rmtree(scratch / folder.name, ignore_errors=True)

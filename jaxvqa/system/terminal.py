@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import unicodedata
 from collections.abc import Generator
 
 from rich.console import Console
@@ -53,9 +54,15 @@ def table_console() -> Console:
 
 
 def printable(text: str) -> str:
-    """Text with a mark for each byte that is no text, and each character that a terminal would obey."""
+    """Text with a mark for each byte that is no text, and each character that a terminal would obey.
+
+    Spaces of all widths, no-break ones among them, become ordinary ones.
+    """
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return "".join(
+        character if character.isprintable() else " " if unicodedata.category(character) == "Zs" else "\ufffd"
+        for character in text
+    )
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The boundary to what users hand in: their files and programs may fail in any way, and that becomes a sentence."""
 
 import contextlib
+import errno
 import sys
 import traceback
 from collections.abc import Generator
@@ -9,6 +10,14 @@ from ..errors import UserError, first_line
 
 PACKAGE = __name__.partition(".")[0]
 
+# What reading damaged data comes to; no lack of rights, disk, memory or devices, and no package that is broken.
+DAMAGE = (OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
+# What the system says that a file's own content or name can be the cause of.
+ABOUT_FILES = {
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EFBIG, errno.EOVERFLOW),
+    *(errno.EILSEQ, errno.ENAMETOOLONG, errno.ELOOP),
+}
+
 
 @contextlib.contextmanager
 def untrusted(
@@ -16,41 +25,52 @@ def untrusted(
     error: type[UserError],
     remedy: str,
     problem: str = "cannot be read",
-    passing: type[Exception] | tuple[type[Exception], ...] = (),
+    kinds: type[Exception] | tuple[type[Exception], ...] = DAMAGE,
 ) -> Generator[None, None, None]:
     """Turns whatever a library makes of a user's file into a sentence: subject, problem, reason and remedy.
 
-    Slips of this package keep their tracebacks, and so do failed type checks and a lack of memory. Which is which is
-    told by the innermost frame, so what this package raises itself about a file must be a `UserError`.
+    Slips of this package stay as they are, and so do failed type checks, a lack of memory, and what the system says of
+    itself instead of a file: that there are too many open files, no space, no rights. Whose an error is is told by the
+    innermost frame, so what this package raises itself about a file must be a `UserError`.
 
     Args:
         subject: what is read, such as the path of a file.
         error: kind of the error to raise.
         remedy: what the user can do.
         problem: what the subject cannot do.
-        passing: further errors that stay as they are.
+        kinds: errors that what is read can be the cause of; others stay as they are.
     """
     try:
         with whole_tracebacks():
             yield
-    except passing:
-        raise
-    except Exception as cause:
+    except kinds as cause:
         if not is_foreign(cause):
             raise
         raise error(f"{subject} {problem} ({first_line(cause)}): {remedy}.") from cause
 
 
 def is_foreign(error: Exception) -> bool:
-    """Whether an error comes from the system or a library, and not from this package or its type checks."""
-    if isinstance(error, UserError | MemoryError):
+    """Whether an error is about what is read, and neither this package's, nor about what the machine lacks."""
+    if isinstance(error, UserError) or lacks_memory(error):
         return False
     if any(kind.__name__ == "TypeCheckError" or kind.__module__.startswith("beartype") for kind in type(error).__mro__):
         return False
     if isinstance(error, OSError):  # the system's, even if no frame lies between it and this package
-        return True
+        return error.errno is None or error.errno in ABOUT_FILES
+    return raised_in(error) != PACKAGE
+
+
+def raised_in(error: BaseException) -> str:
+    """The package whose code raised an error."""
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
-    return innermost.f_globals.get("__name__", "").partition(".")[0] != PACKAGE
+    return innermost.f_globals.get("__name__", "").partition(".")[0]
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, of the machine or of a device, is not enough, as JAX and PyTorch put it."""
+    said = str(error) if isinstance(error, RuntimeError) else ""
+    signs = ("RESOURCE_EXHAUSTED", "allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(sign in said for sign in signs)
 
 
 @contextlib.contextmanager

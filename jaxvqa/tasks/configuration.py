@@ -13,7 +13,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from ..errors import UserError
-from ..system.untrusted import untrusted
+from ..system.untrusted import raised_in, untrusted
 from . import defaults
 
 PACKAGE = Path(__file__).parents[1]
@@ -63,7 +63,7 @@ def describe(path: Path) -> tuple[str, list[Field]]:
         UserError: the file cannot be read, or has no `get_config`.
     """
     check_file(path)
-    with untrusted(f"config {path}", UserError, CORRECT):
+    with untrusted(f"config {path}", UserError, CORRECT, kinds=Exception):  # a program of the user's
         text = path.read_text(encoding="utf-8")
         module = runpy.run_path(str(path))
         if not callable(get_config := module.get("get_config")):
@@ -112,7 +112,7 @@ def read_config(argv: list[str]) -> ml_collections.ConfigDict:
     path = find_path(argv)
     values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
-    with untrusted(f"config {path}", UserError, CORRECT):
+    with untrusted(f"config {path}", UserError, CORRECT, kinds=Exception):
         try:
             rest = values(argv)[1:]
             if rest:
@@ -124,7 +124,9 @@ def read_config(argv: list[str]) -> ml_collections.ConfigDict:
             raise UserError(f"{setting} does not fit ({reason}).") from error
         except flags.Error as error:
             raise UserError(f"{error}.") from error
-        except (AttributeError, KeyError) as error:  # how a locked config answers a field that it lacks
+        except (AttributeError, KeyError) as error:
+            if raised_in(error) != "ml_collections":  # whose locked configs answer so to a field that they lack
+                raise
             raise UserError(f"the config has no such field: {' '.join(str(error).split())}.") from error
     return config
 

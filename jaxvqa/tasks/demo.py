@@ -6,15 +6,14 @@ import logging
 import multiprocessing
 import os
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import ml_collections
 
-from ..demo.app import CSS, HEAD, page
-from ..demo.server import guarded, listen
+from ..demo.app import CSS, HEAD, SCRATCH, page
+from ..demo.server import guarded, listen, names_of
 from ..errors import UserError
 from ..model import load
 from ..system.terminal import Log
@@ -40,12 +39,8 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
     """
     check_settings(config)
     sampling, limits = Sampling(config.seed), replace(decode_limits(config), longest=config.max_seconds)
-    with (
-        listen(config.host, config.port) as listener,
-        tempfile.TemporaryDirectory(prefix="jaxvqa-", ignore_cleanup_errors=True) as folder,
-    ):
+    with listen(config.host, config.port) as listener, SCRATCH as folder:
         model = load(choose_weights(config.weights, Log()), config.precision)
-        os.environ["GRADIO_TEMP_DIR"] = folder  # where uploads go; what is left there goes with this process
         blocks = page(model, sampling, limits, config.max_megabytes, Path(folder))
         inputs = {number: len(function.inputs) for number, function in blocks.fns.items()}
         app = gr.mount_gradio_app(
@@ -64,7 +59,7 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
             css=CSS,
             head=HEAD,
         )
-        app = guarded(app, inputs, folder)
+        app = guarded(app, inputs, folder, names_of(listener, config.host))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         # That pages which are still open lose their connection in the end is no error.
         logging.getLogger("uvicorn.error").addFilter(lambda record: not server.should_exit)

@@ -26,7 +26,7 @@ from ..errors import UserError, first_line
 from ..model import Model, check_weights, load
 from ..system.processes import cores
 from ..system.terminal import printable, table_console
-from ..system.untrusted import untrusted
+from ..system.untrusted import lacks_memory, untrusted
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_files
@@ -101,10 +101,16 @@ def finding(check: Callable[[], Finding]) -> Finding:
 def guarded(check: Callable[[], tuple]) -> tuple:
     """A check's result and finding; None, and what it failed with."""
     try:
-        with untrusted("this", UserError, "install jaxvqa and what it requires again", "does not work"):
+        with untrusted("this", UserError, "install jaxvqa and what it requires again", "does not work", Exception):
             return check()
-    except (UserError, MemoryError) as error:
-        return None, Finding("fails", str(error) or "there is not enough memory")
+    except UserError as error:
+        return None, Finding("fails", str(error))
+    except OSError as error:  # no fault of an installation
+        return None, Finding("fails", f"{error.filename or 'a file'}: {error.strerror}")
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        return None, Finding("fails", f"there is not enough memory ({first_line(error)})")
 
 
 def versions() -> Finding:
@@ -112,19 +118,30 @@ def versions() -> Finding:
     names = ("jax", "flax", "numpy", "av")
     found = [f"jaxvqa {__version__}", *(f"{name} {metadata.version(name)}" for name in names)]
     said = ", ".join([*found, f"Python {platform.python_version()}", f"{platform.system()} {platform.machine()}"])
-    try:
-        required = metadata.requires("jaxvqa") or []
-    except metadata.PackageNotFoundError:  # a clone that is used as it lies there
+    required = requirements()
+    if not required:
         return Finding("limited", f"{said}; whether they do is not known, for jaxvqa itself is not installed")
     wrong = unmet(required)
     return Finding("limited", f"{said}; pip install {' '.join(wrong)}") if wrong else Finding("ok", said)
 
 
-def unmet(required: Iterable[str]) -> list[str]:
-    """Those of a package's requirements, extras apart, that what is installed does not meet, quoted for a shell."""
+def requirements() -> list[str]:
+    """What jaxvqa requires, extras included; nothing in a clone that is used as it lies there."""
+    try:
+        return metadata.requires("jaxvqa") or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def unmet(required: Iterable[str], extra: str = "") -> list[str]:
+    """Those of a package's requirements that what is installed does not meet, quoted for a shell.
+
+    Args:
+        extra: whose requirements count as well.
+    """
     wrong = []
     for requirement in map(Requirement, required):
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
             continue
         try:
             met = requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
@@ -204,10 +221,11 @@ def is_decoder(name: str) -> bool:
 
 
 def installed(extra: str, module: str, what: str) -> Finding:
-    """Whether an optional package is there."""
-    if importlib.util.find_spec(module):
-        return Finding("ok", f"can {what}")
-    return Finding("limited", f"to {what}: pip install 'jaxvqa[{extra}]'")
+    """Whether an optional package is there, and not too old."""
+    if not importlib.util.find_spec(module):
+        return Finding("limited", f"to {what}: pip install 'jaxvqa[{extra}]'")
+    wrong = unmet(requirements(), extra)
+    return Finding("limited", f"to {what}: pip install {' '.join(wrong)}") if wrong else Finding("ok", f"can {what}")
 
 
 def decode(path: Path) -> tuple[Decoded | None, Finding]:

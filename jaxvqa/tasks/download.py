@@ -8,7 +8,7 @@ import ml_collections
 
 from ..errors import CheckpointError, UserError, first_line
 from ..model import check_weights
-from ..system.files import atomic_folder, lock_folder
+from ..system.files import atomic_folder, lock_folder, private_folder
 from ..system.terminal import Log
 from ..upstream.convert import convert_checkpoints
 from ..upstream.download import PUBLISHED, by_hand, obtain
@@ -42,6 +42,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         weights_id = make(folder, by_hand(Path(config.source)))
     else:
         kept = folder.with_name(f".{folder.name}-fetched")
+        private_folder(kept)
         with lock_folder(kept):
             paths = {}
             for file in PUBLISHED:

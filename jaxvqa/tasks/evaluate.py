@@ -12,7 +12,7 @@ from ..evaluation.summary import rows_of, write_evaluation
 from ..results.rows import check_format, text_of
 from ..results.table import read_table, write_table
 from ..system.files import lock_folder
-from ..system.terminal import Log
+from ..system.terminal import Log, printable
 from .inputs import decode_limits
 from .output import print_evaluation
 
@@ -31,9 +31,11 @@ def run(config: ml_collections.ConfigDict) -> int:
     check_lowest(config, resamples=1)
     if config.predictions and config.labels and not config.database:
         predictions, labels = (
-            read_table(config.predictions),
+            read_table(config.predictions, weights_id=config.weights_id),
             read_table(config.labels, config.label_names, missing=not config.label_names),
         )
+        if predictions.weights:
+            title = f"{config.predictions}, scores by weights {predictions.weights}"
     elif config.weights and config.database and not (config.predictions or config.labels):
         predictions, labels, errors, title = scoring.score_database(
             config.weights, config.database, config.data, config.features, config.seed, decode_limits(config)
@@ -45,11 +47,11 @@ def run(config: ml_collections.ConfigDict) -> int:
     with lock_folder(folder):
         if config.database:
             write_table(folder / "predictions.csv", predictions)
-        write_evaluation(folder, results)
+        write_evaluation(folder, results, predictions.weights)
     if config.format == "table":
-        print_evaluation(results, len(labels.names), config.resamples, title)
+        print_evaluation(results, len(labels.names), config.resamples, printable(title))
     else:
-        rows = rows_of(results)
+        rows = rows_of(results, predictions.weights)
         sys.stdout.write(text_of(rows, [*rows[0]], config.format))
     for error in errors.values():
         Log()(f"left out: {error}")

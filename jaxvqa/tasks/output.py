@@ -1,6 +1,7 @@
 """What a person reads in the terminal."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.text import Text
 from ..dimensions import DIMENSIONS
 from ..evaluation.metrics import METRICS, Agreement
 from ..evaluation.summary import Cells, mean_and_deviation
-from ..results.rows import DEVIATION, DISPLAY, Row
+from ..results.rows import DEVIATION, DISPLAY, Key, Row
 from ..results.store import Results
 from ..results.suspicious import constant_scores
 from ..system.files import write_atomic
@@ -45,8 +46,19 @@ def tell_scored(rows: Sequence[Row], kept: int, results: Results, report: bool, 
         f"{len(rows) - len(failed)} of {len(rows)} videos scored ({kept} of them in an earlier run): "
         f"{results.csv_path}, {results.json_path}" + f", {results.folder / 'report.html'}" * report
     )
+    for row in rows[:1]:
+        tell_other_weights(results.rows, row["weights"], results.csv_path, log)
     for sentence in constant_scores(rows):
         log(sentence)
+
+
+def tell_other_weights(keys: Iterable[Key], weights_id: str, csv_path: Path, log: Log) -> None:
+    """Says how many rows of a file of scores are by other weights than those of this run."""
+    counts = Counter(weights for *_, weights in keys)
+    del counts[weights_id]
+    if counts:
+        told = ", ".join(f"{weights} ({count})" for weights, count in sorted(counts.items()))
+        log(f"{csv_path} also has rows by other weights: {told}")
 
 
 def print_scores(rows: Iterable[Row], card: ModelCard | None) -> None:

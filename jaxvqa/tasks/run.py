@@ -7,18 +7,21 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import NoReturn
 
 import ml_collections
 
-from ..errors import UserError
+from .. import __version__
+from ..errors import UserError, first_line
+from ..system.untrusted import lacks_memory
 from . import TASKS
 
 EXIT_CODES = (
     "Exit code: 0, all done; 1, some of the work failed; 2, wrong usage or unusable input; 130 and 143, stopped by "
     "Ctrl-C and by SIGTERM."
 )
+ISSUES = "https://github.com/jaxvqa/jaxvqa/issues"
 QUIET = ("absl", "asyncio", "apache_beam")  # Orbax and Beam log what they raise as well, and a user is told it once
 
 
@@ -35,7 +38,14 @@ def exit_code_of(task: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
+        if error.errno is None:  # a library's, of whatever it means by that
+            raise
         print(f"jaxvqa: {error.filename or 'output'}: {error.strerror}; what was finished is kept.", file=sys.stderr)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        print(f"jaxvqa: not enough memory ({first_line(error)}); what was finished is kept.", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stopped:
         print("jaxvqa: stopped; the same command goes on with what is left to do.", file=sys.stderr)
@@ -48,6 +58,17 @@ def start() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name that the terminal cannot show must not end the run
     signal.signal(signal.SIGTERM, stop)
+    sys.excepthook = ask_for_report
+
+
+def ask_for_report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Shows the traceback of an error that nothing foresaw, and says where to report it."""
+    sys.__excepthook__(kind, error, trace)
+    print(
+        f"jaxvqa: this is an error in jaxvqa {__version__}, or in a package that it uses; please report it, with the "
+        f"lines above and the command: {ISSUES}",
+        file=sys.stderr,
+    )
 
 
 def stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -5,6 +5,7 @@ from pathlib import Path
 import ml_collections
 
 from ..errors import UserError
+from ..results.store import remove_report
 from ..results.suspicious import constant_scores
 from ..scoring.cluster import Work, find_kept, find_rows, load_once, make_pipeline, read_row, score, write_in_order
 from ..system.files import lock_folder
@@ -12,7 +13,7 @@ from ..system.terminal import Log
 from ..text.prompts import read_pairs
 from ..weights.load import choose_weights
 from . import inputs
-from .output import tell_failures, write_config
+from .output import tell_failures, tell_other_weights, write_config
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -40,6 +41,8 @@ def run(config: ml_collections.ConfigDict) -> int:
         places = find_rows(work.parts)
         kept = find_kept(keys, places, work)
         todo = [path for path in paths if path not in kept]
+        if todo:
+            remove_report(folder, log)
         whole = not todo or score(todo, weights_id, pipeline, work)
         before, places = places, find_rows(work.parts)
         done = [path for path in paths if path in kept or places.get(keys[path]) != before.get(keys[path])]
@@ -56,4 +59,5 @@ def run(config: ml_collections.ConfigDict) -> int:
         + f"; {len(paths) - len(done)} were not reached"
         * (len(done) < len(paths))
     )
+    tell_other_weights(places, weights_id, folder / "scores.csv", log)
     return 0 if whole and not failed and len(done) == len(paths) else 1

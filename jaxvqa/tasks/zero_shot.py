@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from rich.table import Column, Table
 from rich.text import Text
 
+from .. import __version__
 from ..errors import UserError
 from ..models.clip_text import CLIPText, prompt_tree
 from ..models.zero_shot import affinities, unit
@@ -28,9 +29,9 @@ from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_files
 from ..weights.load import choose_weights, default_weights, load_weights
 from .inputs import decode_limits, find
-from .output import tell_failures
+from .output import tell_failures, tell_other_weights
 
-FACTS = ["frames", "height", "width", "fps", "seed", "weights", "sha256"]
+FACTS = ["frames", "height", "width", "fps", "seed", "weights", "sha256", "jaxvqa", "av"]
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -83,6 +84,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     rows = [kept.get(path) or scored[path] for path in paths]
     failed = tell_failures(rows, log)
     log(f"{len(rows) - len(failed)} of {len(rows)} videos scored: {results.csv_path}, {results.json_path}")
+    tell_other_weights(results.rows, loaded.id, results.csv_path, log)
     if config.format == "table":
         print_table(rows, [*names, "mean"])
     else:
@@ -101,7 +103,8 @@ def score_row(
     video: Decoded, names: Sequence[str], scores: Float[np.ndarray, " pairs"] | None, seed: int, weights_id: str
 ) -> Row:
     """The row of one video; what could not be decoded becomes a row with its error."""
-    row: Row = {"path": video.path, "status": failure(video), "seed": seed, "weights": weights_id, **video.facts}
+    row: Row = {"path": video.path, "status": failure(video), "seed": seed, "weights": weights_id}
+    row |= {"jaxvqa": __version__, **video.facts}
     if scores is None:
         return {**row, "error": video.error}
     row |= {name: round(float(score), 6) for name, score in zip(names, scores, strict=True)}

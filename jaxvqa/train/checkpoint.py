@@ -15,7 +15,7 @@ import orbax.checkpoint as ocp
 
 from ..errors import UserError, first_line
 from ..system.files import allocate, with_filename
-from ..system.untrusted import untrusted
+from ..system.untrusted import DAMAGE, untrusted
 
 REMEDY = "move that folder away, and training resumes from the one before"
 MARGIN = 1 << 20  # bytes of a checkpoint beside its arrays
@@ -33,7 +33,8 @@ def open_checkpoints(folder: Path) -> Generator[ocp.CheckpointManager]:
     """
     options = ocp.CheckpointManagerOptions(max_to_keep=2, cleanup_tmp_directories=True)
     remedy = "move the last folder there away, and training resumes from the one before"
-    with with_filename(folder), untrusted(f"a checkpoint in {folder}", UserError, remedy, passing=OSError):
+    kinds = tuple(kind for kind in DAMAGE if kind is not OSError)
+    with with_filename(folder), untrusted(f"a checkpoint in {folder}", UserError, remedy, kinds=kinds):
         manager = ocp.CheckpointManager(folder.absolute(), options=options)
     try:
         yield manager
@@ -139,19 +140,37 @@ def read_record(manager: ocp.CheckpointManager) -> dict[str, Any] | None:
 
 
 def read_arrays(manager: ocp.CheckpointManager, arrays: Any) -> Any:
-    """The arrays of the last epoch, in the shape of `arrays`, which is that of those saved.
+    """The arrays of the last epoch, in the shape of `arrays`.
 
     Raises:
-        UserError: the checkpoint is not whole.
+        UserError: the checkpoint is not whole, or it is, but has other arrays.
     """
     template = named(arrays)
+    check_structure(manager, template)
     restored = restore(manager, ocp.args.Composite(arrays=ocp.args.StandardRestore(template))).arrays
     return jax.tree.unflatten(jax.tree.structure(arrays), [np.asarray(restored[name]) for name in template])
 
 
+def check_structure(manager: ocp.CheckpointManager, template: dict[str, np.ndarray]) -> None:
+    """Raises a UserError if the checkpoint of the last epoch has not just these arrays, or is not whole.
+
+    A version of this package, of Optax or of Flax that names or shapes them otherwise makes no checkpoint unsound.
+    """
+    with untrusted(last_checkpoint(manager), UserError, REMEDY):
+        folder = manager.directory / str(manager.latest_step()) / "arrays"
+        found = ocp.StandardCheckpointHandler().metadata(folder).tree
+        saved = {name: (tuple(array.shape), np.dtype(array.dtype)) for name, array in found.items()}
+    wanted = {name: (array.shape, array.dtype) for name, array in template.items()}
+    if differing := [name for name in saved | wanted if saved.get(name) != wanted.get(name)]:
+        raise UserError(
+            f"{last_checkpoint(manager)} has other arrays than this training, such as {differing[0]}, as those of "
+            "other versions of jaxvqa, Optax or Flax may: go on with these, or choose another output."
+        )
+
+
 def restore(manager: ocp.CheckpointManager, items: ocp.args.Composite) -> Any:
     """Items of the last epoch."""
-    with untrusted(last_checkpoint(manager), UserError, REMEDY):
+    with untrusted(last_checkpoint(manager), UserError, REMEDY), system_errors(manager.directory):
         return manager.restore(manager.latest_step(), args=items)
 
 

@@ -5,8 +5,7 @@ the follow-up of MaxVQA (arXiv:2305.12726).
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from jaxtyping import Float16, Int
 
 from ..errors import UserError, check_lowest
 from ..features.store import Features
+from ..system.threads import stoppable_threads
 
 AHEAD = 2  # batches that are read while another trains
 
@@ -207,19 +207,23 @@ def mixed_batches(
 
 def read_ahead(
     features: Features, batches: Iterable[Int[np.ndarray, " _"]]
-) -> Iterator[Float16[np.ndarray, "batch 64 49 c"]]:
+) -> Generator[Float16[np.ndarray, "batch 64 49 c"]]:
     """Reads the features of batches from disk, in a thread, some batches before they are asked for."""
-    with ThreadPoolExecutor(1) as pool:
+    with stoppable_threads(1) as (pool, each):
         reading: deque = deque()
         for indices in batches:
-            reading.append(pool.submit(features.read, indices))
+            reading.append(pool.submit(features.read, indices, each))
             if len(reading) > AHEAD:
                 yield reading.popleft().result()
         while reading:
             yield reading.popleft().result()
 
 
-def warm(features: Features, chunk: Int[np.ndarray, " chunk"]) -> None:
-    """Reads a chunk once, so that the system has it in its cache, as far as there is room."""
+def warm(features: Features, chunk: Int[np.ndarray, " chunk"], each: Callable[[], None] = lambda: None) -> None:
+    """Reads a chunk once, so that the system has it in its cache, as far as there is room.
+
+    Args:
+        each: called after every video.
+    """
     for index in chunk:
-        features.read([int(index)])
+        features.read([int(index)], each)

@@ -3,11 +3,11 @@
 Source: MaxVQA (arXiv:2305.12726, section 4.3) and its follow-up's chunkwise training.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Sequence
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -24,6 +24,7 @@ from ..features.store import Features
 from ..models.clip_text import CLIPText, prompt_tree
 from ..models.last_stages import LastStages
 from ..models.maxvqa import MaxVQA
+from ..system.threads import stoppable_threads
 from ..text.prompts import codes
 from ..text.tokens import tokenize
 from ..weights.directory import Weights
@@ -107,16 +108,20 @@ def train(
     epochs, rates = len(plan.batches), settings.schedule.rates(len(plan.batches))
     state, key = start(trainer.network, trainer.optimizer), jax.random.key(settings.seed)
     compared = comparable(trainer, training, validation)
-    with checkpoint.open_checkpoints(folder) as manager, ThreadPoolExecutor(1) as warmer:
+    with (
+        checkpoint.open_checkpoints(folder) as manager,
+        stoppable_threads(1) as (warmer, each),
+        contextlib.ExitStack() as leaving,
+    ):
         (state, best), record = checkpoint.resume(manager, (state, state.params), compared, folder)
         history = record["history"]
         left = plan.batches[len(history) :]
         monitor.resume(history, epochs, sum(map(len, left)))
-        state, batches = replicate(state), read_batches(training, left)
+        state, batches = replicate(state), leaving.enter_context(contextlib.closing(read_batches(training, left)))
         for epoch in range(len(history), epochs):
             chunk, *following = plan.chunk_of_epoch[epoch : epoch + 2]
             if following not in ([], [chunk]):
-                warmer.submit(warm, training.features, plan.chunks[following[0]])
+                warmer.submit(warm, training.features, plan.chunks[following[0]], each)
             steps = zip(islice(batches, len(plan.batches[epoch])), repeat(rates(epoch)))
             state, means = run_steps(trainer.step, trainer.frozen, state, steps, key, monitor)
             copy: State = unreplicate(state)
@@ -164,12 +169,13 @@ def check_finite(epoch: int, means: dict[str, float], predictions: Float[np.ndar
         raise UserError(f"epoch {epoch + 1} came to numbers that are not finite: lower peak, the learning rate.")
 
 
-def read_batches(training: TrainingSet, epochs: Iterable[Int[np.ndarray, "_ batch"]]) -> Iterator[Batch]:
+def read_batches(training: TrainingSet, epochs: Iterable[Int[np.ndarray, "_ batch"]]) -> Generator[Batch]:
     """The batches of epochs, read ahead; of each the rows of this process, shared out to its devices."""
     rows = [local_rows(indices) for batches in epochs for indices in batches]
-    for indices, features in zip(rows, read_ahead(training.features, rows), strict=True):
-        targets = training.targets[indices].astype(np.float32)
-        yield Batch(shard(features), shard(targets), shard(training.database[indices]))
+    with contextlib.closing(read_ahead(training.features, rows)) as read:
+        for indices, features in zip(rows, read, strict=True):
+            targets = training.targets[indices].astype(np.float32)
+            yield Batch(shard(features), shard(targets), shard(training.database[indices]))
 
 
 def local_rows(batch: np.ndarray) -> np.ndarray:

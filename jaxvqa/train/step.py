@@ -4,7 +4,7 @@ Source: MaxVQA (arXiv:2305.12726, sections 4.2 and 4.3).
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -185,7 +185,13 @@ def start(network: MaxVQA | LastStages | EndToEnd, optimizer: optax.GradientTran
 def replicate(tree: Any) -> Any:
     """A copy of arrays for each device of this process, along a new first axis."""
     devices = jax.local_device_count()
-    return jax.pmap(lambda x: x, AXIS)(jax.tree.map(lambda x: np.broadcast_to(x, (devices, *np.shape(x))), tree))
+    return compiled_copy()(jax.tree.map(lambda x: np.broadcast_to(x, (devices, *np.shape(x))), tree))
+
+
+@functools.cache
+def compiled_copy() -> Callable[[Any], Any]:
+    """What gives each device its part of arrays; made once, since what is compiled for a function stays with it."""
+    return jax.pmap(lambda x: x, AXIS)
 
 
 def unreplicate(tree: Any) -> Any:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Generator, Sequence
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ..errors import CheckpointError, UserError, first_line
-from ..system.files import file_sha256, with_filename
+from ..system.files import file_sha256, with_filename, write_atomic
 from ..system.terminal import Log, printable
 from .reader import read_checkpoint
 
@@ -65,6 +66,7 @@ PUBLISHED = (
     ),
 )
 
+LIMIT = 1 << 30  # bytes of a file: no published one has more than a quarter of that
 BLOCK = 1 << 18  # bytes that are read at a time
 TIMEOUT = 30.0  # seconds without a sign of life after which a connection is given up
 PAUSES = (1.0, 4.0, 16.0)  # seconds before each further try
@@ -95,15 +97,22 @@ def by_hand(folder: Path) -> dict[str, Path]:
 
 
 def obtain(file: Published, address: str, folder: Path, log: Log) -> Path:
-    """A checkpoint in a folder, fetched and verified there unless an earlier run did so.
+    """A checkpoint in a folder, fetched and verified there unless an earlier run did so and it is still the same.
+
+    Args:
+        folder: that this user alone can write to.
 
     Raises:
         UserError: it cannot be fetched, or is not what it should be, and was thrown away.
         OSError: the disk is full.
     """
-    path, part = folder / file.name, folder / f"{file.name}.part"
+    path, part, noted = (folder / name for name in (file.name, f"{file.name}.part", f".{file.name}.sha256"))
     if path.exists():
-        return path
+        expected = file.sha256 or (noted.read_text() if noted.exists() else "")
+        if file_sha256(path) == expected:
+            return path
+        log(f"{path} is not the file that was fetched, so it is fetched again")
+        path.unlink()
     fetch(address, part, log)
     found = file_sha256(part)
     if file.sha256 and found != file.sha256:
@@ -120,6 +129,7 @@ def obtain(file: Published, address: str, folder: Path, log: Log) -> Path:
             f"{address} gave no checkpoint, and what it gave was thrown away ({first_line(error)}): try again, "
             f"{BY_HAND}."
         ) from error
+    write_atomic(noted, found)
     part.rename(path)
     known = "as published" if file.sha256 else "recorded with the weights, for none is published to compare it with"
     log(f"{file.name}: SHA-256 {found}, {known}")
@@ -135,7 +145,7 @@ def fetch(address: str, path: Path, log: Log, timeout: float = TIMEOUT, pauses: 
         pauses: seconds before each further try.
 
     Raises:
-        UserError: the last try failed as well, or the server does not have the file.
+        UserError: the last try failed as well, or the server does not have the file, or not over such a connection.
         OSError: the disk is full.
     """
     for pause in (*pauses, None):
@@ -156,7 +166,7 @@ def transfer(address: str, path: Path, log: Log, timeout: float) -> None:
 
     Raises:
         BrokenError: the connection failed, or ended before the file did.
-        UserError: the server does not have the file.
+        UserError: the server does not have the file, or it is too large.
     """
     size = path.stat().st_size if path.exists() else 0
     with connection():
@@ -171,15 +181,39 @@ def transfer(address: str, path: Path, log: Log, timeout: float) -> None:
                 path.unlink(missing_ok=True)
                 raise BrokenError("the server gave another part of the file than it was asked for")
         total = None if response.length is None else start + response.length
+        check_size(address, total or 0, path)
         task = bar.add_task("", total=None if total is None else total / 1e6)
         with with_filename(path), path.open("ab" if start else "wb") as file:
             size = start
             while block := read(response):
-                file.write(block)
                 size += len(block)
+                check_size(address, size, path)
+                file.write(block)
                 bar.update(task, completed=size / 1e6)
     if total is not None and size != total:
         raise BrokenError(f"the connection ended after {size} of {total} bytes")
+
+
+def check_size(address: str, size: int, path: Path) -> None:
+    """Raises a UserError for more bytes than a published file can have, and removes what there is of it."""
+    if size > LIMIT:
+        path.unlink(missing_ok=True)
+        raise UserError(
+            f"{address} gives more than {LIMIT / 1e9:.1f} GB, which no published file has, so nothing was kept: "
+            f"{BY_HAND.removeprefix('or ')}."
+        )
+
+
+class SafeRedirects(HTTPRedirectHandler):
+    """Follows no redirect to what is less safe than the address before: from HTTPS to HTTPS alone."""
+
+    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
+        if urlsplit(newurl).scheme not in ("https", req.type):
+            raise UserError(
+                f"{req.full_url} redirects to {printable(newurl)}, which is not HTTPS, so nothing was fetched from "
+                f"there: {BY_HAND.removeprefix('or ')}."
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def open_address(request: Request, timeout: float, path: Path) -> HTTPResponse:
@@ -187,10 +221,10 @@ def open_address(request: Request, timeout: float, path: Path) -> HTTPResponse:
 
     Raises:
         BrokenError: it is not, but another try may do.
-        UserError: the server does not have the file, or does not give it.
+        UserError: the server does not have the file, does not give it, or sends to an unsafe address.
     """
     try:
-        return urlopen(request, timeout=timeout)
+        return build_opener(SafeRedirects).open(request, timeout=timeout)
     except HTTPError as error:
         said = f"the server answered {error.code} {printable(error.reason)}"
         if error.code == 416:

@@ -5,29 +5,48 @@ import io
 import os
 import pickle
 import resource
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from packaging.version import Version
 
 from ..errors import CheckpointError, first_line
-from ..system.untrusted import untrusted
+from ..system.untrusted import DAMAGE, lacks_memory, untrusted
 
+TORCH = "2.6"  # the oldest whose restricted unpickling runs no code (CVE-2025-32434); as in pyproject.toml
 SLACK = 1 << 26  # bytes that an archive may unpack to beyond its own size: tensors are stored as they are, code is not
+# What torch makes of a damaged file, beside what other readers do.
+TORCH_DAMAGE = (
+    *DAMAGE,
+    RuntimeError,
+    AssertionError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    pickle.UnpicklingError,
+)
 WORK = 4 << 30  # bytes that reading may take beyond four copies of the checkpoint, of which two are needed
 
 
 def check_torch() -> None:
-    """Raises a CheckpointError if PyTorch, which conversion takes, is missing."""
+    """Raises a CheckpointError if PyTorch, which conversion takes, is missing or older than `TORCH`."""
     try:
-        import torch  # noqa: F401
+        import torch
     except ImportError as error:
         raise CheckpointError(
             "conversion needs PyTorch: pip install 'jaxvqa[convert]' (in a clone: pip install -e '.[convert]')."
         ) from error
+    if Version(str(torch.__version__)) < Version(TORCH):
+        raise CheckpointError(
+            f"PyTorch {torch.__version__} can run code that a checkpoint holds; conversion needs {TORCH} or newer: pip "
+            f"install 'torch>={TORCH}'."
+        )
 
 
 def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -52,7 +71,9 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise CheckpointError(f"checkpoint {path} does not exist or is not a file.")
     if path.stat().st_size == 0:
         raise CheckpointError(f"checkpoint {path} is empty: download it again.")
-    with untrusted(f"checkpoint {path}", CheckpointError, "download it again", "cannot be read as a PyTorch file"):
+    with untrusted(
+        f"checkpoint {path}", CheckpointError, "download it again", "cannot be read as a PyTorch file", TORCH_DAMAGE
+    ):
         state = read_state(path)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
@@ -66,7 +87,9 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
             if value.numel() * value.element_size() > value.untyped_storage().nbytes():
                 raise TypeError("it repeats numbers to look larger than it is")
             arrays[key] = (value.float() if value.dtype == torch.bfloat16 else value).detach().numpy()
-        except (TypeError, RuntimeError, NotImplementedError) as error:
+        except (TypeError, RuntimeError) as error:
+            if lacks_memory(error):
+                raise
             raise CheckpointError(f"checkpoint {path}: {key} is no plain tensor ({first_line(error)}).") from error
     return arrays
 
@@ -93,10 +116,12 @@ def read_state(path: Path) -> Any:
             f"checkpoint {path} was refused and nothing in it was run: it is damaged, no PyTorch file, or its pickle "
             "holds more than tensors."
         ) from error
-    except MemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
         raise CheckpointError(
-            f"checkpoint {path} was refused: it is damaged or made to harm, as what it holds takes more memory than "
-            "its size accounts for."
+            f"checkpoint {path} was refused: reading it takes more memory than its size accounts for, or than this "
+            "process may have."
         ) from error
 
 

@@ -129,7 +129,7 @@ def read_frames(
                     raise ValueError("parts of it are missing")
             except MemoryError:
                 raise
-            except (av.FFmpegError, OSError, ValueError, StopIteration) as error:
+            except (av.FFmpegError, ValueError, StopIteration) as error:  # not the system's: its errors are no damage
                 raise DamagedError(
                     f"{video.path} is damaged: of {video.frames} frames that it lists, number {index} cannot be "
                     f"decoded ({reason(error)})."

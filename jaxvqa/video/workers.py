@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import NamedTuple
 
+import av
+
 from ..errors import DamagedError, VideoError
 from ..system.processes import cores, follow_parent, limit_memory
 from .decode import Video, open_video
@@ -44,7 +46,8 @@ class Decoded:
     """What became of a video file.
 
     Attributes:
-        facts: `sha256`, `frames`, `height`, `width` and `fps`, as far as they were found out.
+        facts: `sha256`, `frames`, `height`, `width` and `fps`, as far as they were found out, and the version of PyAV
+            that decoded it, `av`.
         views: None if it could not be decoded.
         error: a sentence why not.
         damaged: whether that is because the file is not whole.
@@ -243,7 +246,8 @@ def decode_file(
         longest: seconds that it may last to be decoded.
         alive: called again and again while it gets on.
     """
-    facts, video, kept = {}, None, {} if stills else None
+    facts: dict[str, str | int | float | None] = {"av": av.__version__}
+    video, kept = None, {} if stills else None
     try:
         facts["sha256"] = content_sha256(path, alive)
         video = open_video(path, alive)

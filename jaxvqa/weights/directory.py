@@ -113,7 +113,7 @@ def read_description(directory: Path) -> dict[str, Any]:
         raise WeightsError(
             f"{directory} has no {DESCRIPTION}, so it is no jaxvqa weights directory: {HOW_TO_GET}."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(
             f"{directory / DESCRIPTION} cannot be read ({first_line(error)}): copy or convert the directory again."
         ) from error
@@ -172,10 +172,11 @@ def check_tensors(directory: Path, description: dict[str, Any]) -> Path:
 
 def read_tensors(path: Path, part: str) -> dict[str, np.ndarray]:
     """The tensors of one part."""
+    path.open("rb").close()  # of what cannot be opened, Safetensors says that it is not there, whatever the cause
     try:
         with safe_open(path, "numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys() if name.startswith(f"{part}/")}  # noqa: SIM118
-    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two, of dtypes that numpy lacks
+    except (SafetensorError, TypeError, AttributeError) as error:  # the last two, of dtypes that numpy lacks
         raise WeightsError(f"{path} cannot be read ({first_line(error)}): copy or convert it again.") from error
 
 

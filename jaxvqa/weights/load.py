@@ -165,13 +165,15 @@ def holds_prompts(description: dict[str, Any]) -> bool:
 def fill_part(directory: Path, part: str, sizes: Any, tensors: dict[str, np.ndarray]) -> nnx.Module:
     """One part of the sizes that a description gives, with its parameters as float32."""
     said = f"{directory / DESCRIPTION} gives sizes of {part} that"
+    if not isinstance(sizes, dict):
+        raise WeightsError(f"{said} are no object: convert again.")
     try:
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}
         config = PARTS[part][1](**fields)
         blocks = getattr(config, "depth", 0) + sum(getattr(config, "depths", ()))
         if blocks > len(tensors):  # each has some; to lay out a million of them would take forever
             raise ValueError(f"{blocks} blocks, but {len(tensors)} tensors")
-    except (AttributeError, TypeError, ValueError) as error:  # not an object, unknown fields, sizes of no network
+    except (TypeError, ValueError) as error:  # unknown fields, sizes of no network
         raise WeightsError(f"{said} do not fit ({first_line(error)}): convert again.") from error
     with untrusted(said, WeightsError, "convert again", "do not fit"):
         shapes = flat_shapes(part, config)

@@ -8,14 +8,16 @@ from serving import ROOT, said, serving
 
 
 @pytest.fixture(scope="module")
-def address(browser, tmp_path_factory):
-    errors = tmp_path_factory.mktemp("demo") / "stderr"
-    with serving(errors, "--config.max_seconds=9", "--config.max_megabytes=2") as (process, address):
+def address(tmp_path_factory):
+    home = tmp_path_factory.mktemp("demo")
+    errors, arguments = home / "stderr", ("--config.max_seconds=9", "--config.max_megabytes=2")
+    with serving(errors, *arguments, folder=home / "tmp") as (process, address):
         yield address
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert errors.read_text() == said(address)  # and not a warning
+    assert list((home / "tmp").iterdir()) == []
 
 
 @pytest.fixture(scope="module")

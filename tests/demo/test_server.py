@@ -1,6 +1,7 @@
 import http.server
 import json
 import signal
+import socket
 import threading
 
 import httpx
@@ -8,6 +9,8 @@ import psutil
 import pytest
 from clips import moving_clip
 from serving import said, serving
+
+from jaxvqa.demo.server import listen, names_of
 
 
 def score(page, *paths):
@@ -67,6 +70,43 @@ def test_only_what_the_page_asks_for_is_answered(address, elsewhere, clip):
     assert asked == []
 
 
+def test_pages_elsewhere_cannot_use_it(address):
+    """Neither by requests that a browser sends for them, nor by a name of theirs that points here."""
+    port, file = address.rpartition(":")[2], {"files": ("a.mp4", b"content")}
+    wrong = [{"Origin": f"http://{name}"} for name in ("evil.example", f"127.0.0.1:{port}.evil.example", "localhost")]
+    wrong += [{"Origin": "null"}, {"Origin": "file://"}, {"Origin": f"http://127.0.0.1:{int(port) + 1}"}]
+    foreign = (f"evil.example:{port}", "evil.example", "192.0.2.1", "[", "", "localhost.evil")
+    wrong += [{"Host": name} for name in foreign]
+    wrong += [{"Host": f"evil.example:{port}", "Origin": f"http://evil.example:{port}"}]
+    with httpx.Client(base_url=address) as client:
+        for headers in wrong:
+            answers = [client.get("/", headers=headers), client.post("/gradio_api/upload", files=file, headers=headers)]
+            assert [answer.status_code for answer in answers] == [403, 403], headers
+            assert "upload" not in answers[1].text
+        for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"LOCALHOST:{port}", f"[::1]:{port}", "localhost:8000"):
+            for headers in ({"Host": host}, {"Host": host, "Origin": f"http://{host}"}):
+                assert client.get("/", headers=headers).status_code == 200, headers
+                assert client.post("/gradio_api/upload", files=file, headers=headers).status_code == 200, headers
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "known"),
+    [
+        ("127.0.0.1", "localhost", True),
+        ("127.0.0.1", "::1", True),
+        ("127.0.0.1", "192.0.2.7", False),
+        ("127.0.0.1", "evil.example", False),
+        ("0.0.0.0", "192.0.2.7", True),
+        ("0.0.0.0", socket.gethostname().lower(), True),
+        ("0.0.0.0", "evil.example", False),
+        ("localhost", "localhost", True),
+    ],
+)
+def test_names_of_this_machine(host, name, known):
+    with listen(host, 0) as listener:
+        assert names_of(listener, host)(name) is known
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_of_it(browser, tmp_path, end):
@@ -85,4 +125,4 @@ def test_a_signal_ends_all_of_it(browser, tmp_path, end):
         psutil.wait_procs(everyone, timeout=10)
         assert not [child for child in everyone if child.is_running()]
         assert (tmp_path / "stderr").read_text() == said(address)
-        assert list((tmp_path / "tmp").glob("jaxvqa-*")) == []
+        assert list((tmp_path / "tmp").iterdir()) == []

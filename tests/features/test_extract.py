@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -15,7 +16,7 @@ from clips import moving_clip
 from conftest import SMALL, save_random
 
 from jaxvqa import UserError
-from jaxvqa.features.extract import extract
+from jaxvqa.features.extract import extract, find_keys
 from jaxvqa.features.store import store_row
 from jaxvqa.models.visual_encoders import encode_views
 from jaxvqa.system.compilation import jitted
@@ -310,3 +311,15 @@ def test_a_file_that_changes_while_it_is_read_is_not_stored(videos, encoders, tm
 
 def test_negative_seed(videos, encoders, tmp_path):
     fails("seed is -1", videos[:1], encoders, tmp_path, -1)
+
+
+def test_ctrl_c_does_not_wait_for_a_large_file_to_be_read(tmp_path):
+    paths = [str(tmp_path / f"{number}.mp4") for number in range(8)]
+    for path in paths:
+        with open(path, "wb") as file:
+            file.truncate(1 << 36)  # which takes no room on disk, but minutes to read
+    began = time.monotonic()
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        find_keys(paths)
+    assert time.monotonic() - began < 4

@@ -1,10 +1,12 @@
 import csv
+import io
 import json
 
 import pytest
+from hypothesis import given, strategies
 
 from jaxvqa import UserError
-from jaxvqa.results.rows import COLUMNS, DISPLAY, RAW
+from jaxvqa.results.rows import COLUMNS, DISPLAY, RAW, cell, plain
 from jaxvqa.results.store import Results
 
 
@@ -26,8 +28,8 @@ def test_columns_are_stable():
     assert COLUMNS[:5] == ["path", "status", "error", "overall", "content"]
     assert COLUMNS[19] == "overall_display"
     assert COLUMNS[35] == "overall_deviation"
-    assert COLUMNS[-11:] == "custom frames height width fps seed repeats dense weights unvalidated sha256".split()
-    assert len(COLUMNS) == 3 + 48 + 11
+    facts = "custom frames height width fps seed repeats dense weights unvalidated sha256 jaxvqa av".split()
+    assert COLUMNS[3 + 48 :] == facts
 
 
 def test_csv_and_json_lines_say_the_same(tmp_path):
@@ -50,7 +52,7 @@ def test_rows_of_another_kind_are_refused(tmp_path):
     wrong += [{"custom": ["a"]}, {"custom": {"a / b": "c"}}, {"repeats": "2"}, {"repeats": 2}, {"path": "\ud800"}]
     for text in (*(json.dumps({**line, **change}) for change in wrong), "[" * 10**5):
         (tmp_path / "scores.jsonl").write_text(text + "\n")
-        with pytest.raises(UserError, match="line 1: not a row of scores"):
+        with pytest.raises(UserError, match="line 1: not a row of scores, or one of another version"):
             Results(tmp_path)
 
 
@@ -60,3 +62,41 @@ def test_names_that_are_no_text(tmp_path):
     assert b"caf\xe9 \xf0\x9f\x8e\xac.mp4,ok" in content
     assert json.loads(lines)["path"] == name
     assert [key[0] for key in Results(tmp_path).rows] == [name]
+
+
+STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # of what spreadsheets run
+
+
+def read_back(cells):
+    """Cells as a reader of CSV gives them."""
+    [line] = csv.reader(io.StringIO(",".join(cells) + "\n", newline=""))
+    return line
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_no_cell_begins_as_a_formula_and_names_come_back(tmp_path, start):
+    name = f"{start}cmd|'/c calc'!A0;=1+1\t=2.mp4"
+    found = {"error": f"{start}1 cannot be read", "weights": f"{start}w", "custom": {f"{start}a / b": -0.5}}
+    write(tmp_path, row(name, **found), row(f"'{name}"), row("'plain.mp4"), row("a-b=c.mp4"))
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    cells = [text for each in table for text in each.values()]
+    assert len(cells) == 4 * len(COLUMNS)
+    assert not [text for text in cells if text.startswith(tuple(STARTS))]
+    names = [json.loads(line)["path"] for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    assert sorted(names) == sorted([name, f"'{name}", "'plain.mp4", "a-b=c.mp4"])
+    assert [plain(each["path"]) for each in table] == names
+    # Spreadsheets that divide lines at semicolons and tabs as well leave alone what is within quotes.
+    lines = (tmp_path / "scores.csv").read_bytes().decode()
+    assert f"\"'{start}cmd|" in lines
+
+
+def test_numbers_stay_numbers():
+    assert [cell(value) for value in (-0.5, -3, True, None, 1e-9)] == ["-0.500000", "-3", "True", "", "0.000000"]
+
+
+@given(strategies.text())
+def test_any_text_comes_back_from_a_cell(value):
+    [found] = read_back([cell(value)]) or [""]
+    assert plain(found) == value
+    assert not found.startswith(tuple(STARTS))

@@ -1,9 +1,13 @@
 """Tables of labels."""
 
+import os
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.results.table import read_table
+from jaxvqa.results.table import ScoreTable, read_table, write_table
 
 
 def test_labels_without_names_need_the_list_that_goes_with_them(tmp_path):
@@ -22,3 +26,45 @@ def test_labels_without_names_need_the_list_that_goes_with_them(tmp_path):
             read_table(table, names)
     with pytest.raises(UserError, match="name the list of its files"):
         read_table(table)
+
+
+def test_names_and_columns_come_back_as_they_were(tmp_path):
+    names = [
+        "=1+1.mp4",
+        "-a.mp4",
+        "'@b.mp4",
+        "a,b;c.mp4",
+        "\tx.mp4",
+        "'.mp4",
+        os.fsdecode(b"\xe9.mp4"),
+    ]
+    scores = np.linspace(-0.5, 0.5, len(names))
+    scores[2] = np.nan
+    table = ScoreTable(Path("made up"), names, {"O": scores, "-rich / poor": -scores})
+    write_table(tmp_path / "table.csv", table)
+    again = read_table(tmp_path / "table.csv", missing=True, custom=True)
+    assert again.names == names
+    assert list(again.scores) == list(table.scores)
+    np.testing.assert_array_equal(again.scores["O"], scores.round(9))
+    header, *lines = (tmp_path / "table.csv").read_text(errors="surrogateescape").splitlines()
+    assert header == "filename,O,'-rich / poor"
+    assert [line.lstrip('"')[0] in "=+-@\t" for line in lines] == [False] * len(names)
+
+
+def test_rows_are_by_one_of_several_weights(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("path,status,overall,weights\na.mp4,ok,0.1,w1\nb.mp4,ok,0.2,w2\nc.mp4,ok,x,w1\nd.mp4,ok,0.4,w2\n")
+    with pytest.raises(UserError, match=r"rows by several weights: w1 \(2 rows\), w2 \(2 rows\); choose .* weights_id"):
+        read_table(path)
+    table = read_table(path, weights_id="w2")
+    assert (table.names, table.weights, table.scores["O"].tolist()) == (["b.mp4", "d.mp4"], "w2", [0.2, 0.4])
+    with pytest.raises(UserError, match="no row by weights 'w3', but by w1"):
+        read_table(path, weights_id="w3")
+    with pytest.raises(UserError, match="line 4: overall is 'x'"):  # as the file counts them
+        read_table(path, weights_id="w1")
+
+
+def test_weights_may_mean_something_else_in_a_table_of_labels(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("filename,O,weights\na.mp4,1,0.5\nb.mp4,2,0.25\n")
+    assert read_table(path).weights == ""

@@ -24,6 +24,7 @@ def test_model_on_a_database(tmp_path, capfd):
     assert main(["jaxvqa", *arguments]) == 0
     out = capfd.readouterr().out
     assert "random-small on synthetic_maxwell (synthetic" in out
+    assert "weights random-small\n" in out
     assert "12 videos" in out
     predictions = read_table(tmp_path / "output" / "predictions.csv")
     assert sorted(predictions.names) == [f"{number:04}.mp4" for number in range(12)]

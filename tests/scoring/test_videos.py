@@ -1,5 +1,6 @@
 import shutil
 
+import av
 import pytest
 
 import jaxvqa
@@ -32,7 +33,7 @@ def test_what_cannot_be_read_has_no_content(tmp_path):
     assert content(str(tmp_path / "nothing.mp4")) is None
 
 
-def test_the_library_scores_many_videos_once(clips, small_weights, tmp_path):
+def test_the_library_scores_many_videos_once(clips, small_weights, tmp_path, capfd):
     model, limits = jaxvqa.load(small_weights), DecodeLimits(workers=1)
     first, second = (shutil.copy(clips / name, tmp_path) for name in ("a.mp4", "b.mp4"))
     with Results(tmp_path / "out") as results:
@@ -47,3 +48,11 @@ def test_the_library_scores_many_videos_once(clips, small_weights, tmp_path):
     assert (tmp_path / "out" / "report.html").exists()
     with Results(tmp_path / "out") as results:
         assert score_videos(model, [second, first], Sampling(), limits, results).kept == 2
+    assert (tmp_path / "out" / "report.html").exists()  # which shows just these scores
+    shutil.copy(clips / "a.mp4", first)
+    capfd.readouterr()
+    with Results(tmp_path / "out") as results:
+        [row], _ = score_videos(model, [first], Sampling(), limits, results)
+    assert not (tmp_path / "out" / "report.html").exists()
+    assert f"{tmp_path / 'out' / 'report.html'} showed earlier scores and was removed" in capfd.readouterr().err
+    assert (row["jaxvqa"], row["av"]) == (jaxvqa.__version__, av.__version__)

@@ -1,5 +1,6 @@
 import contextlib
 import os
+import stat
 import subprocess
 import sys
 
@@ -90,3 +91,14 @@ def test_a_file_is_replaced_whole_or_not_at_all(small_disk):
     assert caught.value.filename == str(path)
     assert path.read_text() == "earlier results"
     assert [path.name for path in path.parent.iterdir()] == ["report.html"]
+
+
+def test_a_folder_that_others_can_write_to_holds_no_half_finished_one(tmp_path):
+    (tmp_path / ".weights-unfinished").mkdir()
+    (tmp_path / ".weights-unfinished").chmod(0o777)
+    with pytest.raises(UserError, match="other users can write to it"), atomic_folder(tmp_path / "weights"):
+        pass
+    (tmp_path / ".weights-unfinished").chmod(0o755)
+    with atomic_folder(tmp_path / "weights") as scratch:
+        assert stat.S_IMODE(scratch.parent.stat().st_mode) & 0o022 == 0
+    assert (tmp_path / "weights").is_dir()

@@ -5,7 +5,13 @@ from jaxvqa.system.terminal import Log, printable, table_console
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("ä 漢", "ä 漢"), ("a\x1b[2Jb", "a\ufffd[2Jb"), ("caf\udce9", "caf\ufffd"), ("a\nb", "a\ufffdb")],
+    [
+        ("ä 漢", "ä 漢"),
+        ("a\x1b[2Jb", "a\ufffd[2Jb"),
+        ("caf\udce9", "caf\ufffd"),
+        ("a\nb", "a\ufffdb"),
+        ("a\u00a0b\u2003c", "a b c"),
+    ],
 )
 def test_what_a_terminal_would_obey_is_marked(text, shown):
     assert printable(text) == shown

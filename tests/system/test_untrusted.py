@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import re
 
 import jax
@@ -6,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxvqa.errors import UserError, WeightsError
-from jaxvqa.system.untrusted import untrusted
+from jaxvqa.system.untrusted import DAMAGE, untrusted
 
 
 def ours(source):
@@ -49,6 +51,13 @@ def test_our_own_slips_keep_their_traceback(source, kind):
     assert caught.traceback[-1].frame.f_globals["__name__"] == "jaxvqa.somewhere"
 
 
+# Of the machine, not of a file: nothing is damaged.
+STATES = [
+    *(errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.ENOMEM),
+    *(errno.EIO, errno.EROFS, errno.ESTALE, errno.EAGAIN, errno.ETIMEDOUT),
+]
+
+
 class TypeCheckError(Exception):
     """Called as what jaxtyping raises."""
 
@@ -56,12 +65,35 @@ class TypeCheckError(Exception):
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "error",
-    [TypeCheckError("shape"), MemoryError(), KeyboardInterrupt(), SystemExit(3), UserError("a sentence."), OSError(2)],
+    [
+        *(TypeCheckError("shape"), MemoryError(), KeyboardInterrupt(), SystemExit(3), UserError("a sentence.")),
+        *(OSError(number, os.strerror(number), "file") for number in STATES),
+        *(
+            RuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
+            RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        ),
+    ],
+    ids=repr,
 )
-def test_what_is_never_turned_into_a_sentence(error):
-    with pytest.raises(type(error)) as caught, untrusted("file", WeightsError, "copy it again", passing=OSError):
+@pytest.mark.parametrize("kinds", [DAMAGE, Exception], ids=["damage", "anything"])
+def test_what_is_never_turned_into_a_sentence(error, kinds):
+    with pytest.raises(type(error)) as caught, untrusted("file", WeightsError, "copy it again", kinds=kinds):
         raise error
     assert caught.value is error
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("error", [RuntimeError("Unable to initialize backend 'cuda'"), ImportError("no libcuda")])
+def test_what_no_file_can_be_the_cause_of_stays_as_it_is(error):
+    with pytest.raises(type(error)), untrusted("file", WeightsError, "copy it again"):
+        raise error
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("error", [OSError("truncated"), FileNotFoundError(errno.ENOENT, "No such file", "part")])
+def test_what_the_system_says_of_a_file_is_a_sentence(error):
+    with pytest.raises(WeightsError, match="file cannot be read"), untrusted("file", WeightsError, "copy it again"):
+        raise error
 
 
 def test_elsewhere_it_is_disarmed():

@@ -19,6 +19,8 @@ def test_every_field_of_a_config_is_explained(name):
 def test_config_with_a_mistake_in_it(tmp_path, capfd):
     for content, message in (
         ("1 / 0", r"config \S+ cannot be read .division by zero.: correct the file"),
+        ("{}['x']", r"config \S+ cannot be read .'x'.: correct the file"),
+        ("import math\nmath.fly", r"config \S+ cannot be read .module 'math' has no attribute 'fly'.: correct"),
         ("import ml_collections\ndef get_config(): return ml_collections.ConfigDict()", "the config has no task"),
     ):
         (tmp_path / "config.py").write_text(content)

@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import av
@@ -117,6 +118,19 @@ def test_unmet_requirements():
         "old; python_version < '3'",
     ]
     assert unmet(required) == ["'no-such-package>=1'", "'pytest<1'"]
+    assert unmet(required, "test") == ["'no-such-package>=1'", "'pytest<1'", "'other>=1'"]
+
+
+def test_an_optional_package_that_is_too_old(monkeypatch):
+    monkeypatch.setattr("jaxvqa.tasks.doctor.requirements", lambda: ["torch>=2.6; extra == 'convert'"])
+    assert installed("convert", "torch", "convert checkpoints").state == "ok"
+    version = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "2.5.1" if name == "torch" else version(name))
+    assert installed("convert", "torch", "convert checkpoints") == (
+        "limited",
+        "to convert checkpoints: pip install 'torch>=2.6'",
+    )
+    assert installed("demo", "gradio", "show scores").state == "ok"
 
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp8": "libvpx", "vp9": "libvpx-vp9", "av1": "libsvtav1"}

@@ -104,3 +104,27 @@ def test_two_runs_at_once_and_a_full_disk(pair, small_disk, capfd):
     sentence = f"jaxvqa: {output}/evaluation.json: No space left on device; what was finished is kept.\n"
     assert capfd.readouterr() == ("", sentence)
     assert {path.name: path.read_bytes() for path in output.iterdir()} == earlier
+
+
+def test_scores_by_several_weights_are_evaluated_one_by_one(tmp_path, capfd):
+    """Rows by other weights are what scoring half, downloading, and scoring the rest leaves."""
+    names = [f"{i}.mp4" for i in range(6)]
+    facts = {"status": ["ok"] * 6, "weights": ["mini", "mini", "other", "other", "other", "other"]}
+    predictions = write(tmp_path / "scores.csv", names, "path", overall=[0.1, 0.2, 0.6, 0.5, 0.4, 0.3], **facts)
+    labels = write(tmp_path / "labels.csv", names[2:], O=[4, 3, 2, 1])
+    output = tmp_path / "out"
+    assert run(predictions, labels, output) == 2
+    said = f"jaxvqa: {predictions} has rows by several weights: mini (2 rows), other (4 rows); choose one of them with "
+    assert capfd.readouterr().err == f"{said}weights_id.\n"
+    assert not output.exists()
+
+    assert run(predictions, labels, output, "--config.weights_id=other") == 0
+    assert capfd.readouterr().out.startswith(f"{predictions}, scores by weights other\n")
+    table = json.loads((output / "evaluation.json").read_text())
+    assert {row["weights"] for row in table.values()} == {"other"}
+    assert table["O"]["srcc"] == 1
+    with (output / "evaluation.csv").open(newline="") as file:
+        assert {row["weights"] for row in csv.DictReader(file)} == {"other"}
+
+    assert run(predictions, labels, output, "--config.weights_id=mini") == 2
+    assert "lacks 4 of the 4 videos" in capfd.readouterr().err

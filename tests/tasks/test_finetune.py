@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from trainings import WORDS, history, write_labels
+from trainings import LABELS, WORDS, history, write_labels
 
 import jaxvqa
 from jaxvqa import UserError
@@ -21,7 +21,7 @@ def test_every_video_is_scored_by_a_model_that_has_not_seen_it(tuned, rated):
     table = read_table(tuned / "predictions.csv", custom=True)
     assert [*table.scores] == ["O", "T-1", "fine / coarse"]
     assert sorted(table.names) == sorted(f"{i}.mp4" for i in range(12))
-    videos = load_custom(rated / "labels.csv", rated / "videos")
+    videos = load_custom(rated / LABELS, rated / "videos")
     for number, fold in enumerate(make_folds(videos, 3, 0)):
         held_out = {videos.names[i] for i in np.flatnonzero(fold)}
         assert held_out == set(table.names[4 * number : 4 * number + 4])
@@ -34,10 +34,10 @@ def test_every_video_is_scored_by_a_model_that_has_not_seen_it(tuned, rated):
 def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated, encoders, tmp_path, capfd):
     model, before = jaxvqa.load(tuned / "model"), jaxvqa.load(encoders, custom=[WORDS])
     assert model.custom == (WORDS,)
-    assert model.card.databases == ("labels",)
+    assert model.card.databases == ("my labels",)
     assert model.card.dimensions == ("O", "T-1")
     [(pair, low, high)] = model.card.custom
-    labels = read_table(rated / "labels.csv", missing=True, custom=True).scores["fine / coarse"]
+    labels = read_table(rated / LABELS, missing=True, custom=True).scores["fine / coarse"]
     assert pair == WORDS
     assert low < np.nanmin(labels) < np.nanmax(labels) < high
     assert 0 < np.nanmin(labels) - low < 0.1 * (high - low)
@@ -69,7 +69,7 @@ def test_what_training_adds_is_told_with_an_interval(finetune, tuned, capfd):
 
 def test_labels_that_are_missing_have_no_part_in_it(finetune, rated, tuned, tmp_path):
     """A dimension without any label of the training leaves the others as they are without it."""
-    with (rated / "labels.csv").open(newline="") as file:
+    with (rated / LABELS).open(newline="") as file:
         rows = [*csv.reader(file)][1:]
     (tmp_path / "without").mkdir()
     empty = write_labels(

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from jaxvqa.tasks.output import (
     print_summary,
     tell_failures,
     tell_left_out,
+    tell_other_weights,
 )
 from jaxvqa.text.prompts import PromptPair
 
@@ -72,3 +75,11 @@ def test_metrics_have_intervals(capsys):
 def test_summaries_have_deviations(capsys):
     print_summary({"recipe": {"PLCC": [0.4, 0.6]}}, "A title")
     assert "0.500 ± 0.100" in capsys.readouterr().out
+
+
+def test_rows_by_other_weights_are_counted(capfd):
+    keys = [("a.mp4", 0, "new"), ("b.mp4", 0, "new"), ("a.mp4", 0, "old"), ("b.mp4", 1, "old"), ("b.mp4", 1, "mini")]
+    tell_other_weights(keys, "new", Path("out/scores.csv"), Log())
+    assert capfd.readouterr().err == "out/scores.csv also has rows by other weights: mini (1), old (2)\n"
+    tell_other_weights(keys[:2], "new", Path("out/scores.csv"), Log())
+    assert capfd.readouterr().err == ""

@@ -1,10 +1,14 @@
 import errno
+import os
+import re
 import signal
+import subprocess
+import sys
 
 import ml_collections
 import pytest
 
-from jaxvqa import UserError
+from jaxvqa import UserError, __version__
 from jaxvqa.tasks.run import exit_code_of, run, stop
 
 
@@ -20,6 +24,14 @@ def failing(error):
     [
         (UserError("seed is -1; it must be 0 or larger."), 2, "jaxvqa: seed is -1; it must be 0 or larger.\n"),
         (OSError(errno.ENOSPC, "No space left on device", "a.csv"), 1, "jaxvqa: a.csv: No space left on device; what "),
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE), "a.npy"), 1, "jaxvqa: a.npy: Too many open files; what "),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "jaxvqa: output: No space left on device; what "),
+        (MemoryError("4 GB"), 1, "jaxvqa: not enough memory (4 GB); what was finished is kept.\n"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: Out of memory\n..."),
+            1,
+            "jaxvqa: not enough memory (RESOURCE_EXHAUSTED: Out",
+        ),
         (KeyboardInterrupt(), 130, "jaxvqa: stopped; "),
         (KeyboardInterrupt(signal.SIGTERM), 143, "jaxvqa: stopped; "),
     ],
@@ -31,9 +43,19 @@ def test_what_ends_a_task_is_one_sentence_and_an_exit_code(error, code, said, ca
     assert err.count("\n") == 1
 
 
-def test_a_slip_of_ours_keeps_its_traceback():
-    with pytest.raises(ZeroDivisionError):
-        exit_code_of(failing(ZeroDivisionError()))
+@pytest.mark.parametrize("error", [ZeroDivisionError(), RuntimeError("no device"), OSError("what a library says")])
+def test_a_slip_of_ours_keeps_its_traceback(error):
+    with pytest.raises(type(error)):
+        exit_code_of(failing(error))
+
+
+def test_the_last_line_below_a_traceback_asks_for_a_report():
+    program = "from jaxvqa.tasks.run import exit_code_of, start; start(); exit_code_of(lambda: {}['slip'])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    *trace, error, last = done.stderr.splitlines()
+    assert (done.returncode, done.stdout, error) == (1, "", "KeyError: 'slip'")
+    assert trace[0] == "Traceback (most recent call last):"
+    assert re.fullmatch(rf"jaxvqa: this is an error in jaxvqa {__version__}, .* please report it, .*/issues", last)
 
 
 def test_a_task_says_itself_how_it_ended(capsys):

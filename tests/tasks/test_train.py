@@ -5,6 +5,7 @@ import re
 import resource
 import shutil
 import socket
+import threading
 import time
 
 import numpy as np
@@ -13,8 +14,10 @@ from safetensors.numpy import load_file
 from trainings import CODES, EPOCHS, ROOT, checkpoints, history, launch, sentence, tensors
 
 import jaxvqa
+from jaxvqa.features.store import Features
 from jaxvqa.results.table import read_table
 from jaxvqa.system.files import lock_folder
+from jaxvqa.train.monitor import Monitor
 from jaxvqa.train.step import TrainStep
 
 
@@ -179,6 +182,27 @@ def test_sigterm_ends_a_run_with_several_processes(command, trained, tmp_path):
     assert process.returncode == 143, err
     assert err.splitlines()[-1] == "jaxvqa: stopped; the same command goes on with what is left to do."
     assert checkpoints(tmp_path)
+
+
+def test_ctrl_c_does_not_wait_for_the_chunk_that_is_read_ahead(train, tmp_path, monkeypatch, capfd):
+    reading, stopped, read = threading.Event(), [], Features.read
+
+    def read_from_a_slow_disk(self, indices, *each):
+        if len(indices) == 1:  # as a chunk is read ahead
+            reading.set()
+            time.sleep(1)
+        return read(self, indices, *each)
+
+    def stop(self):
+        if reading.is_set():
+            stopped.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Features, "read", read_from_a_slow_disk)
+    monkeypatch.setattr(Monitor, "step", stop)
+    assert train(tmp_path / "out") == 130
+    assert time.monotonic() - stopped[0] < 4
+    sentence(capfd, "stopped; the same command goes on")
 
 
 @pytest.mark.parametrize("config", ["maxwell", "ablation", "cross"])

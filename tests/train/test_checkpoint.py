@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tracemalloc  # noqa: F401, which pytest would import where no file can be opened
 
 import numpy as np
 import pytest
@@ -119,3 +120,26 @@ def test_disk_that_fills_up_while_orbax_writes(small_disk):
     with checkpoint.open_checkpoints(folder) as manager:
         assert checkpoint.read_record(manager) == {"history": [], "settings": {}}
         np.testing.assert_array_equal(checkpoint.read_arrays(manager, arrays)["x"], arrays["x"])
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("harm", [{"a": np.zeros(4)}, {"a": np.zeros(3, np.float32)}, {"b": np.zeros(3)}, {}])
+def test_a_sound_checkpoint_of_other_arrays_is_not_to_be_removed(tmp_path, harm):
+    """As those of another version are: all have the same arrays, and none is damaged."""
+    with checkpoint.open_checkpoints(tmp_path) as manager:
+        checkpoint.save(manager, 1, {"a": np.zeros(3), "c": np.ones(2)}, {"settings": {}, "history": []})
+    with checkpoint.open_checkpoints(tmp_path) as manager:
+        with pytest.raises(UserError, match=r"has other arrays .*, such as [abc], .*choose another output") as caught:
+            checkpoint.read_arrays(manager, {"c": np.ones(2), **harm})
+        assert "away" not in str(caught.value)
+        assert checkpoint.read_arrays(manager, {"a": np.ones(3), "c": np.ones(2)})["a"].tolist() == [0, 0, 0]
+
+
+@pytest.mark.hostile
+def test_a_sound_checkpoint_is_not_blamed_for_what_the_system_lacks(tmp_path, no_more_files):
+    with checkpoint.open_checkpoints(tmp_path) as manager:
+        checkpoint.save(manager, 1, {"a": np.zeros(3)}, {"settings": {}, "history": []})
+    with checkpoint.open_checkpoints(tmp_path) as manager:
+        checkpoint.read_arrays(manager, {"a": np.zeros(3)})
+        with no_more_files(), pytest.raises(OSError, match="Too many open files"):
+            checkpoint.read_arrays(manager, {"a": np.zeros(3)})

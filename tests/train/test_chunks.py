@@ -94,11 +94,11 @@ class Recorded(Features):
         super().__init__(stored.rows)
         self.read_rows, self.fail = [], fail
 
-    def read(self, indices):
+    def read(self, indices, each=lambda: None):
         self.read_rows.append(list(indices))
         if self.fail in indices:
             raise OSError("the disk is gone")
-        return super().read(indices)
+        return super().read(indices, each)
 
 
 def test_batches_come_in_order(stored):

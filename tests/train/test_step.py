@@ -125,3 +125,21 @@ def test_losses_compare_within_each_database_and_over_all(trainer):
         expected = sum(loss(scores[rows], wanted[rows]).sum() for rows in (slice(8), slice(5), slice(5, 8)))
         assert float(terms[name][0]) == pytest.approx(float(expected), rel=1e-4)
     assert float(terms["huber"][0]) == pytest.approx(float(huber_loss(scores, wanted).sum()), rel=1e-4)
+
+
+def test_copies_for_devices_are_compiled_once():
+    trees = [{"a": np.full((2, 3), number, np.float32), "b": np.arange(number + 4.0)} for number in (0, 0, 1)]
+    events = []
+    jax.monitoring.register_event_duration_secs_listener(lambda name, *_, **__: events.append(name))
+    try:
+        counts = []
+        for tree in [*trees, trees[0]]:
+            events.clear()
+            copies = replicate(tree)
+            counts.append(len([name for name in events if "compile" in name]))
+            np.testing.assert_array_equal(copies["a"][-1], tree["a"])
+    finally:
+        jax.monitoring.clear_event_listeners()
+    assert counts[0] > 0
+    assert counts[1] == counts[3] == 0
+    assert counts[2] > 0  # other shapes

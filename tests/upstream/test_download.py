@@ -1,6 +1,9 @@
+import contextlib
 import hashlib
 import io
+import os
 import re
+import stat
 
 import pytest
 import torch
@@ -9,7 +12,7 @@ from publisher import DATA, NAMES, answer, breaks_off, head, kept, published
 from jaxvqa import UserError
 from jaxvqa.cli import main
 from jaxvqa.system.terminal import Log
-from jaxvqa.upstream.download import PAUSES, fetch, obtain
+from jaxvqa.upstream.download import LIMIT, PAUSES, fetch, obtain
 
 QUIET = Log(quiet=True)
 
@@ -220,3 +223,100 @@ def test_files_fetched_by_hand_are_not_touched(tmp_path, monkeypatch, capfd):
     assert "DOVER.pth is not a checkpoint of" in capfd.readouterr().err
     assert sorted(path.name for path in folder.iterdir()) == sorted(NAMES)
     assert [path.name for path in tmp_path.iterdir()] == ["fetched"]
+
+
+def sends_to(address):
+    return lambda request, data, state: head(request, 302, Location=address, Content_Length=0)
+
+
+def test_safe_connections_stay_safe(server, safe_server, tmp_path):
+    for each in (server, safe_server):
+        each.files["/file"] = DATA
+    address = f"{safe_server.address}/file"
+    safe_server.ways = [sends_to(f"{safe_server.address}/file")]
+    fetch(address, tmp_path / "safe", QUIET, pauses=())
+    assert (tmp_path / "safe").read_bytes() == DATA
+    assert len(safe_server.requests) == 2
+    safe_server.ways = [sends_to(f"{server.address}/file")]
+    with pytest.raises(UserError, match=f"{address} redirects to {server.address}/file, which is not HTTPS"):
+        fetch(address, tmp_path / "unsafe", QUIET, pauses=(0.0,))
+    assert server.requests == []
+    assert len(safe_server.requests) == 3  # another try would not do
+    assert not (tmp_path / "unsafe").exists()
+    server.ways = [sends_to(address)]
+    fetch(f"{server.address}/file", tmp_path / "mirror", QUIET, pauses=())
+    assert (tmp_path / "mirror").read_bytes() == DATA
+    server.ways = [sends_to("ftp://127.0.0.1/file")]
+    with pytest.raises(UserError, match=r"redirects to ftp://127.0.0.1/file, which is not HTTPS"):
+        fetch(f"{server.address}/file", tmp_path / "ftp", QUIET, pauses=(0.0,))
+
+
+def promises_too_much(request, data, state):
+    head(request, 200, Content_Length=LIMIT + 1)
+    request.wfile.write(data)
+
+
+def never_ends(request, data, state):
+    head(request, 200)
+    with contextlib.suppress(OSError):
+        while not state.ended.is_set():
+            request.wfile.write(data)
+
+
+@pytest.mark.parametrize(("way", "limit"), [(promises_too_much, LIMIT), (never_ends, 2 * len(DATA))])
+def test_no_server_fills_the_disk(server, tmp_path, monkeypatch, way, limit):
+    monkeypatch.setattr("jaxvqa.upstream.download.LIMIT", limit)
+    server.files["/file"], server.ways = DATA, [way]
+    with pytest.raises(UserError, match=r"gives more than .* GB, which no published file has, so nothing was kept"):
+        fetch(f"{server.address}/file", tmp_path / "file", QUIET, STALL, pauses=(0.0,))
+    assert list(tmp_path.iterdir()) == []
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_files_of_an_earlier_run_are_verified(server, tmp_path, monkeypatch, capfd, known):
+    """Whether or not their authors publish a digest: what is noted of one that was fetched must still be true."""
+    server.files["/RN50.pt"] = checkpoint(x=[1.0])
+    *_, clip = published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest() if known else "")
+
+    def get():
+        return obtain(clip, f"{server.address}/RN50.pt", tmp_path, Log()).read_bytes()
+
+    (tmp_path / "RN50.pt").write_bytes(checkpoint(x=[6.0]))  # from somewhere
+    assert get() == server.files["/RN50.pt"]
+    assert f"{tmp_path / 'RN50.pt'} is not the file that was fetched" in capfd.readouterr().err
+    assert get() == server.files["/RN50.pt"]
+    assert len(server.requests) == 1
+    (tmp_path / "RN50.pt").write_bytes(checkpoint(x=[7.0]))
+    assert get() == server.files["/RN50.pt"]
+    assert len(server.requests) == 2
+
+
+def test_another_users_part_of_a_published_file_is_not_completed(server, tmp_path, monkeypatch):
+    server.files["/RN50.pt"] = checkpoint(x=[1.0])
+    *_, clip = published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
+    (tmp_path / "RN50.pt.part").write_bytes(b"something else")
+    with pytest.raises(UserError, match="gave another file than the published one"):
+        obtain(clip, f"{server.address}/RN50.pt", tmp_path, QUIET)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_working_folder_is_this_users_alone(server, tmp_path, capfd):
+    kept, elsewhere = tmp_path / ".weights-fetched", tmp_path / "elsewhere"
+    command = ["download", f"--source={server.address}", f"--output={tmp_path / 'weights'}"]
+    elsewhere.mkdir()
+    for make in (
+        lambda: (kept.mkdir(), kept.chmod(0o777)),
+        lambda: kept.symlink_to(elsewhere),
+        kept.touch,
+        lambda: (kept.mkdir(), os.chown(kept, 12345, 12345)),
+    ):
+        with contextlib.suppress(PermissionError):  # to give a folder away takes root
+            make()
+            assert main(command) == 2
+            assert f"{kept} is no folder, or other users can write to it" in capfd.readouterr().err
+        kept.rmdir() if kept.is_dir() and not kept.is_symlink() else kept.unlink()
+    assert server.requests == []
+    assert list(elsewhere.iterdir()) == []
+    assert main(command) == 2  # the server has no such file
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o700

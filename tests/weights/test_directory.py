@@ -7,7 +7,7 @@ from safetensors.numpy import save_file
 
 from jaxvqa import UserError, WeightsError
 from jaxvqa.system.files import file_sha256
-from jaxvqa.weights.directory import save_weights
+from jaxvqa.weights.directory import TENSORS, read_description, read_tensors, save_weights
 from jaxvqa.weights.load import load_weights
 
 
@@ -128,3 +128,12 @@ def test_failed_writing_leaves_nothing(tmp_path):
     with pytest.raises(UserError, match="cannot be written"):
         save_weights(tmp_path / "file" / "weights", {}, {}, [], [])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.hostile
+def test_sound_weights_are_not_blamed_for_what_the_system_lacks(small_weights, no_more_files):
+    with no_more_files(), pytest.raises(OSError, match="Too many open files"):
+        read_description(small_weights)
+    with no_more_files(), pytest.raises(OSError, match="Too many open files"):
+        read_tensors(small_weights / TENSORS, "swin")
+    assert read_tensors(small_weights / TENSORS, "swin")
