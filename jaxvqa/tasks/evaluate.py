@@ -47,7 +47,7 @@ def run(config: ml_collections.ConfigDict) -> int:
             write_table(folder / "predictions.csv", predictions)
         write_evaluation(folder, results)
     if config.format == "table":
-        print_evaluation(results, len(labels.names), config.resamples, title)
+        print_evaluation(results, labels, config.resamples, title)
     else:
         rows = rows_of(results)
         sys.stdout.write(text_of(rows, [*rows[0]], config.format))

@@ -19,7 +19,7 @@ from ..weights.assemble import ENCODERS
 from ..weights.directory import HOW_TO_GET, Weights
 from ..weights.load import load_weights
 from .chunks import batch_shares
-from .data import LabeledFeatures, label_scales, rated_features
+from .data import LabeledFeatures, check_apart, label_scales, rated_features, without_outliers
 from .loop import FitResult, Trainer, train
 from .monitor import Monitor
 from .settings import TrainSettings
@@ -51,20 +51,25 @@ def fit(
 
     Checkpoints go into the monitor's folder, which may hold an earlier run to resume.
 
+    Args:
+        validation: databases to measure each epoch on; none, and nothing is measured.
+
     Raises:
-        UserError: no labels to validate with, or settings that do not go together.
+        UserError: validation on videos that are trained on or without labels, or settings that do not go together.
     """
     dimensions = rated_dimensions(training)
-    if not set(rated_dimensions(validation)) & set(dimensions):
+    check_apart(training, validation)
+    if validation and not set(rated_dimensions(validation)) & set(dimensions):
         names = (", ".join(one.spec for one in some) for some in (training, validation))
         raise UserError(f"{' and '.join(names)} have no dimension with labels in common.")
     shares = batch_shares(settings.mix, len(training), settings.order.batch) if settings.mix else []
     trainer = Trainer(settings, encoders, make_network(settings, encoders), dimensions, shares)
     scales = label_scales(training)
-    sets = [rated_features(some, scales) for some in (training, validation)]
+    targets = without_outliers(rated_features(training, scales))
+    measured = rated_features(validation, scales) if validation else None
     history = []
     try:
-        trained = train(trainer, *sets, monitor, monitor.folder / "checkpoints")
+        trained = train(trainer, targets, measured, monitor, monitor.folder / "checkpoints")
         history = trained.history
     finally:
         monitor.close(history)

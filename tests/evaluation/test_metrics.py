@@ -4,9 +4,10 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from jaxvqa import DIMENSIONS
-from jaxvqa.evaluation.metrics import evaluate, fitted
+from jaxvqa.evaluation.metrics import agreement, bootstrap, evaluate, fitted
 from jaxvqa.results.table import ScoreTable, read_table
 
 
@@ -25,10 +26,10 @@ def test_videos_are_joined_by_name_not_by_row(pair):
     predictions, labels = (read_table(path) for path in pair)
     results = evaluate(predictions, labels)
     assert list(results) == ["O", "T-3", "mean"]
-    for agreement in results.values():
-        assert agreement.values[0] > 0.8
-        assert (agreement.intervals[:, 0] < agreement.values).all()
-        assert (agreement.values < agreement.intervals[:, 1]).all()
+    for result in results.values():
+        assert result.values[0] > 0.8
+        assert (result.intervals[:, 0] < result.values).all()
+        assert (result.values < result.intervals[:, 1]).all()
     np.testing.assert_allclose(results["mean"].values, (results["O"].values + results["T-3"].values) / 2)
 
 
@@ -59,3 +60,36 @@ def test_rmse_is_taken_after_a_monotone_fit():
     labels = 1 + 4 / (1 + np.exp(-(predictions - 0.4) / 0.1))
     np.testing.assert_allclose(fitted(predictions, labels), labels, atol=1e-6)
     assert (np.diff(fitted(predictions, labels + 0.1 * np.sin(40 * predictions))) >= 0).all()
+
+
+def test_intervals_of_groups_are_as_wide_as_groups_are_few(pair):
+    """Four copies of each video know no more than one: their interval is that of the videos, not half of it."""
+    predictions, labels = (read_table(path) for path in pair)
+    several = []
+    for table in (predictions, labels):
+        names = [f"{copy}-{name}" for copy in range(4) for name in table.names]
+        scores = {code: np.tile(values, 4) for code, values in table.scores.items()}
+        several.append(replace(table, names=names, scores=scores))
+    grouped = replace(several[1], groups=[name.partition("-")[2] for name in several[1].names])
+    one, ungrouped, by_group = (
+        evaluate(*tables, 200)["mean"] for tables in ((predictions, labels), several, (several[0], grouped))
+    )
+    widths = [np.ptp(result.intervals[0]) for result in (one, ungrouped, by_group)]
+    np.testing.assert_allclose(by_group.values, ungrouped.values)
+    assert widths[2] == pytest.approx(widths[0], rel=0.25)
+    assert widths[1] < 0.7 * widths[0]
+
+
+def test_videos_of_no_group_are_sampled_as_ever():
+    samples = np.array([*bootstrap([""] * 30, 50, 3)])
+    np.testing.assert_array_equal(samples, np.random.default_rng(3).integers(0, 30, (50, 30)))
+    for sample in bootstrap(["a", "b", "a", "", "b"], 50, 0):
+        counts = np.bincount(sample, minlength=5)
+        assert counts[0] == counts[2]
+        assert counts[1] == counts[4]
+        assert counts[0] + counts[1] + counts[3] == 3
+
+
+def test_agreement_of_labels_that_do_not_differ_is_no_number():
+    row = agreement(np.array([[0.1], [0.2]]), np.array([[1.0], [1.0]]), {0: "O"})
+    assert np.isnan([row["plcc_mean"], row["srcc_mean"]]).all()

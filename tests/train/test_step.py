@@ -15,8 +15,11 @@ from flax import nnx
 from trainings import one_step
 
 from jaxvqa.models.maxvqa import dropout
+from jaxvqa.tasks.configuration import config_path, read_config
+from jaxvqa.tasks.train_inputs import train_settings
 from jaxvqa.train.loop import Trainer
 from jaxvqa.train.losses import huber_loss, plcc_loss, rank_loss
+from jaxvqa.train.settings import TrainSettings
 from jaxvqa.train.step import AXIS, Batch, Recipe, replicate, shard, start
 
 PROGRAM = Path(__file__).parents[1] / "steps.py"
@@ -125,3 +128,16 @@ def test_losses_compare_within_each_database_and_over_all(trainer):
         expected = sum(loss(scores[rows], wanted[rows]).sum() for rows in (slice(8), slice(5), slice(5, 8)))
         assert float(terms[name][0]) == pytest.approx(float(expected), rel=1e-4)
     assert float(terms["huber"][0]) == pytest.approx(float(huber_loss(scores, wanted).sum()), rel=1e-4)
+
+
+def test_huber_loss_is_linear_within_the_scale_of_scores_by_default_and_never_as_published():
+    """Scores and targets lie within (0, 1)."""
+    targets = np.linspace(0.05, 0.95, 19, dtype=np.float32)[:, None]
+    published = train_settings(read_config(["", f"--config={config_path('maxwell')}"])).recipe
+    slopes = {}
+    for name, recipe in (("default", TrainSettings().recipe), ("published", published)):
+        gradient = jax.grad(lambda p, delta=recipe.huber_delta: huber_loss(p, targets, delta).sum())
+        slopes[name] = 19 * np.asarray(gradient(jnp.full_like(targets, 0.5)))[:, 0]
+    errors = 0.5 - targets[:, 0]
+    np.testing.assert_allclose(slopes["published"], errors, atol=1e-6)  # of half the mean square
+    np.testing.assert_allclose(slopes["default"], np.clip(errors, -0.1, 0.1), atol=1e-6)
