@@ -49,7 +49,7 @@ def run(config: ml_collections.ConfigDict) -> int:
             monitor = Monitor(run, f"{name}, seed {changed.seed}", started=started)
             _, trained = fit(train_settings(changed), encoders, training, validation, monitor)
             best, last = max(trained.history, key=lambda row: row["plcc_mean"]), trained.history[-1]
-            epochs = (("", last), (", best epoch", best))
+            epochs = (("", last), (" of the best epoch", best))
             values = {f"{m.upper()}{which}": row[f"{m}_mean"] for which, row in epochs for m in ("plcc", "srcc")}
             add_values(cells, name, values)
             curves.setdefault(name, []).append(trained.history)

@@ -30,14 +30,11 @@ def load_encoders(weights: str, warm_start: bool) -> Weights:
 
     Raises:
         WeightsError: weights that cannot be used.
-        UserError: none are given, or they have no text encoder, which a new head needs.
+        UserError: none are given.
     """
     if not weights:
         raise UserError(f"no weights given: set weights to a directory or a name; to get them, {HOW_TO_GET}.")
-    encoders = load_weights(weights, (*ENCODERS, "clip_text", *(["maxvqa"] if warm_start else [])))
-    if "clip_text" not in encoders.parts and not warm_start:
-        raise UserError(f"{weights} has no text encoder for a new head: set warm_start to start from its head.")
-    return encoders
+    return load_weights(weights, (*ENCODERS, "clip_text", *(["maxvqa"] if warm_start else [])))
 
 
 def fit(
@@ -99,22 +96,26 @@ def make_network(settings: TrainSettings, encoders: Weights) -> MaxVQA | LastSta
 
 
 def make_head(settings: TrainSettings, encoders: Weights) -> MaxVQA:
-    """The head to start from: that of the weights, or a new one whose context vector is the word "a"."""
+    """Returns the head to start from: that of the weights, or a new one.
+
+    The context vector of a new one is the word "a". If there is no text encoder, it holds features of its prompts,
+    which start at random.
+    """
     if settings.head.warm_start:
         # Training changes it, and others start from it as well.
         return nnx.clone(cast(MaxVQA, encoders.parts["maxvqa"]))
     swin, clip = cast(VideoSwin, encoders.parts["swin"]), cast(CLIPResNet, encoders.parts["clip_visual"])
-    text = cast(CLIPText, encoders.parts["clip_text"])
+    text = cast(CLIPText | None, encoders.parts.get("clip_text"))
     sizes = HeadConfig(
         clip_width=clip.config.output_width,
         technical_width=swin.config.output_width,
         hidden=settings.head.hidden,
         depth=settings.head.depth,
-        text_width=text.config.width,
+        **({"text_width": text.config.width} if text else {"prompts": len(encoders.prompts)}),
     )
     head = MaxVQA(sizes, nnx.Rngs(settings.seed))
-    assert head.context is not None
-    head.context[...] = text.embedding(jnp.asarray(tokenize(encoders.prompts[:1])[0, 1]))
+    if text and head.context is not None:
+        head.context[...] = text.embedding(jnp.asarray(tokenize(encoders.prompts[:1])[0, 1]))
     return head
 
 
