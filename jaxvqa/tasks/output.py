@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import ml_collections
+import numpy as np
 from rich.table import Column, Table
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS
+from ..errors import UserError
 from ..evaluation.metrics import METRICS, Agreement, interval, resampled
 from ..evaluation.summary import Cells, mean_and_deviation
 from ..results.rows import DEVIATION, DISPLAY, Row
@@ -145,9 +147,14 @@ def print_gain(
     """Prints how much better scores agree with labels after training than those of the weights it started from.
 
     Returns:
-        The gain in mean SRCC, and the ends of its 95 % confidence interval.
+        The gain in mean SRCC, and the ends of its 95 % confidence interval; NaN if nothing correlates with the scores
+        before, because they are the same for all videos.
     """
-    samples = [resampled(table, labels, resamples, seed)["mean"][:, 0] for table in (before, after)]
+    try:
+        samples = [resampled(table, labels, resamples, seed)["mean"][:, 0] for table in (before, after)]
+    except UserError as error:
+        table_console().print(Text(printable(f"What training adds to {start} is not known: {error}")))
+        return Gain(np.nan, np.nan, np.nan)
     gain = samples[1] - samples[0]
     low, high = interval(gain[1:])
     said = f"Before, {start} reached a mean SRCC of {samples[0][0]:.4f}: training adds {gain[0]:+.4f} "

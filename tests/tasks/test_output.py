@@ -91,6 +91,10 @@ def test_gain_is_the_difference_on_the_same_samples(capsys):
     assert gain.low > 0 > loss.high
     assert loss == pytest.approx((-gain.mean, -gain.high, -gain.low))
     assert "Before, mini reached a mean SRCC of 0.9" in capsys.readouterr().out
+    constant = ScoreTable(Path("start"), better.names, {"O": np.full(60, 0.5)})
+    assert np.isnan(print_gain("mini", constant, better, labels, 20, 0)).all()
+    said = "What training adds to mini is not known: start: O is the same for all 60 videos"
+    assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_summaries_have_deviations(capsys):
