@@ -29,10 +29,9 @@ def scoring_config() -> ml_collections.ConfigDict:
 
 
 def training_config() -> ml_collections.ConfigDict:
-    """Returns the published recipe with its five improvements, on MaxWell's data.
+    """Returns the published recipe with its five improvements, except the epoch that is kept and Huber's delta.
 
-    They are a deep fusion MLP, PLCC and Huber loss, cosine restarts, and all videos, chunk by chunk. Two fields differ:
-    the last epoch is kept, and Huber's loss has a linear part. `configs/maxwell.py` sets both as published.
+    They are a deep fusion MLP, PLCC and Huber loss, cosine restarts, and all videos, chunk by chunk.
     """
     parts = {"data": {}, "model": {}, "train": {}, "unfreeze": {}, "loss": {}, "optimizer": {"schedule": {}}}
     config = ml_collections.ConfigDict(parts)
