@@ -26,6 +26,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.train.epochs_per_chunk = 10
     config.optimizer.schedule.period = 5
     config.train.ema = 0.95
+    config.loss.huber_delta = 1.0  # as published, which no error reaches: the loss is half the mean square
     config.seeds = 3  # trainings of each recipe
     config.recipes = [  # name of each recipe, and what it changes beside the changes of those before
         (

@@ -29,7 +29,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.test = ""
     config.train.chunk = 100_000  # all videos at once
     config.train.epochs_per_chunk = 30
-    config.train.keep = "last"  # to choose by the labels it is tested on would flatter
     config.train.ema = 0.95
     config.optimizer.schedule.peak = 3e-4  # learning rate: low, for the head is trained already
     config.optimizer.schedule.period = 30

@@ -15,4 +15,7 @@ from jaxvqa.tasks.defaults import training_config
 
 
 def get_config() -> ml_collections.ConfigDict:
-    return training_config()
+    config = training_config()
+    config.train.keep = "best"  # which epoch's model is kept: as published, the best on the validation videos
+    config.loss.huber_delta = 1.0  # as published, which no error reaches: the loss is half the mean square
+    return config

@@ -24,6 +24,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.train.batch = 48  # videos of a step, over all devices: 16 of each database
     config.train.chunk = 100_000  # all videos at once
     config.train.epochs_per_chunk = 20
-    config.train.keep = "last"  # to choose by the labels it is tested on would flatter
     config.loss.rank = 0.3
     return config

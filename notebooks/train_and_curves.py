@@ -39,8 +39,8 @@ print((Path("data/synthetic_maxwell") / "MaxWell_train.csv").read_text()[:250], 
 # %% [markdown]
 # ## Training
 #
-# The recipe is that of MaxVQA's follow-up, small: chunk by chunk, PLCC and Huber loss, cosine restarts, from the head of
-# jaxvqa-mini. The encoders are frozen, so that features are extracted once. This is `jaxvqa train quickstart` with other
+# The recipe is that of MaxVQA's follow-up, small: chunk by chunk, PLCC and Huber loss, cosine restarts, a new head on the
+# encoders of jaxvqa-mini. These are frozen, so that features are extracted once. This is `jaxvqa train quickstart` with other
 # sizes; `jaxvqa train quickstart --help` tells all settings. Stopped and started again, it goes on.
 
 # %%
@@ -63,8 +63,7 @@ assert code == 0
 # ## Curves
 #
 # One line of `history.csv` an epoch. Grey lines are where the next chunk begins: watch what it does to the loss. The
-# model is the epoch of the highest mean PLCC on the validation clips. Look at the numbers on the axis: the head was trained
-# already, and so few clips teach it next to nothing more.
+# model is the last epoch. The head starts at random, so that the validation correlations start at about 0.
 
 # %%
 import csv

@@ -271,7 +271,9 @@ def row_chunk(args: argparse.Namespace) -> list[Record]:
         size = sum(path.stat().st_size for path in Path(folder).iterdir()) / 1e9
         step = step_function(args)
         seconds, began = [], time.perf_counter()
-        for features in read_ahead(Features(rows), epoch_batches(np.arange(videos), BATCH, seed=0, epoch=0)):
+        for features in read_ahead(
+            Features(rows, [""] * len(rows)), epoch_batches(np.arange(videos), BATCH, seed=0, epoch=0)
+        ):
             step(shard(features))
             seconds.append(time.perf_counter() - began)
             began = time.perf_counter()

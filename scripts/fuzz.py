@@ -294,7 +294,7 @@ def make_features(folder: Path) -> list[Tree]:
 def read_features(folder: Path) -> None:
     rows = [*read_index(folder).values()]
     if rows:
-        Features(rows).read(range(len(rows)))
+        Features(rows, [""] * len(rows)).read(range(len(rows)))
     next(open_shards(folder, 0, 1))
 
 

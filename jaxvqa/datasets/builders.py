@@ -24,7 +24,7 @@ class Maxwell(tfds.core.GeneratorBasedBuilder):
     Labels and file names are checked in `_split_generators`, from where a `UserError` reaches the caller as it is.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     url_infos = None  # none, and TFDS's own search for them imports importlib_resources, which it does not require
     MANUAL_DOWNLOAD_INSTRUCTIONS = DATABASES["maxwell"].instructions
     DESCRIPTION = (
@@ -38,14 +38,14 @@ class Maxwell(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
         folder = Path(dl_manager.manual_dir)
         files = DATABASES[self.name].label_files
-        labels = {split: read_maxwell_labels(*(folder / name for name in names)) for split, names in files.items()}
-        paths = match_names([name for names, _ in labels.values() for name in names], folder)
-        return {split: self._generate_examples(names, paths, scores) for split, (names, scores) in labels.items()}
+        rated = {split: read_maxwell_labels(*(folder / name for name in names)) for split, names in files.items()}
+        paths = match_names([name for names, *_ in rated.values() for name in names], folder)
+        return {split: self._generate_examples(*columns, paths) for split, columns in rated.items()}
 
     def _generate_examples(
-        self, names: list[str], paths: dict[str, str], labels: Float[np.ndarray, "videos 16"]
+        self, names: list[str], labels: Float[np.ndarray, "videos 16"], groups: list[str], paths: dict[str, str]
     ) -> Examples:
-        return examples(names, paths, labels)
+        return examples(names, labels, groups, paths)
 
 
 class SyntheticMaxwell(Maxwell):
@@ -65,8 +65,10 @@ class Custom(Maxwell):
     DESCRIPTION = "Videos of a user, with ratings in some of the 16 dimensions."
 
 
-def read_maxwell_labels(table: Path, list_path: Path | None = None) -> tuple[list[str], Float[np.ndarray, "videos 16"]]:
-    """File names and labels of a split, in the order of its files; NaN where there are none.
+def read_maxwell_labels(
+    table: Path, list_path: Path | None = None
+) -> tuple[list[str], Float[np.ndarray, "videos 16"], list[str]]:
+    """File names, labels and groups of a split, in the order of its files; NaN and "" where there are none.
 
     Args:
         list_path: for MaxWell, whose tables have all dimensions and no names: the list with these.
@@ -79,15 +81,20 @@ def read_maxwell_labels(table: Path, list_path: Path | None = None) -> tuple[lis
     if list_path and lacking:
         raise UserError(f"{table} lacks {', '.join(lacking)}: it must have a column for each of the 16 dimensions.")
     none = np.full(len(rated.names), np.nan)
-    return rated.names, np.stack([rated.scores.get(dimension.code, none) for dimension in DIMENSIONS], axis=1)
+    labels = np.stack([rated.scores.get(dimension.code, none) for dimension in DIMENSIONS], axis=1)
+    return rated.names, labels, rated.groups or [""] * len(rated.names)
 
 
 def information(builder: tfds.core.DatasetBuilder, description: str) -> tfds.core.DatasetInfo:
-    """What a record holds; `path` is relative to the manual folder, and empty where the video is missing."""
+    """What a record holds.
+
+    `path` is relative to the manual folder, and empty where the video is missing; `group` is empty for a video of none.
+    """
     features = {
         "filename": tfds.features.Text(),
         "path": tfds.features.Text(),
         "labels": tfds.features.Tensor(shape=(len(DIMENSIONS),), dtype=np.float32),
+        "group": tfds.features.Text(),
     }
     return tfds.core.DatasetInfo(
         builder=builder,
@@ -97,10 +104,13 @@ def information(builder: tfds.core.DatasetBuilder, description: str) -> tfds.cor
     )
 
 
-def examples(names: list[str], paths: dict[str, str], labels: Float[np.ndarray, "videos 16"]) -> Examples:
-    """The records, in the order of the labels. File names are bytes, since not all need be UTF-8."""
-    for i, (name, row) in enumerate(zip(names, labels.astype(np.float32), strict=True)):
-        yield i, {"filename": os.fsencode(name), "path": os.fsencode(paths[name]), "labels": row}
+def examples(
+    names: list[str], labels: Float[np.ndarray, "videos 16"], groups: list[str], paths: dict[str, str]
+) -> Examples:
+    """The records, in the order of the labels. Texts are bytes, since not all need be UTF-8."""
+    for i, (name, row, group) in enumerate(zip(names, labels.astype(np.float32), groups, strict=True)):
+        texts = {"filename": name, "path": paths[name], "group": group}
+        yield i, {"labels": row, **{field: os.fsencode(text) for field, text in texts.items()}}
 
 
 class Mos(tfds.core.GeneratorBasedBuilder):
@@ -109,7 +119,7 @@ class Mos(tfds.core.GeneratorBasedBuilder):
     `labels.txt` is checked in `_split_generators`, from where a `UserError` reaches the caller as it is.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     url_infos = None  # as for Maxwell
     BUILDER_CONFIGS = [  # noqa: RUF012
         tfds.core.BuilderConfig(name=name, description=f"{source}.") for name, source in MOS.items()
@@ -126,12 +136,12 @@ class Mos(tfds.core.GeneratorBasedBuilder):
         folder = Path(dl_manager.manual_dir)
         ((split, (file,)),) = DATABASES[self.builder_config.name].label_files.items()
         names, labels = read_mos_labels(folder / file)
-        return {split: self._generate_examples(names, match_names(names, folder), labels)}
+        return {split: self._generate_examples(names, labels, match_names(names, folder))}
 
     def _generate_examples(
-        self, names: list[str], paths: dict[str, str], labels: Float[np.ndarray, "videos 16"]
+        self, names: list[str], labels: Float[np.ndarray, "videos 16"], paths: dict[str, str]
     ) -> Examples:
-        return examples(names, paths, labels)
+        return examples(names, labels, [""] * len(names), paths)
 
 
 def read_mos_labels(path: Path) -> tuple[list[str], Float[np.ndarray, "videos 16"]]:

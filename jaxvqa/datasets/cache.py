@@ -61,11 +61,11 @@ def load_rated(spec: str, folder: str | os.PathLike, allow_missing: bool = False
     videos = videos_below(home)
     source = prepare(database, root, videos).as_data_source()
     records = {name: [read_record(record) for record in source[name]] for name in splits}
-    labelled = {path for rows in records.values() for _, path, _ in rows}
+    labelled = {path for rows in records.values() for _, path, *_ in rows}
     if spare := [video for video in videos if video not in labelled]:
         Log()(f"{database}: left out {len(spare)} videos without labels, such as {spare[0]}.")
     rows = [row for name in splits if split in (name, "all") for row in records[name]]
-    missing = [name for name, path, _ in rows if not path]
+    missing = [name for name, path, *_ in rows if not path]
     if missing and allow_missing:
         Log()(f"{spec}: left out {len(missing)} of {len(rows)} videos, which are not in {home}.")
     elif missing:
@@ -73,8 +73,11 @@ def load_rated(spec: str, folder: str | os.PathLike, allow_missing: bool = False
     rows = [row for row in rows if row[1]]
     if not rows:
         raise UserError(f"{spec} is empty: none of its videos is in {home}.")
-    names, paths, labels = zip(*rows, strict=True)
-    return RatedVideos(database, list(names), [str(home / path) for path in paths], np.array(labels, float), synthetic)
+    names, paths, labels, groups = zip(*rows, strict=True)
+    files = [str(home / path) for path in paths]
+    return RatedVideos(
+        database, list(names), files, np.array(labels, float), synthetic, groups=groups if any(groups) else ()
+    )
 
 
 def render_if_missing(root: Path, home: Path) -> None:
@@ -167,6 +170,7 @@ def exclusive(root: Path, database: str) -> Generator[None, None, None]:
         ) from error
 
 
-def read_record(record: dict) -> tuple[str, str, Float[np.ndarray, "16"]]:
-    """Name, path and labels of a record, whose texts are bytes."""
-    return os.fsdecode(record["filename"]), os.fsdecode(record["path"]), record["labels"]
+def read_record(record: dict) -> tuple[str, str, Float[np.ndarray, "16"], str]:
+    """Name, path, labels and group of a record, whose texts are bytes."""
+    name, path, group = (os.fsdecode(record[field]) for field in ("filename", "path", "group"))
+    return name, path, record["labels"], group

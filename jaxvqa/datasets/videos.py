@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
+from ..results.table import group_numbers
 from ..text.prompts import PromptPair
 
 
@@ -22,7 +23,8 @@ class RatedVideos:
         labels: float64, NaN where nobody rated a video: in whole dimensions, or here and there.
         synthetic: whether the videos are rendered and their labels computed.
         custom: prompt pairs of the label columns behind those of the 16 dimensions.
-        groups: what else keeps videos together, such as their scene; empty where nothing does.
+        groups: what keeps videos together, such as their scene, "" for a video that nothing does; empty if none has a
+            group.
     """
 
     database: str
@@ -70,11 +72,15 @@ def split_folds(n: int, folds: int, fold: int, seed: int) -> tuple[Int[np.ndarra
 
 
 def make_folds(videos: RatedVideos, folds: int, seed: int) -> list[Bool[np.ndarray, " videos"]]:
-    """Which videos each fold holds out; those of a group are held out together."""
-    _, group = np.unique(videos.groups or videos.names, return_inverse=True)
-    return [mask[group] for mask in random_folds(int(group.max()) + 1, folds, seed)]
+    """Which videos each fold holds out; those of a group are held out together, those of none one by one.
 
-
-def random_folds(n: int, folds: int, seed: int) -> list[Bool[np.ndarray, " n"]]:
-    """Which of `n` videos each fold holds out, each by itself; as `split_folds`."""
-    return [np.isin(np.arange(n), split_folds(n, folds, fold, seed)[1]) for fold in range(folds)]
+    Raises:
+        UserError: fewer groups than folds.
+    """
+    group = group_numbers(videos.groups or [""] * len(videos.names))
+    n = int(group.max()) + 1
+    if n < folds and n < len(group):
+        raise UserError(
+            f"{len(group)} videos in {n} groups cannot be divided into {folds} folds: set folds to {n} or less."
+        )
+    return [np.isin(group, split_folds(n, folds, fold, seed)[1]) for fold in range(folds)]

@@ -1,6 +1,7 @@
 """Agreement of predicted with human scores: SRCC, PLCC, KRCC and RMSE, with confidence intervals."""
 
 import warnings
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.stats import ConstantInputWarning, kendalltau, pearsonr, spearmanr
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
-from ..results.table import ScoreTable
+from ..results.table import ScoreTable, group_numbers
 
 METRICS = ("srcc", "plcc", "krcc", "rmse")
 
@@ -32,9 +33,10 @@ def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000,
     """Agreement for each dimension that both tables have, by code, and their `mean`.
 
     Videos are joined by file name; those without a label in a dimension do not count in it. The interval of the mean
-    comes from resampling videos, the same for all dimensions, not from averaging the ends of intervals. Resamples of
-    few videos may hold one alone, with which nothing correlates: intervals are of the others, and NaN where there are
-    none.
+    comes from resampling videos, the same for all dimensions, not from averaging the ends of intervals. If labels have
+    groups, whole groups are resampled, because videos of a group are alike (Davison and Hinkley, Bootstrap Methods and
+    their Application, 1997, section 3.8). Resamples of few videos may hold one alone, with which nothing correlates:
+    intervals are of the others, and NaN if there are none.
 
     Raises:
         UserError: the tables are not about the same videos, share no dimension, or hold a constant column.
@@ -54,7 +56,8 @@ def resampled(
 ) -> dict[str, Float[np.ndarray, "resamples_and_1 4"]]:
     """The metrics of all videos, and then of each bootstrap sample of them, as `evaluate` joins and names them.
 
-    Samples follow from the seed and the number of videos, so that differences between predictions have intervals.
+    Samples follow from the seed, and the number and groups of videos, so that differences between predictions have
+    intervals.
     """
     for one, other in ((predictions, labels), (labels, predictions)):
         if lacking := set(other.names) - set(one.names):
@@ -79,16 +82,27 @@ def resampled(
                     f"{table.path}: {code} is the same for all {len(there)} videos, nothing correlates with it."
                 )
 
-    generator = np.random.default_rng(seed)
-    samples = generator.integers(0, len(order), (resamples, len(order)))
-    samples = np.vstack([np.arange(len(order)), samples])  # first all videos as they are
+    samples = [np.arange(len(order)), *bootstrap(labels.groups or [""] * len(order), resamples, seed)]
     rows = {code: metrics(*pair, samples) for code, pair in pairs.items()}
     rows["mean"] = np.mean(list(rows.values()), axis=0)
     return rows
 
 
+def bootstrap(groups: Sequence[str], resamples: int, seed: int) -> Iterator[Int[np.ndarray, " _"]]:
+    """Yields samples of videos: as many groups as there are, with replacement, each with all of its videos.
+
+    Args:
+        groups: of each video; "" for one of no group.
+    """
+    group, generator = group_numbers(groups), np.random.default_rng(seed)
+    n = int(group.max()) + 1
+    members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+    for drawn in generator.integers(0, n, (resamples, n)):
+        yield np.concatenate([members[i] for i in drawn])
+
+
 def metrics(
-    predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"], samples: Int[np.ndarray, "r n"]
+    predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"], samples: Sequence[Int[np.ndarray, " _"]]
 ) -> Float[np.ndarray, "r 4"]:
     """SRCC, PLCC, KRCC and RMSE of each sample of videos; the logistic fit of RMSE is that of all videos.
 
@@ -105,7 +119,7 @@ def metrics(
         with warnings.catch_warnings(action="ignore", category=ConstantInputWarning):
             few = len(i) < 2
             correlations = [np.nan if few else f(p, t).statistic for f in (spearmanr, pearsonr, kendalltau)]
-        rows.append([*correlations, np.sqrt(errors[i].mean())])
+        rows.append([*correlations, np.sqrt(errors[i].mean()) if len(i) else np.nan])
     return np.array(rows)
 
 
@@ -132,7 +146,7 @@ def agreement(
 ) -> dict[str, float]:
     """PLCC of each dimension, and the means of PLCC and SRCC; 0 where all predictions are the same.
 
-    Dimensions in which the targets there are do not differ are left out.
+    Dimensions in which the targets there are do not differ are left out; means of none are NaN.
 
     Args:
         trained: codes of dimensions by their place.
@@ -142,7 +156,7 @@ def agreement(
     pairs = {trained[i]: (predictions[rows, i], targets[rows, i]) for i, rows in rated.items() if rows.any()}
     for name, correlate in (("plcc", lambda p, t: np.corrcoef(p, t)[0, 1]), ("srcc", lambda p, t: spearmanr(p, t)[0])):
         values = {code: float(correlate(p, t)) if np.ptp(p) else 0.0 for code, (p, t) in pairs.items() if np.ptp(t)}
-        row[f"{name}_mean"] = float(np.mean(list(values.values())))
+        row[f"{name}_mean"] = float(np.mean(list(values.values()))) if values else np.nan
         if name == "plcc":
             row |= {f"plcc_{code}": value for code, value in values.items()}
     return row

@@ -135,4 +135,5 @@ def gather(
             keys |= {path: tuple(key) for path, key in other_keys.items()}
             errors |= other_errors
     index = read_index(folder)
-    return Features([index[keys[path]] for path in paths if path not in errors]), errors
+    found = [keys[path] for path in paths if path not in errors]
+    return Features([index[key] for key in found], [digest for _, digest in found]), errors

@@ -35,12 +35,18 @@ class Features:
 
     Attributes:
         rows: shard and number in it, for each video.
+        digests: SHA-256 of each video's content.
     """
 
     rows: list[tuple[Path, int]]
+    digests: list[str]
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def select(self, indices: Sequence[int] | Int[np.ndarray, " n"]) -> "Features":
+        """Returns those of some of the videos, in the order of the indices."""
+        return Features([self.rows[i] for i in indices], [self.digests[i] for i in indices])
 
     def read(
         self, indices: Sequence[int] | Int[np.ndarray, " n"], each: Callable[[], None] = lambda: None

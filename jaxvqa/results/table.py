@@ -3,11 +3,15 @@
 import csv
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.stats import spearmanr
 
 from ..dimensions import DIMENSIONS
@@ -18,7 +22,7 @@ from .rows import cell, csv_line, plain
 
 NAME_COLUMNS = ("filename", "path")
 
-Cells = dict[str, str]  # of a row, by their columns
+Cells = dict[Any, Any]  # csv: a cell that is not there is None, and None is the key of those too many
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class ScoreTable:
         names: file names without folders, one per row, no two the same.
         scores: a column of float64 scores per dimension, by code (`O`, `A-1`, ...), or by a prompt pair
             (`cinematic / amateurish`) where there are such; NaN where there is no score.
-        groups: what else keeps videos together, such as their scene; empty where nothing does.
+        groups: what keeps videos together, such as their scene, "" for a video that nothing does; no list if none has
+            a group.
         weights: id of the weights that gave the scores; empty if that is not known.
     """
 
@@ -51,8 +56,8 @@ def read_table(
     """Reads a CSV of scores.
 
     Its dimensions are the columns named by a code (`T-3`) or a name (`noise`, as in `scores.csv`); it skips
-    the rest. File names stand in a column `filename` or `path`, or in a list beside it; `group`, if there is such
-    a column, says what belongs together.
+    the rest. File names stand in a column `filename` or `path`, or in a list beside it. Videos with the same text in
+    the column `group`, if there is one, belong together; an empty cell stands for a video of no group.
 
     Args:
         list_path: where the CSV has no file names, as MaxWell's: the list (`file.mp4, -1, -1, overall`) whose
@@ -62,8 +67,9 @@ def read_table(
         weights_id: of a `scores.csv`, whose rows may be by several weights, takes those by these.
 
     Raises:
-        UserError: unreadable, without names or dimensions, two rows for a name, a score that is no number,
-            a list that does not go with it, or rows by several weights of which none is chosen.
+        UserError: unreadable, without names or dimensions, a row with other cells than the header, two rows for a
+            name, a score that is no number, a list that does not go with it, or rows by several weights of which none
+            is chosen.
     """
     path = Path(path)
     try:
@@ -80,6 +86,8 @@ def read_table(
     if not found or not rows:
         pair = ", or by a prompt pair (cinematic / amateurish)" * custom
         raise UserError(f"{path} has {len(rows)} rows and no column named as a dimension (O, A-1, ... T-all){pair}.")
+    for line, row in rows:
+        check_cells(path, line, columns, row)
     weights = ""
     if weights_id or {"status", "weights"} <= set(columns):  # a `scores.csv`
         rows, weights = rows_by_one(path, rows, weights_id)
@@ -100,7 +108,32 @@ def read_table(
         if name in seen:
             raise UserError(f"{path} has more than one row for {name}.")
         seen.add(name)
-    return ScoreTable(path, names, scores, [row["group"] for _, row in rows] if "group" in columns else [], weights)
+    groups = [(row["group"] or "").strip() for _, row in rows] if "group" in columns else []
+    return ScoreTable(path, names, scores, groups, weights)
+
+
+def check_cells(path: Path, line: int, columns: Sequence[str], row: Cells) -> None:
+    """Raises a UserError if a row has fewer cells than the header, or more that hold something."""
+    there = sum(row[column] is not None for column in columns)
+    there += len(row.get(None, ())) * any(row.get(None, ()))
+    if there != len(columns):
+        raise UserError(f"{path}, line {line}: it has {there} cells, but the header has {len(columns)}.")
+
+
+def group_numbers(*keys: Sequence[str]) -> Int[np.ndarray, " n"]:
+    """Numbers the groups of videos, from 0, in the order in which they come.
+
+    Args:
+        keys: one or more texts for each video. Videos that share one are in the same group, and so are those that
+            share one with a third; "" is shared with none.
+    """
+    n = len(keys[0])
+    shared = [(i, (kind, key)) for kind, column in enumerate(keys) for i, key in enumerate(column) if key]
+    nodes = {node: n + number for number, node in enumerate(dict.fromkeys(node for _, node in shared))}
+    ends = [i for i, _ in shared], [nodes[node] for _, node in shared]
+    graph = coo_array((np.ones(len(shared)), ends), shape=(n + len(nodes), n + len(nodes)))
+    component = connected_components(graph, directed=False)[1][:n]
+    return np.unique(component, return_index=True)[1].argsort().argsort()[component]
 
 
 def rows_by_one(path: Path, rows: list[tuple[int, Cells]], weights_id: str) -> tuple[list[tuple[int, Cells]], str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import ml_collections
 
-from ..datasets.videos import random_folds
+from ..datasets.videos import make_folds
 from ..errors import UserError, check_lowest
 from ..evaluation.metrics import METRICS, evaluate
 from ..evaluation.summary import Cells, add_values, write_summary
@@ -14,7 +14,7 @@ from ..results.table import write_table
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
 from ..system.terminal import Log
-from ..train.data import check_labels, describe, label_table, prepare
+from ..train.data import check_apart, check_labels, describe, label_table, prepare
 from ..train.fit import load_encoders, predict
 from ..train.folds import cut_folds, fit_folds
 from ..train.monitor import Monitor
@@ -26,11 +26,14 @@ from .train_inputs import cluster, data_source, train_settings
 def run(config: ml_collections.ConfigDict) -> int:
     """Trains on one or several databases, k-fold, and tests on the part held out and on other databases.
 
+    Figures are those of the last epoch: nothing is chosen by the labels they are of.
+
     Returns:
         Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
     """
     start(cluster(config))
     settings, source = train_settings(config), data_source(config)
+    settings.check_nothing_chosen()
     check_lowest(config, folds=2)
     if not config.data.train:
         raise UserError("nothing to train on: data.train must name databases.")
@@ -40,8 +43,9 @@ def run(config: ml_collections.ConfigDict) -> int:
         training, tests = (
             prepare(names, source, encoders, settings, failures) for names in (config.data.train, config.data.test)
         )
-        check_labels(training + tests)
-        masks = [random_folds(len(one.features), config.folds, config.seed) for one in training]
+        check_labels(training, tests)
+        check_apart(training, tests)
+        masks = [make_folds(one.videos, config.folds, config.seed) for one in training]
         monitor = partial(Monitor, started=partial(write_config, config=config))
         cells: Cells = {}
         for fold, trainer, trained in fit_folds(settings, encoders, cut_folds(training, masks, folder), monitor):
@@ -56,7 +60,8 @@ def run(config: ml_collections.ConfigDict) -> int:
                 add_values(cells, f"{one.spec} ({label})", dict(values))
         if is_first():
             write_summary(folder / "cross", cells)
-            title = f"Trained on {describe(training)}: mean of dimensions, and its deviation over {config.folds} folds."
+            title = f"Trained on {describe(training)}, last epoch: mean of dimensions, and its deviation over "
+            title += f"{config.folds} folds."
             print_summary(cells, title)
             write_config(folder, config)
     return tell_left_out(failures, config.data.allow_failures, Log(quiet=not is_first()))

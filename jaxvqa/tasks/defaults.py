@@ -29,7 +29,7 @@ def scoring_config() -> ml_collections.ConfigDict:
 
 
 def training_config() -> ml_collections.ConfigDict:
-    """The published recipe with its five improvements, for MaxWell.
+    """Returns the published recipe with its five improvements, except the epoch that is kept and Huber's delta.
 
     They are a deep fusion MLP, PLCC and Huber loss, cosine restarts, and all videos, chunk by chunk.
     """
@@ -41,7 +41,7 @@ def training_config() -> ml_collections.ConfigDict:
 
     config.data.root = "data"  # folder with a folder for each database
     config.data.train = "maxwell:train"  # databases to train on, with commas between them
-    config.data.validation = "maxwell:validation"  # database that decides which epoch is the best
+    config.data.validation = "maxwell:validation"  # database to evaluate each epoch on
     config.data.mix = ""  # shares of a batch for each database trained on, such as 2,1,1; empty, as videos come
     config.data.test = ""  # databases to evaluate on at the end, besides validation
     config.data.allow_missing = False  # whether videos that have labels, but no file, may be left out
@@ -63,7 +63,7 @@ def training_config() -> ml_collections.ConfigDict:
     config.train.passes = 1  # passes over all chunks
     config.train.shuffle = True  # whether chunks are drawn at random, or cut from the list as it is
     config.train.dropout = True  # whether the fusion MLP is trained with dropout
-    config.train.keep = "best"  # which epoch's model is kept: the best on the validation videos, or the last
+    config.train.keep = "last"  # which epoch's model is kept: the last, or the best on the validation videos
     config.train.ema = 0.999  # decay of the moving average of parameters, a step
 
     config.unfreeze.stages = 0  # last stages of both encoders that are trained with the head
@@ -71,7 +71,7 @@ def training_config() -> ml_collections.ConfigDict:
 
     config.loss.plcc = 1.0  # weight of the correlation loss
     config.loss.huber = 1.0  # weight of the Huber loss
-    config.loss.huber_delta = 1.0  # error, in ranges of labels, from which that grows linearly
+    config.loss.huber_delta = 0.1  # error from which that grows linearly: 0.1 is a tenth of the scale of scores
     config.loss.rank = 0.0  # weight of the ranking loss
     config.loss.decorrelation = 0.0  # weight of the loss for dimensions that are alike
 

@@ -49,7 +49,7 @@ def run(config: ml_collections.ConfigDict) -> int:
             write_table(folder / "predictions.csv", predictions)
         write_evaluation(folder, results, predictions.weights)
     if config.format == "table":
-        print_evaluation(results, len(labels.names), config.resamples, printable(title))
+        print_evaluation(results, labels, config.resamples, printable(title))
     else:
         rows = rows_of(results, predictions.weights)
         sys.stdout.write(text_of(rows, [*rows[0]], config.format))

@@ -6,17 +6,16 @@ from pathlib import Path
 import jax
 import ml_collections
 import numpy as np
-from rich.text import Text
 
 from ..datasets.custom import load_custom
 from ..datasets.videos import make_folds
 from ..errors import UserError, check_lowest
-from ..evaluation.metrics import evaluate, interval, resampled
+from ..evaluation.metrics import evaluate
 from ..evaluation.summary import write_evaluation
 from ..results.table import ScoreTable, write_table
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
-from ..system.terminal import Log, printable, table_console
+from ..system.terminal import Log, printable
 from ..text.prompts import codes
 from ..train.data import LabeledFeatures, check_labels, label_table, with_features
 from ..train.fit import fit, load_encoders, make_network, predict
@@ -24,7 +23,7 @@ from ..train.folds import cut_folds, fit_folds, joined
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
 from ..weights.load import choose_weights, with_custom
-from .output import print_evaluation, tell_left_out, write_config
+from .output import Gain, print_evaluation, print_gain, tell_left_out, write_config
 from .train_inputs import cluster, data_source, train_settings
 
 
@@ -42,6 +41,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     start(cluster(config))
     settings, source = train_settings(config), data_source(config)
+    settings.check_nothing_chosen()
     check_lowest(config, folds=2, resamples=1)
     if not (config.labels and config.folder):
         raise UserError("nothing to train on: labels must name a CSV, and folder a folder with its videos.")
@@ -63,17 +63,16 @@ def run(config: ml_collections.ConfigDict) -> int:
             after.append(predict(trainer, trained.network, fold.held_out[0]))
             if settings.head.warm_start:
                 before.append(predict(trainer, make_network(settings, encoders), fold.held_out[0]))
-        trainer, trained = fit(settings, encoders, [rated], [rated], monitor(folder, "all videos"))
+        trainer, trained = fit(settings, encoders, [rated], [], monitor(folder, "all videos"))
         export_weights(trainer, trained, [rated], folder / "model")
         if is_first():
             labels = label_table(rated, trainer.codes)
             report(config, labels, joined(after))
+            gain = None
             if before:
-                print_gain(config, weights, labels, joined(before), joined(after))
-            log(
-                f"curves and predictions are in {folder}; to score videos with the model that was trained on all:\n"
-                f"jaxvqa score VIDEOS --weights {folder / 'model'}"
-            )
+                gain = print_gain(weights, joined(before), joined(after), labels, config.resamples, config.seed)
+            log(f"curves and predictions are in {folder}")
+            log(advice(gain, weights, str(folder / "model")))
     return tell_left_out(failures, config.data.allow_failures, log)
 
 
@@ -81,7 +80,8 @@ def count_labels(rated: LabeledFeatures) -> str:
     """How many labels there are of each dimension, in words."""
     labels = label_table(rated, dict(enumerate(codes(rated.videos.custom)))).scores
     counts = ", ".join(f"{code} {np.count_nonzero(~np.isnan(column))}" for code, column in labels.items())
-    return f"{len(rated.videos.names)} videos; labels: {counts}"
+    groups = f" in {len(set(rated.videos.groups))} groups" * bool(rated.videos.groups)
+    return f"{len(rated.videos.names)} videos{groups}; labels: {counts}"
 
 
 def report(config: ml_collections.ConfigDict, labels: ScoreTable, scores: ScoreTable) -> None:
@@ -92,15 +92,16 @@ def report(config: ml_collections.ConfigDict, labels: ScoreTable, scores: ScoreT
     write_evaluation(folder, results)
     title = f"{config.labels}, each video scored by a model that was trained on the other {config.folds - 1} of "
     title += f"{config.folds} parts of the videos."
-    print_evaluation(results, len(labels.names), config.resamples, printable(title))
+    print_evaluation(results, labels, config.resamples, printable(title))
 
 
-def print_gain(
-    config: ml_collections.ConfigDict, weights: str, labels: ScoreTable, before: ScoreTable, after: ScoreTable
-) -> None:
-    """Prints how much better scores agree with labels after training than those of the weights before."""
-    samples = [resampled(table, labels, config.resamples, config.seed)["mean"][:, 0] for table in (before, after)]
-    gain = samples[1] - samples[0]
-    low, high = interval(gain[1:])
-    said = f"Before, {weights} reached a mean SRCC of {samples[0][0]:.4f}: training adds {gain[0]:+.4f} "
-    table_console().print(Text(printable(f"{said}[{low:.3f}, {high:.3f}].")))
+def advice(gain: Gain | None, start: str, trained: str) -> str:
+    """Returns which weights to score with, after what training added to those it started from, if it is known."""
+    command = "jaxvqa score VIDEOS --weights"
+    if gain is None or gain.low > 0:
+        return f"to score videos with the model that was trained on all:\n{command} {trained}"
+    if gain.high <= 0:
+        said = f"training made scores worse: {start} as it was is the better model. To score videos with it:"
+        return f"{said}\n{command} {start}\n(the trained model is in {trained}.)"
+    said = f"these videos do not show whether training helps. To score with {start} as it was, or as trained on all:"
+    return f"{said}\n{command} {start}\n{command} {trained}"

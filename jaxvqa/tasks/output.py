@@ -4,17 +4,21 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import ml_collections
+import numpy as np
 from rich.table import Column, Table
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS
-from ..evaluation.metrics import METRICS, Agreement
+from ..errors import UserError
+from ..evaluation.metrics import METRICS, Agreement, interval, resampled
 from ..evaluation.summary import Cells, mean_and_deviation
 from ..results.rows import DEVIATION, DISPLAY, Key, Row
 from ..results.store import Results
 from ..results.suspicious import constant_scores
+from ..results.table import ScoreTable, group_numbers
 from ..system.files import write_atomic
 from ..system.terminal import Log, printable, table_console
 from ..text.prompts import PromptPair
@@ -24,6 +28,14 @@ SCALE = (
     "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is {centre}. "
     "Compare videos within a column, not columns; raw scores are in the files."
 )
+
+
+class Gain(NamedTuple):
+    """What training adds to the mean SRCC, and the ends of its 95 % confidence interval."""
+
+    mean: float
+    low: float
+    high: float
 
 
 def tell_failures(rows: Iterable[Row], log: Log) -> list[Row]:
@@ -119,8 +131,8 @@ def print_custom(rows: Iterable[Row], pairs: Sequence[PromptPair], card: ModelCa
     out.print(f"{said} Zero-shot: the weights were not trained on these prompts." if new else said)
 
 
-def print_evaluation(results: dict[str, Agreement], videos: int, resamples: int, title: str = "") -> None:
-    """Prints a line for each dimension, under a title if there is one."""
+def print_evaluation(results: dict[str, Agreement], labels: ScoreTable, resamples: int, title: str = "") -> None:
+    """Prints a line for each dimension, under a title if there is one, and what the intervals come from."""
     out = table_console()
     if title:
         out.print(Text(f"{title}\n"))
@@ -135,7 +147,31 @@ def print_evaluation(results: dict[str, Agreement], videos: int, resamples: int,
         )
         table.add_row(code, names.get(code, ""), *(Text(cell) for cell in cells))
     out.print(table)
-    out.print(Text(f"\n{videos} videos; 95 % confidence intervals from {resamples} bootstrap samples of videos."))
+    videos, groups = f"{len(labels.names)} videos", int(group_numbers(labels.groups).max()) + 1 if labels.groups else 0
+    drawn = "groups" if groups else "videos"
+    count = f"{videos} in {groups} groups" if groups else videos
+    out.print(Text(f"\n{count}; 95 % confidence intervals from {resamples} bootstrap samples of {drawn}."))
+
+
+def print_gain(
+    start: str, before: ScoreTable, after: ScoreTable, labels: ScoreTable, resamples: int, seed: int
+) -> Gain:
+    """Prints how much better scores agree with labels after training than those of the weights it started from.
+
+    Returns:
+        The gain in mean SRCC, and the ends of its 95 % confidence interval; NaN if nothing correlates with the scores
+        before, because they are the same for all videos.
+    """
+    try:
+        samples = [resampled(table, labels, resamples, seed)["mean"][:, 0] for table in (before, after)]
+    except UserError as error:
+        table_console().print(Text(printable(f"What training adds to {start} is not known: {error}")))
+        return Gain(np.nan, np.nan, np.nan)
+    gain = samples[1] - samples[0]
+    low, high = interval(gain[1:])
+    said = f"Before, {start} reached a mean SRCC of {samples[0][0]:.4f}: training adds {gain[0]:+.4f} "
+    table_console().print(Text(printable(f"{said}[{low:.3f}, {high:.3f}].")))
+    return Gain(float(gain[0]), float(low), float(high))
 
 
 def write_config(folder: Path, config: ml_collections.ConfigDict) -> None:

@@ -13,17 +13,17 @@ from ..results.table import write_table
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
 from ..system.terminal import Log
-from ..train.data import LabeledFeatures, check_labels, describe, label_table, prepare
-from ..train.fit import fit, load_encoders, predict
+from ..train.data import LabeledFeatures, check_labels, describe, label_table, prepare, seen
+from ..train.fit import fit, load_encoders, make_network, predict
 from ..train.loop import FitResult, Trainer
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
-from .output import print_evaluation, tell_left_out, write_config
+from .output import print_evaluation, print_gain, tell_left_out, write_config
 from .train_inputs import cluster, data_source, train_settings
 
 
 def run(config: ml_collections.ConfigDict) -> int:
-    """Trains on the databases of a config, evaluates the best epoch, and writes its weights.
+    """Trains on the databases of a config, evaluates the epoch that is kept, and writes its weights.
 
     Returns:
         Exit code: 0, or 1 if a video had to be left out and the config does not allow it.
@@ -40,11 +40,11 @@ def run(config: ml_collections.ConfigDict) -> int:
             prepare(names, source, encoders, settings, failures)
             for names in (config.data.train, config.data.validation, config.data.test)
         )
-        check_labels(training + validation + tests)
+        check_labels(training, validation + tests)
         monitor = Monitor(folder, "maxvqa", started=partial(write_config, config=config))
         trainer, trained = fit(settings, encoders, training, validation, monitor)
         export_weights(trainer, trained, training, folder / "model")
-        report(config, trainer, trained, training, validation + tests)
+        report(config, trainer, trained, training, (validation, tests))
     return tell_left_out(failures, config.data.allow_failures, Log(quiet=not is_first()))
 
 
@@ -53,27 +53,42 @@ def report(
     trainer: Trainer,
     trained: FitResult,
     training: list[LabeledFeatures],
-    tested: list[LabeledFeatures],
+    tested: tuple[list[LabeledFeatures], list[LabeledFeatures]],
 ) -> None:
     """Evaluates the epoch that is kept on databases, and prints the tables.
 
     Several processes predict together, and the first one writes.
+
+    Args:
+        tested: databases for validation, and those for tests.
     """
-    folder = Path(config.output)
-    predictions = [predict(trainer, trained.network, one) for one in tested]
+    folder, (validation, tests) = Path(config.output), tested
+    networks = [trained.network, *[make_network(trainer.settings, trainer.encoders)] * config.warm_start]
+    predictions = [[predict(trainer, network, one) for network in networks] for one in validation + tests]
     if not is_first():
         return
+    best = config.train.keep == "best"
     note = f"Epoch {trained.epoch} of {len(trained.history)}, the {config.train.keep}"
-    note += f" on {config.data.validation}" * (config.train.keep == "best") + "; trained on "
+    note += f" on {config.data.validation}" * best + "; trained on "
     note += describe(training) + "."
-    for one, scores in zip(tested, predictions, strict=True):
+    for one, (scores, *before) in zip(validation + tests, predictions, strict=True):
         name = one.spec.replace(":", "-")
         write_table(folder / f"predictions-{name}.csv", scores)
         labels = label_table(one, trainer.codes)
         results = evaluate(scores, labels, config.resamples, config.seed)
         write_evaluation(folder / f"evaluation-{name}", results)
-        print_evaluation(results, len(labels.names), config.resamples, f"{describe([one])}. {note}")
+        title = " ".join([f"{describe([one])}.", note, *known(one, training, validation * best)])
+        print_evaluation(results, labels, config.resamples, title)
+        if before:
+            print_gain(config.weights, before[0], scores, labels, config.resamples, config.seed)
     Log()(
         f"history, curves and predictions are in {folder}; to score videos with this model:\n"
         f"jaxvqa score VIDEOS --weights {folder / 'model'}"
     )
+
+
+def known(one: LabeledFeatures, training: list[LabeledFeatures], choosing: list[LabeledFeatures]) -> list[str]:
+    """Returns sentences about what flatters a database's figures: videos that were trained on, or chose the epoch."""
+    there, trained, chose = len(one.videos.names), len(seen(one, training)), len(seen(one, choosing))
+    sentences = [f"The labels of {chose} of its {there} videos chose the epoch, which flatters."] * bool(chose)
+    return sentences + [f"{trained} of its {there} videos were trained on, which flatters."] * bool(trained)

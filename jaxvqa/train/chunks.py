@@ -50,6 +50,19 @@ class ChunkOrder:
                 f"batch is {self.batch}; it must be a multiple of {jax.device_count()}, the number of devices."
             )
 
+    def fitted_batch(self, videos: int) -> int:
+        """Returns the videos of a step where there are only so many: at most all, shared equally by the devices.
+
+        Raises:
+            UserError: too few for the devices, or for a correlation.
+        """
+        batch = min(self.batch, videos - videos % jax.device_count())
+        if batch < 2:
+            raise UserError(
+                f"{videos} training videos are too few; a step takes at least {max(2, jax.device_count())}."
+            )
+        return batch
+
 
 class EpochPlan(NamedTuple):
     """What each epoch trains on.
@@ -76,16 +89,16 @@ def plan_epochs(order: ChunkOrder, seed: int, database: Int[np.ndarray, " n"], s
     Raises:
         UserError: a chunk has too few videos for a batch.
     """
-    shuffled = seed if order.shuffle else None
+    shuffled, batch = seed if order.shuffle else None, order.fitted_batch(len(database))
     if shares:
         chunks = make_mixed_chunks(database, order.chunk, shares, order.chunks, shuffled)
     else:
-        chunks = make_chunks(len(database), order.chunk, order.batch, order.chunks, shuffled)
+        chunks = make_chunks(len(database), order.chunk, batch, order.chunks, shuffled)
     numbers = chunk_of_epoch(len(chunks), order.epochs_per_chunk, order.passes)
     batches = [
         mixed_batches(chunks[number], database, shares, seed, epoch)
         if shares
-        else epoch_batches(chunks[number], order.batch, seed, epoch)
+        else epoch_batches(chunks[number], batch, seed, epoch)
         for epoch, number in enumerate(numbers)
     ]
     return EpochPlan(chunks, numbers, batches)
@@ -95,22 +108,19 @@ def make_chunks(videos: int, size: int, batch: int, limit: int, seed: int | None
     """Cuts videos into chunks.
 
     Args:
-        size: videos of a chunk; the last one may have less.
-        batch: videos of a batch.
+        size: videos of a chunk; the last one may have less, or, if those left are fewer than a batch, takes them too.
+        batch: videos of a batch, at most all.
         limit: takes only the first so many chunks; 0, all.
         seed: shuffles the videos before; None leaves them in order.
 
     Raises:
         UserError: a chunk is smaller than a batch.
     """
+    if size < batch:
+        raise UserError(f"chunk is {size}; it must be at least the {batch} videos of a batch.")
     order = np.arange(videos) if seed is None else np.random.default_rng([seed, videos]).permutation(videos)
-    chunks = [order[i : i + size] for i in range(0, videos, size)][: limit or None]
-    if not chunks or len(chunks[-1]) < batch:
-        raise UserError(
-            f"{videos} training videos in chunks of {size} leave a chunk of {len(chunks[-1]) if chunks else 0}, less "
-            f"than a batch of {batch}: choose another chunk or batch."
-        )
-    return chunks
+    starts = [i for i in range(0, videos, size) if i == 0 or videos - i >= batch]
+    return np.split(order, starts[1:])[: limit or None]
 
 
 def make_mixed_chunks(

@@ -19,7 +19,7 @@ from ..weights.assemble import ENCODERS
 from ..weights.directory import HOW_TO_GET, Weights
 from ..weights.load import load_weights
 from .chunks import batch_shares
-from .data import LabeledFeatures, label_scales, rated_features
+from .data import LabeledFeatures, check_apart, label_scales, rated_features, without_outliers
 from .loop import FitResult, Trainer, train
 from .monitor import Monitor
 from .settings import TrainSettings
@@ -30,14 +30,11 @@ def load_encoders(weights: str, warm_start: bool) -> Weights:
 
     Raises:
         WeightsError: weights that cannot be used.
-        UserError: none are given, or they have no text encoder, which a new head needs.
+        UserError: none are given.
     """
     if not weights:
         raise UserError(f"no weights given: set weights to a directory or a name; to get them, {HOW_TO_GET}.")
-    encoders = load_weights(weights, (*ENCODERS, "clip_text", *(["maxvqa"] if warm_start else [])))
-    if "clip_text" not in encoders.parts and not warm_start:
-        raise UserError(f"{weights} has no text encoder for a new head: set warm_start to start from its head.")
-    return encoders
+    return load_weights(weights, (*ENCODERS, "clip_text", *(["maxvqa"] if warm_start else [])))
 
 
 def fit(
@@ -51,20 +48,25 @@ def fit(
 
     Checkpoints go into the monitor's folder, which may hold an earlier run to resume.
 
+    Args:
+        validation: databases to measure each epoch on; none, and nothing is measured.
+
     Raises:
-        UserError: no labels to validate with, or settings that do not go together.
+        UserError: validation on videos that are trained on or without labels, or settings that do not go together.
     """
     dimensions = rated_dimensions(training)
-    if not set(rated_dimensions(validation)) & set(dimensions):
+    check_apart(training, validation)
+    if validation and not set(rated_dimensions(validation)) & set(dimensions):
         names = (", ".join(one.spec for one in some) for some in (training, validation))
         raise UserError(f"{' and '.join(names)} have no dimension with labels in common.")
     shares = batch_shares(settings.mix, len(training), settings.order.batch) if settings.mix else []
     trainer = Trainer(settings, encoders, make_network(settings, encoders), dimensions, shares)
     scales = label_scales(training)
-    sets = [rated_features(some, scales) for some in (training, validation)]
+    targets = without_outliers(rated_features(training, scales))
+    measured = rated_features(validation, scales) if validation else None
     history = []
     try:
-        trained = train(trainer, *sets, monitor, monitor.folder / "checkpoints")
+        trained = train(trainer, targets, measured, monitor, monitor.folder / "checkpoints")
         history = trained.history
     finally:
         monitor.close(history)
@@ -94,22 +96,26 @@ def make_network(settings: TrainSettings, encoders: Weights) -> MaxVQA | LastSta
 
 
 def make_head(settings: TrainSettings, encoders: Weights) -> MaxVQA:
-    """The head to start from: that of the weights, or a new one whose context vector is the word "a"."""
+    """Returns the head to start from: that of the weights, or a new one.
+
+    The context vector of a new one is the word "a". If there is no text encoder, it holds features of its prompts,
+    which start at random.
+    """
     if settings.head.warm_start:
         # Training changes it, and others start from it as well.
         return nnx.clone(cast(MaxVQA, encoders.parts["maxvqa"]))
     swin, clip = cast(VideoSwin, encoders.parts["swin"]), cast(CLIPResNet, encoders.parts["clip_visual"])
-    text = cast(CLIPText, encoders.parts["clip_text"])
+    text = cast(CLIPText | None, encoders.parts.get("clip_text"))
     sizes = HeadConfig(
         clip_width=clip.config.output_width,
         technical_width=swin.config.output_width,
         hidden=settings.head.hidden,
         depth=settings.head.depth,
-        text_width=text.config.width,
+        **({"text_width": text.config.width} if text else {"prompts": len(encoders.prompts)}),
     )
     head = MaxVQA(sizes, nnx.Rngs(settings.seed))
-    assert head.context is not None
-    head.context[...] = text.embedding(jnp.asarray(tokenize(encoders.prompts[:1])[0, 1]))
+    if text and head.context is not None:
+        head.context[...] = text.embedding(jnp.asarray(tokenize(encoders.prompts[:1])[0, 1]))
     return head
 
 

@@ -48,11 +48,16 @@ def cut_folds(
 def fit_folds(
     settings: TrainSettings, encoders: Weights, folds: Iterable[Fold], monitor: Callable[[Path, str], Monitor]
 ) -> Iterator[tuple[Fold, Trainer, FitResult]]:
-    """Trains once for each fold, from the same start; the videos held out are those it is validated on.
+    """Trains once for each fold, from the same start; each epoch is measured on the videos held out.
 
     Args:
+        settings: which keep the last epoch: nothing is chosen by labels that are held out.
         monitor: makes that of a fold, of its folder and title.
+
+    Raises:
+        UserError: settings that keep the best epoch, or as `fit`.
     """
+    settings.check_nothing_chosen()
     for fold in folds:
         yield fold, *fit(settings, encoders, fold.training, fold.held_out, monitor(fold.folder, fold.title))
 

@@ -5,7 +5,6 @@ Source: MaxVQA (arXiv:2305.12726, section 4.3) and its follow-up's chunkwise tra
 
 import contextlib
 import dataclasses
-import hashlib
 import time
 from collections.abc import Generator, Iterable, Sequence
 from itertools import islice, repeat
@@ -20,7 +19,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from ..errors import UserError
 from ..evaluation.metrics import agreement
-from ..features.store import Features
+from ..features.store import VERSION, Features
 from ..models.clip_text import CLIPText, prompt_tree
 from ..models.last_stages import LastStages
 from ..models.maxvqa import MaxVQA
@@ -90,7 +89,7 @@ class Trainer:
 
 
 def train(
-    trainer: Trainer, training: TrainingSet, validation: TrainingSet, monitor: Monitor, folder: Path
+    trainer: Trainer, training: TrainingSet, validation: TrainingSet | None, monitor: Monitor, folder: Path
 ) -> FitResult:
     """Trains a head, and resumes an earlier run with the same settings.
 
@@ -98,12 +97,16 @@ def train(
     that of the epoch with the largest sum of PLCCs over dimensions is kept, or that of the last.
 
     Args:
+        validation: videos that are not trained on, to evaluate on; None, and the history has no correlations.
         folder: of checkpoints.
 
     Raises:
-        UserError: chunks that do not fit, checkpoints of other settings, or numbers that are not finite.
+        UserError: chunks that do not fit, checkpoints of other settings, nothing to choose the best epoch by, or
+            numbers that are not finite.
     """
     settings = trainer.settings
+    if settings.keep == "best" and validation is None:
+        raise UserError("keep is 'best', but no videos are left to choose an epoch by; set keep to last.")
     plan = plan_epochs(settings.order, settings.seed, training.database, trainer.shares)
     epochs, rates = len(plan.batches), settings.schedule.rates(len(plan.batches))
     state, key = start(trainer.network, trainer.optimizer), jax.random.key(settings.seed)
@@ -117,6 +120,8 @@ def train(
         history = record["history"]
         left = plan.batches[len(history) :]
         monitor.resume(history, epochs, sum(map(len, left)))
+        if left and (batch := plan.batches[0].shape[1]) < settings.order.batch:
+            monitor.log(f"{monitor.title}: batches of {batch} videos, because there are no more to train on")
         state, batches = replicate(state), leaving.enter_context(contextlib.closing(read_batches(training, left)))
         for epoch in range(len(history), epochs):
             chunk, *following = plan.chunk_of_epoch[epoch : epoch + 2]
@@ -125,9 +130,9 @@ def train(
             steps = zip(islice(batches, len(plan.batches[epoch])), repeat(rates(epoch)))
             state, means = run_steps(trainer.step, trainer.frozen, state, steps, key, monitor)
             copy: State = unreplicate(state)
-            predictions = trainer.predict(copy.ema, validation.features)
-            check_finite(epoch, means, predictions)
-            scores = agreement(predictions, validation.targets, trainer.codes)
+            predictions = [trainer.predict(copy.ema, validation.features)] if validation else []
+            check_finite(epoch, means, [*predictions, *jax.tree.leaves(copy.ema)])
+            scores = agreement(predictions[0], validation.targets, trainer.codes) if validation else {}
             row = {"epoch": epoch + 1, "chunk": chunk + 1, **means, **scores}
             history.append(row)
             if settings.keep == "last" or row["plcc_mean"] >= max(row["plcc_mean"] for row in history):
@@ -163,9 +168,9 @@ def run_steps(
     return state, {"rate": rate, **means, "step_seconds": (time.perf_counter() - began) / len(terms)}
 
 
-def check_finite(epoch: int, means: dict[str, float], predictions: Float[np.ndarray, "n dimensions"]) -> None:
+def check_finite(epoch: int, means: dict[str, float], arrays: Iterable[np.ndarray]) -> None:
     """Raises a UserError if a number that an epoch came to is not finite."""
-    if not (np.isfinite(predictions).all() and np.isfinite([*means.values()]).all()):
+    if not (np.isfinite([*means.values()]).all() and all(np.isfinite(array).all() for array in arrays)):
         raise UserError(f"epoch {epoch + 1} came to numbers that are not finite: lower peak, the learning rate.")
 
 
@@ -183,13 +188,13 @@ def local_rows(batch: np.ndarray) -> np.ndarray:
     return np.split(batch, jax.process_count())[jax.process_index()]
 
 
-def comparable(trainer: Trainer, training: TrainingSet, validation: TrainingSet) -> dict[str, Any]:
-    """What decides what a training comes to: settings, weights, and which videos there are, by their labels."""
-    labels = [np.nan_to_num(rated.targets.astype(np.float32)).tobytes() for rated in (training, validation)]
+def comparable(trainer: Trainer, training: TrainingSet, validation: TrainingSet | None) -> dict[str, Any]:
+    """What decides what a training comes to: settings, weights, and names, contents and labels of the videos."""
     return {
         **dataclasses.asdict(trainer.settings),
-        "data": {"train": training.specs, "validation": validation.specs},
+        "data": {"train": training.specs, "validation": validation.specs if validation else []},
+        "features": VERSION,
         "weights": trainer.encoders.id,
         "custom": list(map(str, trainer.encoders.custom)),
-        "videos": [hashlib.sha256(values).hexdigest() for values in labels],
+        "videos": [rated.identity for rated in (training, validation) if rated],
     }

@@ -70,10 +70,12 @@ class Monitor:
             return
         row = history[-1]
         if not self.brief or row["epoch"] == self.epochs:
+            measured = "plcc_mean" in row  # on videos that are not trained on, if there are such
             self.log(
                 f"{self.title}: epoch {row['epoch']}/{self.epochs}, chunk {row['chunk']}, rate {row['rate']:.1e}, "
-                f"loss {row['loss']:.3f}, validation PLCC {row['plcc_mean']:.3f}, SRCC {row['srcc_mean']:.3f}, "
-                f"{row['step_seconds']:.2f} s a step"
+                f"loss {row['loss']:.3f}, "
+                + (f"validation PLCC {row['plcc_mean']:.3f}, SRCC {row['srcc_mean']:.3f}, " if measured else "")
+                + f"{row['step_seconds']:.2f} s a step"
             )
         with with_filename(self.folder / "tensorboard"):
             for name, value in row.items():
@@ -103,20 +105,23 @@ def write_history(path: Path, history: Sequence[Row]) -> None:
 
 
 def plot_curves(path: Path, runs: Mapping[str, Sequence[Sequence[Row]]]) -> None:
-    """Draws loss, validation correlations and learning rate by epoch, as PNG.
+    """Draws loss, validation correlations, if there are any, and learning rate by epoch, as PNG.
 
     Args:
         runs: for each name the histories of one or more seeds, drawn as their mean and range.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
     panels = [
         ("loss", "loss", "training loss"),
         ("plcc_mean", "PLCC", "validation PLCC, mean of dimensions"),
         ("srcc_mean", "SRCC", "validation SRCC, mean of dimensions"),
         ("rate", "rate", "learning rate"),
     ]
+    panels = [
+        panel for panel in panels if all(panel[0] in rows[0] for histories in runs.values() for rows in histories)
+    ]
+    figure = Figure(figsize=(3 * len(panels), 3.6), layout="constrained")
     for axes, (column, label, title) in zip(figure.subplots(1, len(panels)), panels, strict=True):
         for name, histories in runs.items():
             length = min(map(len, histories))

@@ -218,7 +218,7 @@ def pretrain(settings: PretrainSettings, network: EndToEnd, folder: Path, worker
                 state, means = run_steps(step, NO_TEXT, state, islice(batches, steps), key, monitor)
                 copy = unreplicate(state)
                 predictions = predict(step, copy.ema, validation)
-                check_finite(epoch, means, predictions)
+                check_finite(epoch, means, [predictions])
                 row = {"epoch": epoch + 1, "chunk": epoch + 1, **means}
                 history.append(row | agreement(predictions, targets, codes))
                 checkpoint.save(manager, epoch + 1, copy, record)

@@ -63,7 +63,7 @@ class TrainSettings:
         recipe: what the loss is made of, and how parameters follow it.
         schedule: learning rates.
         weight_decay: of AdamW.
-        keep: which epoch is kept: "best" on the validation videos, or "last".
+        keep: which epoch is kept: the "last", or the "best" on the validation videos, as published.
         mix: weights of the databases in a batch, such as "2,1,1"; empty if batches take videos as they come.
         sampling_seed: decides, with each file's name, which frames and patches features are of.
 
@@ -75,10 +75,10 @@ class TrainSettings:
     head: HeadSettings = HeadSettings()
     unfreeze: UnfreezeSettings = UnfreezeSettings()
     order: ChunkOrder = field(default_factory=ChunkOrder)  # which asks JAX for its devices
-    recipe: Recipe = field(default_factory=lambda: Recipe(huber=1.0))
+    recipe: Recipe = field(default_factory=lambda: Recipe(huber=1.0, huber_delta=0.1))
     schedule: Schedule = field(default_factory=Schedule)
     weight_decay: float = 0.01
-    keep: str = "best"
+    keep: str = "last"
     mix: str = ""
     sampling_seed: int = 0
 
@@ -88,6 +88,14 @@ class TrainSettings:
             raise UserError(f"seed is {self.sampling_seed}; it must be 0 or larger.")
         if self.keep not in ("best", "last"):
             raise UserError(f"keep is {self.keep!r}; it must be best or last.")
+
+    def check_nothing_chosen(self) -> None:
+        """Raises a UserError if the epoch that is kept follows from labels that figures are to be reported on."""
+        if self.keep != "last":
+            raise UserError(
+                f"keep is {self.keep!r}; it must be last here, because the best epoch would be chosen by the labels "
+                "that are reported on."
+            )
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,16 @@ class Recipe:
     Attributes:
         plcc, huber, rank: weights of the losses that are summed over dimensions.
         decorrelation: weight of the term that pushes dimensions apart.
-        huber_delta: where Huber's loss becomes linear, on the (0, 1) scale of scores.
+        huber_delta: error from which Huber's loss grows linearly, on the scale of scores, on which the usual labels
+            of a training span 0.91. Errors never reach 1, the published value: with it, the loss is half the mean
+            square.
         dropout: whether half of the activations are dropped in training.
         ema: decay of the moving average of parameters, a step.
         databases: where there are several, those losses that compare videos (PLCC, ranks) are summed over all videos of
             a batch and over those of each database alone.
 
     Raises:
-        UserError: `ema` is out of its range.
+        UserError: `huber_delta` or `ema` is out of its range.
     """
 
     plcc: float = 1.0
@@ -52,6 +54,8 @@ class Recipe:
     databases: int = 1
 
     def __post_init__(self):
+        if not self.huber_delta > 0:
+            raise UserError(f"huber_delta is {self.huber_delta}; it must be above 0.")
         if not 0 <= self.ema < 1:
             raise UserError(f"ema is {self.ema}; it must be from 0 to below 1.")
 

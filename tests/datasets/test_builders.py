@@ -86,13 +86,17 @@ def test_wrong_labels_of_mean_opinion_scores(tmp_path, add, text, match):
 
 def test_own_databases_have_the_dimensions_of_their_columns(tmp_path, add):
     add("custom/clips", "a.mp4", "b.mp4", "c.mkv")
-    (tmp_path / "custom" / "train.csv").write_text("filename,who,sharpness,O\nb.mp4,me,3,70\na.mp4,me,1,20.5\n")
+    (tmp_path / "custom" / "train.csv").write_text(
+        "filename,who,sharpness,O,group\nb.mp4,me,3,70,\na.mp4,me,1,20.5,x\n"
+    )
     (tmp_path / "custom" / "validation.csv").write_text("filename,T-1\nc.mkv,2\n")
     videos = load_rated("custom:train", tmp_path)
     assert videos.names == ["b.mp4", "a.mp4"]
     assert videos.paths == [f"{tmp_path}/custom/clips/{name}" for name in videos.names]
     np.testing.assert_array_equal(videos.labels[:, [0, 7]], [[70, 3], [20.5, 1]])
     assert not videos.synthetic
+    assert videos.groups == ("", "x")
+    assert load_rated("custom:validation", tmp_path).groups == ()
     assert np.flatnonzero(~np.isnan(videos.labels).any(axis=0)).tolist() == [0, 7]
     assert np.flatnonzero(~np.isnan(load_rated("custom:validation", tmp_path).labels).any(axis=0)).tolist() == [7]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.datasets.videos import split_folds
+from jaxvqa.datasets.videos import RatedVideos, make_folds, split_folds
 
 
 def test_folds():
@@ -19,3 +19,24 @@ def test_folds():
     for n, folds, fold, match in ((3, 4, 0, "3 videos"), (9, 1, 0, "1 folds"), (9, 3, 3, "no fold 3")):
         with pytest.raises(UserError, match=match):
             split_folds(n, folds, fold, seed=0)
+
+
+def test_videos_of_no_group_are_held_out_one_by_one():
+    names = [f"{i}.mp4" for i in range(40)]
+    groups = tuple("park" if i in (0, 1) else "0.mp4" if i in (2, 3) else "" for i in range(40))  # a name is no group
+    videos = RatedVideos("a", names, names, np.zeros((40, 16)), False, groups=groups)
+    for seed in range(5):
+        folds = make_folds(videos, 5, seed)
+        assert np.sum(folds, axis=0).tolist() == [1] * 40
+        assert all(7 <= fold.sum() <= 10 for fold in folds)
+        assert all(fold[0] == fold[1] and fold[2] == fold[3] for fold in folds)
+    assert any(fold[0] != fold[2] for fold in folds)
+
+
+def test_groups_that_are_too_few_for_the_folds_are_one_sentence():
+    names = [f"{i}.mp4" for i in range(6)]
+    videos = RatedVideos("a", names, names, np.zeros((6, 16)), False, groups=tuple("xxxyyy"))
+    with pytest.raises(
+        UserError, match=r"^6 videos in 2 groups cannot be divided into 3 folds: set folds to 2 or less\.$"
+    ):
+        make_folds(videos, 3, 0)

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from jaxvqa import DIMENSIONS, UserError
-from jaxvqa.evaluation.metrics import agreement, evaluate, fitted, interval, metrics
+from jaxvqa.evaluation.metrics import agreement, bootstrap, evaluate, fitted, interval, metrics
 from jaxvqa.results.table import ScoreTable, read_table
 
 
@@ -143,3 +143,36 @@ def test_agreement_leaves_out_what_is_not_rated_or_does_not_differ():
             "srcc_mean": spearmanr(predictions[:, 0], targets[:, 0])[0] / 2,
         }
     )
+
+
+def test_intervals_of_groups_are_as_wide_as_groups_are_few(pair):
+    """Four copies of each video know no more than one: their interval is that of the videos, not half of it."""
+    predictions, labels = (read_table(path) for path in pair)
+    several = []
+    for table in (predictions, labels):
+        names = [f"{copy}-{name}" for copy in range(4) for name in table.names]
+        scores = {code: np.tile(values, 4) for code, values in table.scores.items()}
+        several.append(replace(table, names=names, scores=scores))
+    grouped = replace(several[1], groups=[name.partition("-")[2] for name in several[1].names])
+    one, ungrouped, by_group = (
+        evaluate(*tables, 200)["mean"] for tables in ((predictions, labels), several, (several[0], grouped))
+    )
+    widths = [np.ptp(result.intervals[0]) for result in (one, ungrouped, by_group)]
+    np.testing.assert_allclose(by_group.values, ungrouped.values)
+    assert widths[2] == pytest.approx(widths[0], rel=0.25)
+    assert widths[1] < 0.7 * widths[0]
+
+
+def test_videos_of_no_group_are_sampled_as_ever():
+    samples = np.array([*bootstrap([""] * 30, 50, 3)])
+    np.testing.assert_array_equal(samples, np.random.default_rng(3).integers(0, 30, (50, 30)))
+    for sample in bootstrap(["a", "b", "a", "", "b"], 50, 0):
+        counts = np.bincount(sample, minlength=5)
+        assert counts[0] == counts[2]
+        assert counts[1] == counts[4]
+        assert counts[0] + counts[1] + counts[3] == 3
+
+
+def test_agreement_of_labels_that_do_not_differ_is_no_number():
+    row = agreement(np.array([[0.1], [0.2]]), np.array([[1.0], [1.0]]), {0: "O"})
+    assert np.isnan([row["plcc_mean"], row["srcc_mean"]]).all()

@@ -21,7 +21,7 @@ def test_rows_are_read_back_in_any_order(tmp_path):
     rows = fill(tmp_path, 5)
     index = read_index(tmp_path)
     assert [key[0] for key in index] == [f"{number}.mp4" for number in range(5)]
-    features = Features([index[key] for key in index])
+    features = Features([index[key] for key in index], [digest for _, digest in index])
     assert len(features) == 5
     lines = map(json.loads, (tmp_path / "shard-0-0.jsonl").read_text().splitlines())
     assert {(line["jaxvqa"], line["av"]) for line in lines} == {(jaxvqa.__version__, av.__version__)}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.results.table import ScoreTable, read_table, write_table
+from jaxvqa.results.table import ScoreTable, group_numbers, read_table, write_table
 
 
 def test_labels_without_names_need_the_list_that_goes_with_them(tmp_path):
@@ -68,3 +68,34 @@ def test_weights_may_mean_something_else_in_a_table_of_labels(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("filename,O,weights\na.mp4,1,0.5\nb.mp4,2,0.25\n")
     assert read_table(path).weights == ""
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("b.mp4,2", "it has 2 cells, but the header has 3."),
+        ("b.mp4", "it has 1 cells, but the header has 3."),
+        ("b.mp4,2,5,x", "it has 4 cells, but the header has 3."),  # a decimal comma
+    ],
+)
+def test_a_row_of_another_length_is_one_sentence(tmp_path, row, said):
+    path = tmp_path / "labels.csv"
+    path.write_text(f"filename,overall,group\na.mp4,1,x\n{row}\nc.mp4,3,y\n")
+    with pytest.raises(UserError) as caught:
+        read_table(path, missing=True)
+    assert str(caught.value) == f"{path}, line 3: {said}"
+
+
+def test_groups_are_texts_and_empty_cells_none(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("filename,overall,group\na.mp4,1,x\nb.mp4,2,\nc.mp4,3, x \nd.mp4,3,  ,,\n")
+    table = read_table(path)
+    assert table.groups == ["x", "", "x", ""]
+    assert group_numbers(table.groups).tolist() == [0, 1, 0, 2]
+
+
+def test_videos_that_share_a_key_are_in_a_group_and_so_are_their_fellows():
+    assert group_numbers(["b", "a", "b"]).tolist() == [0, 1, 0]
+    assert group_numbers(["", "", ""]).tolist() == [0, 1, 2]
+    assert group_numbers(["x", "", "y", "", "z"], ["1", "2", "2", "1", "3"]).tolist() == [0, 1, 1, 0, 2]
+    assert group_numbers(["1", "2"], ["2", "1"]).tolist() == [0, 1]  # keys of one kind alone are compared

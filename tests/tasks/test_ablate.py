@@ -42,9 +42,11 @@ def test_ablation(train, trained, tmp_path, capfd):
         "+ chunks": [4, 4],
     }
     for name, runs in histories.items():
+        assert [*values[name]] == ["PLCC", "SRCC", "PLCC of the best epoch", "SRCC of the best epoch"]
+        assert values[name]["PLCC"] == pytest.approx([float(rows[-1]["plcc_mean"]) for rows in runs])
+        assert values[name]["SRCC"] == pytest.approx([float(rows[-1]["srcc_mean"]) for rows in runs])
         expected = [max(float(row["plcc_mean"]) for row in rows) for rows in runs]
-        assert values[name]["PLCC"] == pytest.approx(expected)
-        assert values[name]["PLCC at the end"] == pytest.approx([float(rows[-1]["plcc_mean"]) for rows in runs])
+        assert values[name]["PLCC of the best epoch"] == pytest.approx(expected)
         assert "huber" not in runs[0][0]
     with (output / "ablation.csv").open(newline="") as file:
         [baseline, chunks] = csv.DictReader(file)

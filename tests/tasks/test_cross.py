@@ -34,8 +34,7 @@ def test_cross_database_protocol(train, data, trained, tmp_path, capfd):
     for fold in range(2):
         rows = history(output / f"fold-{fold}")
         assert len(rows) == 2
-        best = max(float(row["plcc_mean"]) for row in rows)
-        assert values["maxwell:train (held out)"]["PLCC"][fold] == pytest.approx(best, abs=1e-5)
+        assert values["maxwell:train (held out)"]["PLCC"][fold] == pytest.approx(float(rows[-1]["plcc_mean"]), abs=1e-5)
         assert (output / f"fold-{fold}" / "curves.png").exists()
         held_out, unseen = (
             read_table(output / f"fold-{fold}" / f"predictions-{name}.csv")
@@ -59,6 +58,15 @@ def test_cross_database_protocol(train, data, trained, tmp_path, capfd):
         assert again[name] == {metric: pytest.approx(cells, rel=1e-6) for metric, cells in row.items()}
     assert train(output, config=ROOT / "configs" / "cross.py", **changes | {"folds": 17}) == 2
     sentence(capfd, "16 videos cannot be divided into 17 folds")
+    assert train(output, config=ROOT / "configs" / "cross.py", **changes | {"data.test": "konvid_1k,maxwell"}) == 2
+    sentence(capfd, "16 of 24 videos of maxwell are trained on, such as train-0.mp4")
+
+
+@pytest.mark.parametrize("name", ["cross", "mixed", "ablation"])
+def test_no_epoch_is_chosen_by_the_labels_that_are_reported_on(train, tmp_path, capfd, name):
+    assert train(tmp_path / "out", config=ROOT / "configs" / f"{name}.py", **{"train.keep": "best"}) == 2
+    sentence(capfd, r"^jaxvqa: keep is 'best'; it must be last here, because the best epoch would be chosen by")
+    assert not (tmp_path / "out").exists()
 
 
 SIZES = {"live_vqc": (9, 100), "konvid_1k": (6, 5), "cvd2014": (4, 80)}  # videos, and best score

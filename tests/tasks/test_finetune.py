@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,12 @@ from jaxvqa import UserError
 from jaxvqa.cli import main
 from jaxvqa.datasets.custom import load_custom
 from jaxvqa.datasets.videos import make_folds
+from jaxvqa.features.store import Features
 from jaxvqa.results.table import read_table
+from jaxvqa.tasks.finetune import advice
+from jaxvqa.tasks.output import Gain
+from jaxvqa.train.data import LabeledFeatures, rated_features
+from jaxvqa.video.integrity import content_sha256
 from jaxvqa.weights.load import load_weights
 
 
@@ -26,9 +32,22 @@ def test_every_video_is_scored_by_a_model_that_has_not_seen_it(tuned, rated):
         held_out = {videos.names[i] for i in np.flatnonzero(fold)}
         assert held_out == set(table.names[4 * number : 4 * number + 4])
         assert len(history(tuned / f"fold-{number}")) == 2
+        assert trained_on(tuned / f"fold-{number}", videos, [~fold, fold])
+    assert trained_on(tuned, videos, [np.full(12, True)])
+    assert "plcc_mean" in history(tuned / "fold-0")[0]
+    assert not [name for name in history(tuned)[0] if name.startswith(("plcc_", "srcc"))]  # of labels trained on
     evaluation = json.loads((tuned / "evaluation.json").read_text())
     assert [*evaluation] == ["O", "T-1", "fine / coarse", "mean"]
     assert -1 <= evaluation["mean"]["srcc_low"] <= evaluation["mean"]["srcc_high"] <= 1
+
+
+def trained_on(folder, videos, masks):
+    """Whether the record of a training says that it was trained, and validated, on just those of the videos."""
+    digests = [content_sha256(path) for path in videos.paths]
+    one = LabeledFeatures("labels", videos, Features([(Path(), i) for i in range(len(digests))], digests))
+    [record, *_] = folder.glob("checkpoints/2/record/*")
+    expected = [rated_features([one.select(np.flatnonzero(mask))], {}).identity for mask in masks]
+    return json.loads(record.read_text())["settings"]["videos"] == expected
 
 
 def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated, encoders, tmp_path, capfd):
@@ -62,9 +81,33 @@ def test_what_training_adds_is_told_with_an_interval(finetune, tuned, capfd):
     assert finetune(tuned) == 0  # finished: nothing is trained again
     out, err = capfd.readouterr()
     assert "epoch" not in err
-    assert "12 videos; labels: O 12, T-1 9, fine / coarse 10" in err
+    assert "12 videos in 6 groups; labels: O 12, T-1 9, fine / coarse 10" in err
+    assert "12 videos in 6 groups; 95 % confidence intervals from 20 bootstrap samples of groups." in out
     assert re.search(r"reached a mean SRCC of -?0\.\d{4}: training adds [+-]0\.\d{4} \[-?0\.\d+, -?0\.\d+\]\.", out)
     assert tables == [(tuned / name).read_bytes() for name in ("predictions.csv", "evaluation.csv")]
+
+
+def test_the_better_weights_are_recommended():
+    start, trained = "jaxvqa score VIDEOS --weights mini", "jaxvqa score VIDEOS --weights out/model"
+    for gain, said, commands in (
+        (Gain(-0.49, -0.82, -0.19), "training made scores worse: mini as it was is the better model", [start]),
+        (Gain(-0.1, -0.2, 0.0), "training made scores worse", [start]),
+        (Gain(0.1, -0.1, 0.3), "these videos do not show whether training helps", [start, trained]),
+        (Gain(0.1, np.nan, np.nan), "these videos do not show whether training helps", [start, trained]),
+        (Gain(0.3, 0.1, 0.5), "to score videos with the model that was trained on all:", [trained]),
+        (None, "to score videos with the model that was trained on all:", [trained]),
+    ):
+        lines = advice(gain, "mini", "out/model").splitlines()
+        assert lines[0].startswith(said)
+        assert [line for line in lines if line.startswith("jaxvqa ")] == commands
+
+
+def test_twelve_videos_do_with_the_settings_as_they_are(finetune, tmp_path, capfd):
+    changes = {"train.batch": 16, "folds": 5, "train.epochs-per-chunk": 1}  # 16 and 5 are what nobody set
+    assert finetune(tmp_path / "out", **changes) == 0
+    err = capfd.readouterr().err
+    assert re.search("fold 1 of 5: batches of (8|10) videos, because there are no more to train on", err)
+    assert "all videos: batches of 12 videos, because there are no more to train on" in err
 
 
 def test_labels_that_are_missing_have_no_part_in_it(finetune, rated, tuned, tmp_path):
@@ -104,7 +147,9 @@ def test_a_head_that_holds_its_prompts_learns_new_ones(finetune, released_weight
         ("filename,a / b / c\n0.mp4,1\n", {}, "'a / b / c' is not a prompt pair"),
         ("filename,overall\n0.mp4,1\n1.mp4,2\n", {}, "2 videos cannot be divided into 3 folds"),
         ("filename,overall\n0.mp4,1\n1.mp4,1\n2.mp4,1\n3.mp4,1\n", {}, "all 4 videos have the same label in O"),
-        ("filename,overall\n0.mp4,1\n1.mp4,2\n2.mp4,3\n", {}, "choose another chunk or batch"),
+        ("filename,overall,group\n0.mp4,1,x\n1.mp4,2\n2.mp4,3,x\n", {}, "line 3: it has 2 cells, but the header has 3"),
+        ("filename,overall,group\n0.mp4,1,x\n1.mp4,2,x\n2.mp4,3,\n", {}, "3 videos in 2 groups cannot be divided"),
+        (None, {"train.keep": "best"}, "keep is 'best'; it must be last here, because the best epoch would be chosen"),
         ("filename,overall\n0.mp4,1\n99.mp4,2\n98.mp4,1\n", {}, "lacks 2 of 3 videos, such as 99.mp4, 98.mp4"),
         (None, {"folder": "nowhere"}, "there is no folder nowhere"),
         (None, {"labels": "nowhere.csv"}, "nowhere.csv cannot be read"),

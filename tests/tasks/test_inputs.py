@@ -20,7 +20,9 @@ def test_fields_become_types():
     assert (cluster.address, cluster.processes, cluster.process) == ("node:1234", 4, 3)
     settings = train_inputs.train_settings(read("maxwell"))
     assert (settings.order.batch, settings.order.chunk, settings.schedule.kind) == (16, 912, "cosine")
-    assert settings.recipe.huber == 1.0
+    assert (settings.recipe.huber, settings.recipe.huber_delta, settings.keep) == (1.0, 1.0, "best")  # as published
+    for name in ("quickstart", "cross", "mixed", "ablation", "finetune"):
+        assert train_inputs.train_settings(read(name)).keep == "last"  # nothing is chosen by labels reported on
 
 
 @pytest.mark.parametrize(

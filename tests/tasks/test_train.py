@@ -57,14 +57,20 @@ def test_finished_command_again_changes_nothing(train, trained, again, capfd, mo
     for file in ("history.csv", "predictions-maxwell-validation.csv", "model/tensors.safetensors", "model/jaxvqa.json"):
         assert (again / file).read_bytes() == (trained / file).read_bytes()
     out, err = capfd.readouterr()
-    assert "maxwell:validation. Epoch " in out
+    said = " ".join(out.split())
+    assert "maxwell:validation. Epoch " in said
+    assert "The labels of 8 of its 8 videos chose the epoch, which flatters." in said  # as published
     assert f"--weights {again / 'model'}" in err
 
 
-def test_settings_that_change_nothing_may_change(train, trained, again, data, encoders, tmp_path):
+def test_settings_that_change_nothing_may_change(train, trained, again, data, encoders, tmp_path, capfd):
     (tmp_path / "data").symlink_to(data)
     changes = {"data.root": tmp_path / "data", "data.allow_failures": True, "data.test": "maxwell", "workers": 1}
+    capfd.readouterr()
     assert train(again, weights=shutil.copytree(encoders, tmp_path / "moved"), **changes) == 0
+    said = " ".join(capfd.readouterr().out.split())
+    flatters = "The labels of 8 of its 24 videos chose the epoch, which flatters. 16 of its 24 videos were trained on, "
+    assert flatters in said
     assert history(again) == history(trained)
     assert (again / "evaluation-maxwell" / "evaluation.csv").exists()
     assert len(read_table(again / "predictions-maxwell.csv").names) == 24
@@ -87,7 +93,8 @@ def test_model_of_an_earlier_training_gives_way(train, trained, again):
         ({"data.train": ""}, "nothing to train on"),
         ({"data.validation": ""}, "nothing to train on"),
         ({"data.root": "nowhere"}, "no folder nowhere/maxwell"),
-        ({"train.chunk": 15}, "16 training videos in chunks of 15 leave a chunk of 1, less than a batch of 4"),
+        ({"train.chunk": 3}, "chunk is 3; it must be at least the 4 videos of a batch"),
+        ({"data.validation": "maxwell"}, "16 of 24 videos of maxwell are trained on, such as train-0.mp4"),
         ({"train.chunk": 0}, "chunk is 0; it must be 1 or larger"),
         ({"train.batch": 0}, "batch is 0; it must be 2 or larger"),
         ({"train.passes": 0}, "passes is 0; it must be 1"),

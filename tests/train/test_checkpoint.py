@@ -64,7 +64,7 @@ def test_harmed_checkpoint_is_named_and_its_removal_mends_it(train, trained, aga
         ({"model.depth": 2}, "depth"),
         ({"model.hidden": 4}, "hidden"),
         ({"loss.huber": 0, "train.ema": 0.9}, "huber, ema"),
-        ({"data.train": "maxwell"}, "train, videos"),
+        ({"data.train": "maxwell:validation", "data.validation": "maxwell:train"}, "train, validation, videos"),
         ({"weights": "random-small"}, "weights"),
     ],
 )
@@ -75,6 +75,13 @@ def test_other_settings_in_the_same_folder(train, trained, again, capfd, changes
     sentence(capfd, f"{again}/checkpoints holds a training with other {named}: choose another output")
     for file in ("config.json", "history.csv", "model/jaxvqa.json"):
         assert (again / file).read_bytes() == (trained / file).read_bytes()
+
+
+def test_other_videos_with_the_same_labels(train, data, trained, again, tmp_path, capfd):
+    root = shutil.copytree(data, tmp_path / "data", ignore=shutil.ignore_patterns(".tfds"))
+    shutil.copy(data / "maxwell" / "videos" / "train-1.mp4", root / "maxwell" / "videos" / "train-0.mp4")
+    assert train(again, **{"data.root": root}) == 2
+    sentence(capfd, f"{again}/checkpoints holds a training with other videos: choose another output")
 
 
 def copy_of_weights(output, factor):

@@ -10,12 +10,14 @@ from jaxvqa import UserError
 from jaxvqa.features.store import Features
 from jaxvqa.train.chunks import (
     AHEAD,
+    ChunkOrder,
     batch_shares,
     chunk_of_epoch,
     epoch_batches,
     make_chunks,
     make_mixed_chunks,
     mixed_batches,
+    plan_epochs,
     read_ahead,
     warm,
 )
@@ -41,13 +43,26 @@ def test_limit_takes_the_first_chunks():
     assert len(first) == 2
     np.testing.assert_array_equal(first, every[:2])
     assert len(make_chunks(50, 20, 10, 9, 3)) == 3
-    assert len(make_chunks(41, 20, 10, 2, 3)) == 2  # the one that is too small is not among them
 
 
-@pytest.mark.parametrize(("videos", "size", "left"), [(41, 20, 1), (5, 912, 5), (100, 4, 4), (0, 912, 0)])
-def test_chunk_without_a_batch(videos, size, left):
-    with pytest.raises(UserError, match=rf"{videos} training videos in chunks of {size} leave a chunk of {left}, less"):
-        make_chunks(videos, size, 10, 0, 0)
+def test_videos_that_are_too_few_for_a_batch_join_the_last_chunk():
+    assert [len(chunk) for chunk in make_chunks(41, 20, 10, 0, 3)] == [20, 21]
+    assert [len(chunk) for chunk in make_chunks(15, 12, 10, 0, 3)] == [15]
+    with pytest.raises(UserError, match="chunk is 4; it must be at least the 10 videos of a batch"):
+        make_chunks(100, 4, 10, 0, 0)
+
+
+def test_a_batch_is_at_most_all_videos(monkeypatch):
+    order = ChunkOrder(batch=16, epochs_per_chunk=1)
+    for videos, batch in ((3634, 16), (16, 16), (9, 9), (2, 2)):
+        plan = plan_epochs(order, 0, np.zeros(videos, int), [])
+        assert plan.batches[0].shape == (min(videos, 912) // batch, batch)
+    with pytest.raises(UserError, match=r"^1 training videos are too few; a step takes at least 2"):
+        plan_epochs(order, 0, np.zeros(1, int), [])
+    monkeypatch.setattr("jax.device_count", lambda: 4)
+    assert order.fitted_batch(11) == 8
+    with pytest.raises(UserError, match=r"^3 training videos are too few; a step takes at least 4"):
+        order.fitted_batch(3)
 
 
 def test_plan_of_epochs():
@@ -84,14 +99,14 @@ def stored(tmp_path):
         values = np.arange(6 * shard, 6 * shard + 6, dtype=np.float16)
         np.save(path, np.broadcast_to(values[:, None, None, None], (6, 64, 49, 3)))
         rows += [(path, row) for row in range(6)]
-    return Features(rows)
+    return Features(rows, [str(row) for row in rows])
 
 
 class Recorded(Features):
     """Features that note when what was read, and fail at a row."""
 
     def __init__(self, stored, fail=None):
-        super().__init__(stored.rows)
+        super().__init__(stored.rows, stored.digests)
         self.read_rows, self.fail = [], fail
 
     def read(self, indices, each=lambda: None):

@@ -16,9 +16,16 @@ def test_warm_start_goes_on_from_the_head(train, trained, tmp_path):
     assert float(history(tmp_path)[0]["plcc_mean"]) == pytest.approx(best, abs=1e-4)
 
 
-def test_a_head_that_holds_its_prompts_is_trained_with_them(train, released_weights, tmp_path, capfd):
-    assert train(tmp_path / "new", weights=released_weights) == 2
-    assert "has no text encoder for a new head: set warm_start" in capfd.readouterr().err
+def test_a_new_head_without_a_text_encoder_holds_its_prompts(train, released_weights, tmp_path):
+    assert train(tmp_path / "out", weights=released_weights, **{"train.passes": 1}) == 0
+    parts = load_weights(tmp_path / "out" / "model").parts
+    assert [*parts] == ["swin", "clip_visual", "maxvqa"]
+    assert parts["maxvqa"].config.prompts == 32
+    assert len(parts["maxvqa"].layers) == 4  # that of the settings, not of the weights
+    assert len({float(row["plcc_mean"]) for row in history(tmp_path / "out")}) > 1
+
+
+def test_a_head_that_holds_its_prompts_is_trained_with_them(train, released_weights, tmp_path):
     assert train(tmp_path / "out", weights=released_weights, warm_start=True, **{"train.passes": 1}) == 0
     before, after = (load_weights(folder).parts for folder in (released_weights, tmp_path / "out" / "model"))
     assert [*after] == ["swin", "clip_visual", "maxvqa"]

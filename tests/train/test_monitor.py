@@ -1,9 +1,11 @@
 """What a training writes while it runs."""
 
+import struct
+
 import pytest
 from trainings import history
 
-from jaxvqa.train.monitor import Monitor
+from jaxvqa.train.monitor import Monitor, plot_curves
 
 
 def test_events_are_those_of_the_history(trained):
@@ -36,3 +38,22 @@ def test_events_on_a_full_disk_are_not_waited_for(small_disk):
     with pytest.raises(OSError, match="No space left on device") as caught:
         go_on()
     assert caught.value.filename.startswith(str(folder))
+
+
+def test_what_was_not_measured_is_neither_said_nor_drawn(tmp_path, capfd):
+    """A training without validation: no line, column, event or panel of correlations."""
+    row = {"epoch": 1, "chunk": 1, "rate": 1e-3, "loss": 0.5, "step_seconds": 1.0}
+    monitor = Monitor(tmp_path, "all videos")
+    monitor.resume([], 1, 1)
+    monitor.epoch([row])
+    monitor.close([row])
+    err = capfd.readouterr().err
+    assert "epoch 1/1, chunk 1, rate 1.0e-03, loss 0.500, 1.00 s a step" in err
+    assert [*history(tmp_path)[0]] == ["epoch", "chunk", "rate", "loss"]
+    [events] = tmp_path.glob("tensorboard/events*")
+    assert b"loss" in events.read_bytes()
+    assert b"plcc" not in events.read_bytes()
+    measured = row | {"plcc_mean": 0.1, "srcc_mean": 0.1}
+    plot_curves(tmp_path / "measured.png", {"measured": [[measured]]})
+    widths = [struct.unpack(">I", (tmp_path / name).read_bytes()[16:20])[0] for name in ("curves.png", "measured.png")]
+    assert 2 * widths[0] == widths[1]  # two panels of four

@@ -34,6 +34,7 @@ def test_settings_can_be_stored_and_compared():
         (lambda: UnfreezeSettings(stages=-1), "stages is -1; it must be 0 or larger."),
         (lambda: UnfreezeSettings(1, float("nan")), "rate is nan; it must be 0 or larger."),
         (lambda: UnfreezeSettings(1, 0.0), "rate is 0, which trains no stage; set stages to 0, or a rate above 0."),
+        (lambda: Recipe(huber_delta=0.0), "huber_delta is 0.0; it must be above 0."),
         (lambda: Recipe(ema=1.0), "ema is 1.0; it must be from 0 to below 1."),
         (lambda: TrainSettings(keep="first"), "keep is 'first'; it must be best or last."),
         (lambda: TrainSettings(sampling_seed=-1), "seed is -1; it must be 0 or larger."),

@@ -15,8 +15,11 @@ from flax import nnx
 from trainings import one_step
 
 from jaxvqa.models.maxvqa import dropout
+from jaxvqa.tasks.configuration import config_path, read_config
+from jaxvqa.tasks.train_inputs import train_settings
 from jaxvqa.train.loop import Trainer
 from jaxvqa.train.losses import huber_loss, plcc_loss, rank_loss
+from jaxvqa.train.settings import TrainSettings
 from jaxvqa.train.step import AXIS, Batch, Recipe, replicate, shard, start
 
 PROGRAM = Path(__file__).parents[1] / "steps.py"
@@ -143,3 +146,16 @@ def test_copies_for_devices_are_compiled_once():
     assert counts[0] > 0
     assert counts[1] == counts[3] == 0
     assert counts[2] > 0  # other shapes
+
+
+def test_huber_loss_is_linear_within_the_scale_of_scores_by_default_and_never_as_published():
+    """Scores and targets lie within (0, 1)."""
+    targets = np.linspace(0.05, 0.95, 19, dtype=np.float32)[:, None]
+    published = train_settings(read_config(["", f"--config={config_path('maxwell')}"])).recipe
+    slopes = {}
+    for name, recipe in (("default", TrainSettings().recipe), ("published", published)):
+        gradient = jax.grad(lambda p, delta=recipe.huber_delta: huber_loss(p, targets, delta).sum())
+        slopes[name] = 19 * np.asarray(gradient(jnp.full_like(targets, 0.5)))[:, 0]
+    errors = 0.5 - targets[:, 0]
+    np.testing.assert_allclose(slopes["published"], errors, atol=1e-6)  # of half the mean square
+    np.testing.assert_allclose(slopes["default"], np.clip(errors, -0.1, 0.1), atol=1e-6)
