@@ -39,7 +39,10 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
         UserError: settings that cannot work, an address that cannot be had, or no usable weights.
     """
     check_settings(config)
-    sampling, limits = Sampling(config.seed), replace(decode_limits(config), longest=config.max_seconds)
+    sampling, limits = (
+        Sampling(config.seed, rule=config.sampling),
+        replace(decode_limits(config), longest=config.max_seconds),
+    )
     with (
         listen(config.host, config.port) as listener,
         tempfile.TemporaryDirectory(prefix="jaxvqa-", ignore_cleanup_errors=True) as folder,

@@ -26,7 +26,9 @@ def test_columns_are_stable():
     assert COLUMNS[:5] == ["path", "status", "error", "overall", "content"]
     assert COLUMNS[19] == "overall_display"
     assert COLUMNS[35] == "overall_deviation"
-    assert COLUMNS[-11:] == "custom frames height width fps seed repeats dense weights unvalidated sha256".split()
+    assert (
+        COLUMNS[-12:] == "custom frames height width fps seed sampling repeats dense weights unvalidated sha256".split()
+    )
     assert len(COLUMNS) == 3 + 48 + 11
 
 

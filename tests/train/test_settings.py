@@ -36,7 +36,6 @@ def test_settings_can_be_stored_and_compared():
         (lambda: UnfreezeSettings(1, 0.0), "rate is 0, which trains no stage; set stages to 0, or a rate above 0."),
         (lambda: Recipe(ema=1.0), "ema is 1.0; it must be from 0 to below 1."),
         (lambda: TrainSettings(keep="first"), "keep is 'first'; it must be best or last."),
-        (lambda: TrainSettings(sampling_seed=-1), "seed is -1; it must be 0 or larger."),
     ],
 )
 def test_values_out_of_range_are_one_sentence(make, said):
