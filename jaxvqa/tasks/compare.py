@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 import ml_collections
 import numpy as np
-from jaxtyping import Float
 from rich.table import Table
 from rich.text import Text
-from scipy.stats import ttest_ind_from_stats
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
+from ..evaluation.samplings import corrected_p
 from ..model import load
 from ..results.rows import DEVIATION, DISPLAY, RAW, Row, check_format, text_of
 from ..results.store import Results
@@ -160,30 +159,14 @@ def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], untested: Sequen
 
 def clear_differences(first: Row, second: Row) -> str:
     """Which dimensions differ by more than samplings of one video do, in a sentence that says how that was tested."""
-    names = [DIMENSIONS[i].name for i in np.flatnonzero(chances(first, second) <= LEVEL)]
+    means, deviations = (
+        np.array([[row[name] for name in names] for row in (first, second)]) for names in (RAW, DEVIATION)
+    )
+    clear = np.flatnonzero(corrected_p(means, deviations, first["repeats"]) <= LEVEL)
+    names = [DIMENSIONS[i].name for i in clear]
     test = f"Welch's t-test of {first['repeats']} samplings of each video"
     level = f"at {LEVEL:.0%} for all {len(DIMENSIONS)} dimensions together by Holm's correction"
     return (
         f"Differences beyond sampling noise: {', '.join(names) or 'none'} ({test}, {level}). "
         "It does not test whether people see a difference."
     )
-
-
-def chances(first: Row, second: Row) -> Float[np.ndarray, "16"]:
-    """How likely samplings of one video differ as much as those of two, by dimension, corrected for 16 of them.
-
-    Samplings of videos of different content are drawn independently, so that nothing pairs them. Source of the test:
-    Welch, Biometrika 34 (1947); of the correction: Holm, Scandinavian Journal of Statistics 6 (1979).
-
-    Args:
-        first: the row of a video that was sampled twice or more; `second`, likewise.
-    """
-    (one, off, n), (other, other_off, other_n) = (
-        ([row[name] for name in RAW], [row[name] for name in DEVIATION], row["repeats"]) for row in (first, second)
-    )
-    p = ttest_ind_from_stats(one, off, n, other, other_off, other_n, equal_var=False).pvalue
-    p = np.where(np.equal(one, other), 1.0, p)  # also where no sampling differs from another
-    order = np.argsort(p)
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
-    return corrected

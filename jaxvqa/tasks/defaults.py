@@ -12,6 +12,15 @@ def decoding_config() -> ml_collections.ConfigDict:
     return config
 
 
+def cluster_config() -> ml_collections.ConfigDict:
+    """Processes that work together, for every config of a task that several can share."""
+    config = ml_collections.ConfigDict()
+    config.cluster = ""  # several processes: "slurm", or HOST:PORT of the first one
+    config.processes = 1  # their number, unless under SLURM
+    config.process = 0  # which of them this is, unless under SLURM
+    return config
+
+
 def scoring_config() -> ml_collections.ConfigDict:
     """How videos are scored."""
     config = ml_collections.ConfigDict()
@@ -86,7 +95,5 @@ def training_config() -> ml_collections.ConfigDict:
 
     config.resamples = 1000  # bootstrap samples of the confidence intervals
 
-    config.cluster = ""  # several processes: "slurm", or HOST:PORT of the first one
-    config.processes = 1  # their number, unless under SLURM
-    config.process = 0  # which of them this is, unless under SLURM
+    config.update(cluster_config())
     return config
