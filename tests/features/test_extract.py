@@ -135,7 +135,7 @@ def test_read_back_in_any_order(videos, encoders, extracted, no_decoding):
 
 
 def test_moved_and_renamed_videos_are_known(videos, encoders, extracted, tmp_path, no_decoding):
-    moved = shutil.copy(videos[2], tmp_path / "renamed.mp4")
+    moved = shutil.copy(videos[2], str(tmp_path / "renamed.mp4"))
     np.testing.assert_array_equal(extract([moved], encoders, extracted[0], Sampling())[0].read([0]), extracted[1][[2]])
 
 
@@ -274,7 +274,7 @@ def test_full_disk_keeps_what_is_there(videos, encoders, extracted, small_disk, 
 def test_two_runs_at_once(videos, encoders, root, extracted, tmp_path):
     folder = one(root, ".lock-0").parent
     with lock_folder(folder):
-        new = shutil.copy(videos[0], str(tmp_path / "new.mp4"))
+        new = str(moving_clip(tmp_path / "new.mp4", frames=8, height=224, width=240, seed=9))
         fails(f"another run is writing to {folder}", [new], encoders, root, Sampling())
         found, _ = extract(videos, encoders, root, Sampling())  # reading what is there is no harm
     np.testing.assert_array_equal(found.read(range(6)), extracted[1])

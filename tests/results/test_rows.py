@@ -29,7 +29,7 @@ def test_columns_are_stable():
     assert (
         COLUMNS[-12:] == "custom frames height width fps seed sampling repeats dense weights unvalidated sha256".split()
     )
-    assert len(COLUMNS) == 3 + 48 + 11
+    assert len(COLUMNS) == 3 + 48 + 12
 
 
 def test_csv_and_json_lines_say_the_same(tmp_path):
