@@ -3,9 +3,8 @@
     python -m jaxvqa.main --config configs/compare.py --config.first=A --config.second=B [--config.weights=DIR]
 
 Prints how much better or worse the second is, and writes OUTPUT/comparison.csv beside what configs/score.py writes.
-Videos of two folders go together by their names, whatever their suffixes. Files of the same name, length and size are
-looked at at the same frames and places; where they differ, take --repeats=5, which also tells of two videos what
-samplings differ by.
+Videos of two folders go together by their names, whatever their suffixes. Each video is sampled at frames and patches
+of its own; --repeats=5 samples it five times, and tests which differences of two videos are beyond sampling noise.
 """
 
 import ml_collections

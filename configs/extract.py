@@ -10,7 +10,7 @@ if a video could not be decoded.
 
 import ml_collections
 
-from jaxvqa.tasks.defaults import decoding_config
+from jaxvqa.tasks.defaults import cluster_config, decoding_config
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -21,9 +21,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.data = "data"  # folder with a folder for each database
     config.features = "features"  # folder of extracted features: 11 MB a video at full size
     config.allow_missing = False  # whether videos that have labels, but no file, may be left out
-    config.seed = 0  # decides, with each file's name, which frames and patches are looked at
+    config.seed = 0  # decides, with each file's content, which frames and patches are looked at
+    config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
     config.last = 0  # stages that are to be trained (unfreeze.stages): stores what goes into them, 30 MB a video for 1
-    config.cluster = ""  # several processes: "slurm", or HOST:PORT of the first one
-    config.processes = 1  # their number, unless under SLURM
-    config.process = 0  # which of them this is, unless under SLURM
+    config.update(cluster_config())
     return config

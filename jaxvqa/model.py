@@ -24,6 +24,7 @@ from .system.untrusted import untrusted
 from .text.prompts import PromptPair, with_pairs
 from .text.tokens import tokenize
 from .video.decode import open_video
+from .video.integrity import content_sha256
 from .video.sampling import Sampling, SamplingPlan
 from .video.views import Views, video_views
 from .video.workers import Decoded, decode_file
@@ -94,47 +95,60 @@ class Model:
         custom = {pair: float(np.mean([scores.custom[pair] for scores in several])) for pair in self.custom}
         return Scores(np.concatenate([scores.local for scores in several]), mean, self.display(mean), deviation, custom)
 
-    def score(self, path: str | os.PathLike, seed: int = 0, plan: SamplingPlan | None = None) -> Scores:
+    def score(
+        self, path: str | os.PathLike, seed: int = 0, plan: SamplingPlan | None = None, sampling: str = "whole"
+    ) -> Scores:
         """Decodes and scores a video file.
 
         Args:
-            seed: with the file's name, decides which frames and patches are looked at.
+            seed: with the file's content, decides which frames and patches are looked at.
             plan: decides it instead.
+            sampling: the rule by which they are drawn, "whole" or "published": see `jaxvqa.video.sampling.draw_plan`.
 
         Raises:
             VideoError: the file cannot be decoded.
-            UserError: the plan does not fit the video.
+            UserError: the plan does not fit the video, a negative seed, or another rule.
         """
+        drawn = Sampling(seed, rule=sampling)
         video = open_video(path)
-        return self.score_features(self.features(video_views(video, plan or Sampling(seed).plans(video)[0])))
+        plan = plan or drawn.plans(video, content_sha256(path))[0]
+        return self.score_features(self.features(video_views(video, plan)))
 
-    def explain(self, path: str | os.PathLike, seed: int = 0, repeats: int = 1, dense: bool = False) -> Explanation:
+    def explain(
+        self,
+        path: str | os.PathLike,
+        seed: int = 0,
+        repeats: int = 1,
+        dense: bool = False,
+        sampling: str = "whole",
+    ) -> Explanation:
         """Decodes and scores a video file, and keeps what it takes to show where, when and why.
 
         Args:
-            seed: with the file's name, decides which frames and patches are looked at.
+            seed: with the file's content, decides which frames and patches are looked at.
             repeats: number of samplings, with seeds from `seed` on.
             dense: whether to sample so that every frame and the whole grid is looked at instead, as often as it takes:
                 see `jaxvqa.video.sampling.dense_plans`.
+            sampling: the rule by which samplings are drawn, as in `score`.
 
         Raises:
             VideoError: the file cannot be decoded.
-            UserError: a negative seed, no repeats, or repeats of dense sampling.
+            UserError: settings that `jaxvqa.video.sampling.Sampling` refuses.
         """
-        sampling = Sampling(seed, repeats, dense)
+        settings = Sampling(seed, repeats, dense, sampling)
         path = os.fspath(path)
 
         def decode(number):
-            return decode_file(path, sampling, number, stills=True)
+            return decode_file(path, settings, number, stills=True)
 
         first = decode(0)
         if first.video and first.views:
-            repeats = len(sampling.plans(first.video))
+            repeats = len(settings.plans(first.video, str(first.facts["sha256"])))
         decoded = itertools.chain([first], map(decode, range(1, repeats)))
         samples, scores = self.score_samples(encode_ahead(self.encode, decoded))
         if scores is None:
             raise (DamagedError if samples[0].damaged else VideoError)(samples[0].error)
-        return self.explanation(samples, scores, sampling)
+        return self.explanation(samples, scores, settings)
 
     def score_samples(
         self, encoded: Iterable[tuple[Decoded, Float[Array, "64 49 c"] | None]]
@@ -162,8 +176,7 @@ class Model:
             first.video,
             [sample.plan for sample in samples if sample.plan],
             {number: still for sample in samples for number, still in (sample.stills or {}).items()},
-            sampling.seed,
-            sampling.dense,
+            sampling,
             str(first.facts["sha256"]),
             self.weights_id,
             self.card,

@@ -287,7 +287,7 @@ def make_features(folder: Path) -> list[Tree]:
     for shard in range(2):
         for row in range(2):
             values = np.full((64, 49, 1), row, np.float16)
-            store_row((folder / f"features/shard-0-{shard}.npy", row, 3), (f"{row}.mp4", "0" * 64), values)
+            store_row((folder / f"features/shard-0-{shard}.npy", row, 3), f"{row}.mp4", f"{row:064x}", values)
     return [tree_of(folder / "features")]
 
 

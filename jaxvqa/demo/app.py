@@ -115,37 +115,23 @@ def score_uploads(
         yield show_result([Entry("", error="Drop a video above first, or try the example.")], model.card), None
         return
     entries = []
-    with tempfile.TemporaryDirectory(dir=folder) as links:
-        paths = [link_upload(upload, Path(links, str(number))) for number, upload in enumerate(uploads)]
-        ahead = decode_files(paths, sampling, limits, stills=True)
-        with closing(ahead) as decoded:
-            for path in paths:
-                name = printable(Path(path).name)
-                yield template("demo").render(doing=f"Reading {name} …"), None
-                video = next(decoded)
-                if video.views is None:
-                    entries.append(Entry(name, error=video.error.replace(path, name)))
-                    continue
-                yield template("demo").render(doing=f"Scoring {name} …"), None
-                scores = model.score_features(model.features(video.views))
-                explanation = model.explanation([video], scores, sampling)
-                entries.append(Entry(name, scores.display.tolist(), partial(str, section(explanation))))
+    with closing(decode_files([upload["path"] for upload in uploads], sampling, limits, stills=True)) as decoded:
+        for upload in uploads:
+            name = printable(Path(upload["orig_name"]).name)
+            yield template("demo").render(doing=f"Reading {name} …"), None
+            video = next(decoded)
+            if video.views is None:
+                entries.append(Entry(name, error=video.error.replace(upload["path"], name)))
+                continue
+            yield template("demo").render(doing=f"Scoring {name} …"), None
+            scores = model.score_features(model.features(video.views))
+            explanation = model.explanation([video], scores, sampling)
+            entries.append(Entry(name, scores.display.tolist(), partial(str, section(explanation))))
     path = None
     if whole := [entry for entry in entries if entry.section]:
         path = Path(tempfile.mkdtemp(dir=folder)) / "report.html"
         write_atomic(path, report.page(whole, model.card))
     yield show_result(entries, model.card), None if path is None else str(path)
-
-
-def link_upload(upload: dict[str, Any], folder: Path) -> str:
-    """A link to an upload with the name that the file had: frames and patches to look at are drawn from that."""
-    folder.mkdir()
-    link = folder / Path(upload["orig_name"]).name
-    try:
-        link.symlink_to(upload["path"])
-    except (OSError, ValueError):  # no name for a file here; Gradio made one of it
-        return upload["path"]
-    return str(link)
 
 
 def show_result(entries: Sequence[Entry], card: ModelCard | None) -> str:

@@ -14,7 +14,7 @@ from ..dimensions import DIMENSIONS, PERCENTS, DisplayScale
 from ..geometry import GRID, INTERVAL, MOMENTS
 from ..results.scores import Scores
 from ..video.decode import Video
-from ..video.sampling import SamplingPlan
+from ..video.sampling import Sampling, SamplingPlan
 from ..weights.model_card import ModelCard, display_scale, unvalidated
 from .locations import TECHNICAL, Locations, locate
 
@@ -58,7 +58,7 @@ class Explanation:
     Attributes:
         plans: what was looked at; the local scores are of 64 moments each.
         stills: JPEGs of the frames that moments begin with, by frame number.
-        dense: whether the plans are those that cover the video, not drawn from the seed.
+        sampling: what the plans follow from.
         card: what is known of the weights; None for published ones.
     """
 
@@ -67,8 +67,7 @@ class Explanation:
     video: Video
     plans: Sequence[SamplingPlan]
     stills: dict[int, bytes]
-    seed: int
-    dense: bool
+    sampling: Sampling
     sha256: str
     weights_id: str
     card: ModelCard | None

@@ -150,17 +150,17 @@ def picture(explanation: Explanation, dimension: int) -> dict[str, Any]:
 
 def facts(explanation: Explanation) -> list[tuple[str, str]]:
     """What a report tells of the file and of how it was scored."""
-    video = explanation.video
-    if explanation.dense:
-        sampling = "which cover every frame and the whole grid"
+    video, sampling = explanation.video, explanation.sampling
+    if sampling.dense:
+        drawn = "which cover every frame and the whole grid"
     else:
-        sampling = f"drawn from seed {explanation.seed} and the file's name"
+        drawn = f"by the rule {sampling.rule}, drawn from seed {sampling.seed} and the file's content"
     return [
         ("frames", f"{video.frames} of {video.width}x{video.height}, {video.fps:.3f} a second"),
         ("duration", f"{video.seconds[-1]:.2f} s to the last frame"),
         ("SHA-256", explanation.sha256),
         ("weights", explanation.weights_id),
-        ("samplings", f"{len(explanation.plans)}, {sampling}"),
+        ("samplings", f"{len(explanation.plans)}, {drawn}"),
         ("versions", ", ".join(f"{name} {version(name)}" for name in ("jaxvqa", "jax", "flax", "av", "numpy"))),
     ]
 

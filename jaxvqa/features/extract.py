@@ -26,14 +26,14 @@ from ..video.workers import decode_files
 from ..weights.assemble import encoders_id
 from ..weights.directory import Weights
 from .encoder import encode_ahead
-from .store import VERSION, Features, Key, open_shards, read_index, store_row
+from .store import VERSION, Features, open_shards, read_index, store_row
 
 
 def extract(
     paths: Sequence[str],
     encoders: Weights,
     root: str | os.PathLike,
-    seed: int,
+    sampling: Sampling,
     limits: DecodeLimits = DecodeLimits(),  # noqa: B008, it is frozen
     last: int = 0,
 ) -> tuple[Features, dict[str, str]]:
@@ -42,9 +42,10 @@ def extract(
     Where several processes work on one training, each extracts its share.
 
     Args:
-        paths: video files. What is sampled depends on the file name and `seed`.
+        paths: video files.
         encoders: with the parts `swin` and `clip_visual`.
-        root: folder of all features; these go into a folder of their encoders and seed.
+        root: folder of all features; these go into a folder of their encoders, sampling rule and seed.
+        sampling: of which features are of the first sample.
         last: where so many of the encoders' last stages are to be trained, what goes into them is stored instead.
 
     Returns:
@@ -54,7 +55,7 @@ def extract(
         UserError: the folder is in use or cannot be written, or a shard in it is not whole.
         OSError: no space is left; what was finished is kept.
     """
-    name = f"{encoders_id(encoders.parts)}-seed{seed}-v{VERSION}"
+    name = f"{encoders_id(encoders.parts)}-{sampling.rule}-seed{sampling.seed}-v{VERSION}"
     folder = Path(root) / (f"{name}-before-last{last}" if last else name)
     process, processes = jax.process_index(), jax.process_count()
     share = range(process, len(paths), processes)
@@ -63,18 +64,18 @@ def extract(
         with lock_folder(folder, process):
             function = functools.partial(encode_first, last=last) if last else encode_views
             encode = jitted(function, encoders.parts["swin"], encoders.parts["clip_visual"])
-            errors |= write_features(lacking(keys, folder), encode, folder, process, Sampling(seed), limits)
+            errors |= write_features(lacking(keys, folder), encode, folder, process, sampling, limits)
     return gather(paths, keys, errors, folder)
 
 
-def lacking(keys: dict[str, Key], folder: Path) -> dict[str, Key]:
-    """The videos whose features are not there, given and returned as path and key."""
+def lacking(keys: dict[str, str], folder: Path) -> dict[str, str]:
+    """The videos whose features are not there, given and returned as path and SHA-256."""
     known = read_index(folder)
     return {path: key for path, key in keys.items() if key not in known}
 
 
-def find_keys(paths: list[str]) -> tuple[dict[str, Key], dict[str, str]]:
-    """Key of each video file, and a sentence for each that cannot be read."""
+def find_keys(paths: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """SHA-256 of each video file, and a sentence for each that cannot be read."""
     keys, errors = {}, {}
     with stoppable_threads() as (pool, each):
         hashed = pool.map(functools.partial(hash_file, each=each), paths)
@@ -82,7 +83,7 @@ def find_keys(paths: list[str]) -> tuple[dict[str, Key], dict[str, str]]:
             if error:
                 errors[path] = error
             else:
-                keys[path] = (os.path.basename(path), digest)
+                keys[path] = digest
     return keys, errors
 
 
@@ -95,9 +96,9 @@ def hash_file(path: str, each: Callable[[], None]) -> tuple[str, str]:
 
 
 def write_features(
-    todo: dict[str, Key], encode: Callable, folder: Path, process: int, sampling: Sampling, limits: DecodeLimits
+    todo: dict[str, str], encode: Callable, folder: Path, process: int, sampling: Sampling, limits: DecodeLimits
 ) -> dict[str, str]:
-    """Decodes, encodes and stores videos, given as path and key, and returns a sentence for each that failed."""
+    """Decodes, encodes and stores videos, given as path and SHA-256, and returns a sentence for each that failed."""
     errors, outcomes = {}, []
     shards, log = open_shards(folder, process, len(todo)), Log()
     bar = log.progress("extracting")
@@ -108,12 +109,12 @@ def write_features(
                 continue
             with np.errstate(over="ignore"):
                 features = np.asarray(encoded).astype(np.float16)
-            if video.facts["sha256"] != todo[video.path][1]:
+            if video.facts["sha256"] != todo[video.path]:
                 errors[video.path] = f"{video.path} changed while it was read: start again when it is whole."
             elif not np.isfinite(features).all():
                 errors[video.path] = f"{video.path} has features beyond float16: are the weights sound?"
             else:
-                store_row(next(shards), todo[video.path], features)
+                store_row(next(shards), os.path.basename(video.path), todo[video.path], features)
                 outcomes.append((video.path, video.facts["sha256"], hashlib.sha256(features.data).digest()))
     for sentence in identical_outputs(outcomes, "features"):
         log(sentence)
@@ -121,7 +122,7 @@ def write_features(
 
 
 def gather(
-    paths: Sequence[str], keys: dict[str, Key], errors: dict[str, str], folder: Path
+    paths: Sequence[str], keys: dict[str, str], errors: dict[str, str], folder: Path
 ) -> tuple[Features, dict[str, str]]:
     """Features of all paths, and all errors, from what each process knows of its share."""
     if jax.process_count() > 1:
@@ -132,8 +133,8 @@ def gather(
         everyone = multihost_utils.process_allgather(np.frombuffer(known.ljust(length), np.uint8))
         for row in everyone:
             other_keys, other_errors = json.loads(row.tobytes())
-            keys |= {path: tuple(key) for path, key in other_keys.items()}
+            keys |= other_keys
             errors |= other_errors
     index = read_index(folder)
     found = [keys[path] for path in paths if path not in errors]
-    return Features([index[key] for key in found], [digest for _, digest in found]), errors
+    return Features([index[digest] for digest in found], found), errors

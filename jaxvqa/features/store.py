@@ -1,9 +1,9 @@
 """Features of videos on disk: read back by the row.
 
-A folder holds the features of one pair of encoders and one sampling seed, in shards: `shard-P-N.npy`, a
+A folder holds the features of one pair of encoders, one sampling rule and one seed, in shards: `shard-P-N.npy`, a
 memory-mapped float16 array [rows, 64, 49, channels], beside `shard-P-N.jsonl`, a line for each row that is
-whole: name and SHA-256 of the video, and the versions of this package and of PyAV that it was extracted with. P is the
-process that wrote it.
+whole: SHA-256 of the video, by which features are found, its name, and the versions of this package and of PyAV that it
+was extracted with. P is the process that wrote it.
 """
 
 import json
@@ -23,10 +23,8 @@ from ..geometry import MOMENTS, POSITIONS
 from ..system.files import allocate, with_filename
 from ..system.untrusted import DAMAGE, untrusted
 
-VERSION = 1  # of what is sampled from a video, and how it is stored
+VERSION = 2  # of what is sampled from a video, and how it is stored
 SHARD_ROWS = 64  # 0.7 GB at full size
-
-Key = tuple[str, str]  # name and SHA-256 of a video: the name decides what is sampled
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +86,7 @@ def open_shards(folder: Path, process: int, videos: int) -> Iterator[tuple[Path,
         number += 1
 
 
-def store_row(place: tuple[Path, int, int], key: Key, features: Float16[np.ndarray, "64 49 c"]) -> None:
+def store_row(place: tuple[Path, int, int], name: str, sha256: str, features: Float16[np.ndarray, "64 49 c"]) -> None:
     """Writes one row, and then the line that says so."""
     path, row, rows = place
     if not path.exists():
@@ -96,7 +94,7 @@ def store_row(place: tuple[Path, int, int], key: Key, features: Float16[np.ndarr
     shard = np.load(path, mmap_mode="r+")
     shard[row] = features
     shard.flush()
-    line = json.dumps({"name": key[0], "sha256": key[1], "jaxvqa": __version__, "av": av.__version__}) + "\n"
+    line = json.dumps({"name": name, "sha256": sha256, "jaxvqa": __version__, "av": av.__version__}) + "\n"
     index = path.with_suffix(".jsonl")
     with with_filename(index), index.open("ab") as file:
         file.truncate(sum(map(len, read_lines(index))))  # what a killed run left of a line
@@ -124,8 +122,8 @@ def create_shard(path: Path, shape: tuple[int, ...]) -> None:
         raise OSError(error.errno, reason, str(path)) from error
 
 
-def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:
-    """Where the features of each video are.
+def read_index(folder: Path) -> dict[str, tuple[Path, int]]:
+    """Where the features of each video are, by its SHA-256.
 
     Raises:
         UserError: a shard is not what its index says.
@@ -135,15 +133,15 @@ def read_index(folder: Path) -> dict[Key, tuple[Path, int]]:
         path = index.with_suffix(".npy")
         shard, lines, remedy = load_shard(path), read_lines(index), remedy_of(path)
         with untrusted(index, UserError, remedy, "is truncated or corrupt"):
-            keys = [json.loads(line) for line in lines]
+            videos = [json.loads(line) for line in lines]
         if len(channels := {shard.shape[-1], *channels}) > 1:
             raise UserError(f"{path} has {shard.shape[-1]} channels, unlike others beside it: {remedy}.")
         if len(shard) < len(lines):
             raise UserError(f"{path} has {len(shard)} rows, not the {len(lines)} of its index: {remedy}.")
         try:
-            found |= {(key["name"], key["sha256"]): (path, row) for row, key in enumerate(keys)}
+            found |= {video["sha256"]: (path, row) for row, video in enumerate(videos)}
         except (TypeError, KeyError) as error:
-            raise UserError(f"{path} has an index without names and digests: {remedy}.") from error
+            raise UserError(f"{path} has an index without SHA-256: {remedy}.") from error
     return found
 
 

@@ -12,7 +12,7 @@ from ..errors import UserError
 RAW = [dimension.column for dimension in DIMENSIONS]
 DISPLAY = [f"{name}_display" for name in RAW]
 DEVIATION = [f"{name}_deviation" for name in RAW]
-FACTS = ["frames", "height", "width", "fps", "seed", "repeats", "dense", "weights", "unvalidated", "sha256"]
+FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "repeats", "dense", "weights", "unvalidated", "sha256"]
 FACTS += ["jaxvqa", "av"]  # versions of this package and of PyAV, which decodes
 FORMATS = ("table", "csv", "jsonl")
 COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "custom", *FACTS]

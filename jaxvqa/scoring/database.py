@@ -13,6 +13,7 @@ from ..features.extract import extract
 from ..model import Model
 from ..results.table import ScoreTable
 from ..video.limits import DecodeLimits
+from ..video.sampling import Sampling
 from ..weights.assemble import SCORING_PARTS
 from ..weights.load import load_weights
 
@@ -34,7 +35,12 @@ class ScoredDatabase(NamedTuple):
 
 
 def score_database(
-    weights: str, spec: str, root: str | os.PathLike, features: str | os.PathLike, seed: int, limits: DecodeLimits
+    weights: str,
+    spec: str,
+    root: str | os.PathLike,
+    features: str | os.PathLike,
+    sampling: Sampling,
+    limits: DecodeLimits,
 ) -> ScoredDatabase:
     """Scores the videos of a database from their features, which are extracted if need be.
 
@@ -43,14 +49,14 @@ def score_database(
         spec: `DATABASE:SPLIT`, as `jaxvqa.datasets.cache.load_rated` takes it.
         root: folder with a folder for each database.
         features: folder of extracted features.
-        seed: decides, with each file's name, which frames and patches are looked at.
+        sampling: of which the scores are of the first sample.
 
     Raises:
         UserError: no such weights or database, or none of its videos can be decoded.
     """
     loaded = load_weights(weights, SCORING_PARTS)
     videos = load_rated(spec, root)
-    extracted, errors = extract(videos.paths, loaded, features, seed, limits)
+    extracted, errors = extract(videos.paths, loaded, features, sampling, limits)
     kept = np.array([i for i, path in enumerate(videos.paths) if path not in errors], int)
     if not len(kept):
         raise UserError(f"no video of {spec} could be decoded: {next(iter(errors.values()))}")

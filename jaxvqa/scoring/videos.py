@@ -77,6 +77,8 @@ def score_samples(model: Model, decoded: Iterable[Decoded]) -> Iterator[tuple[li
 
 def same_work(row: Row, sampling: Sampling, custom: Sequence[PromptPair]) -> bool:
     """Whether a row, of the same seed and weights, is of the samples and the words that are asked for now."""
+    if row["sampling"] != sampling.rule:
+        return False
     sampled = row["dense"] if sampling.dense else row["repeats"] == sampling.repeats and not row["dense"]
     return sampled and set(map(str, custom)) <= row["custom"].keys()
 
@@ -92,7 +94,8 @@ def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, s
         "jaxvqa": __version__,
         **video.facts,
     }
-    row |= {"repeats": len(samples), "dense": sampling.dense, "unvalidated": " ".join(unvalidated(model.card))}
+    row |= {"sampling": sampling.rule, "repeats": len(samples), "dense": sampling.dense}
+    row["unvalidated"] = " ".join(unvalidated(model.card))
     if scores is None:
         return {**row, "error": video.error}
     row["status"] = "ok"
@@ -111,7 +114,7 @@ def failure(video: Decoded) -> str:
 
 def section_path(results: Results, row: Row) -> Path:
     """Where a video's section of the report is kept."""
-    facts = [row[fact] for fact in ("path", "sha256", "seed", "repeats", "dense", "custom", "weights")]
+    facts = [row[fact] for fact in ("path", "sha256", "seed", "sampling", "repeats", "dense", "custom", "weights")]
     return results.folder / "sections" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.html"
 
 

@@ -23,9 +23,10 @@ from .degradations import AESTHETIC, TECHNICAL, compression_crf, degrade, percei
 from .scenes import PHOTOGRAPHS, RENDERED, Camera, film, photographs, picture
 from .transcode import encode
 
-VERSION = 2
+VERSION = 3
 CLIPS = 240
 SIZES = ((240, 320), (240, 426), (426, 240), (360, 360), (270, 480), (288, 352), (320, 240))  # height, width
+FRAMES = (72, 97)  # of a clip, at least, and one more than at most: the aesthetic encoder sees 64 of them
 RATES = (24, 25, 30)  # frames a second
 RATERS = 35
 SEEN_AT_BEST, SEEN_LOSS = 0.77, 0.62  # where raters see a clip without flaws, and how far below it the worst
@@ -76,7 +77,7 @@ def render_clip(folder: Path, seed: int, number: int) -> dict[str, Any]:
     split = "validation" if number % 5 == 4 else "train"
     source = choose_source(split, generator)
     height, width = SIZES[generator.integers(len(SIZES))]
-    frames, rate = int(generator.integers(48, 65)), int(generator.choice(RATES))
+    frames, rate = int(generator.integers(*FRAMES)), int(generator.choice(RATES))
     strengths = draw_strengths(generator)
     camera = Camera(shake=strengths["T-5"], wander=strengths["A-5"], tilt=strengths["A-2"])
     scene = [picture(source, height, width, generator)] * frames

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
+from ..evaluation.samplings import corrected_p
 from ..model import load
 from ..results.rows import DEVIATION, DISPLAY, RAW, Row, check_format, text_of
 from ..results.store import Results
@@ -24,6 +25,8 @@ from ..weights.load import choose_weights
 from ..weights.model_card import notice, trained_pairs, unvalidated
 from . import inputs
 from .output import print_custom, tell_scored, write_config
+
+LEVEL = 0.05  # chance that a dimension is named where two videos differ in none
 
 
 class Pair(NamedTuple):
@@ -143,22 +146,27 @@ def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], untested: Sequen
     names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
     out.print(Text(f"\n{names}.\nDifferences on a scale from 0 to 100: above 0, the second is better."))
     _, first, second = compared[0]
-    if len(compared) == 1 and first["repeats"] > 1 and not first["dense"]:
+    if all(one["sha256"] == other["sha256"] for _, one, other in compared):
+        out.print("What is compared has the same content.")
+    elif first["repeats"] == 1 and not first["dense"]:
+        said_once = "Each video was sampled once, at frames and patches of its own, so part of a difference is chance"
+        out.print(Text(f"{said_once}: --repeats 5 measures it."))
+    elif len(compared) == 1 and not first["dense"]:
         out.print(Text(clear_differences(first, second)))
-    if first["repeats"] == 1 and any(Path(p.first).name != Path(p.second).name for p, *_ in compared):
-        out.print(
-            Text("Names differ, so other frames and patches are looked at: five samplings (repeats) show its share.")
-        )
     if said:
         out.print(Text(said))
 
 
 def clear_differences(first: Row, second: Row) -> str:
-    """Which differences are more than twice what samplings differ by."""
-    clear = [
-        dimension.name
-        for dimension, name, deviation in zip(DIMENSIONS, RAW, DEVIATION, strict=True)
-        if abs(second[name] - first[name])
-        > 2 * np.hypot(first[deviation], second[deviation]) / np.sqrt(first["repeats"])
-    ]
-    return f"More than samplings differ by (two standard errors): {', '.join(clear) or 'none'}."
+    """Which dimensions differ by more than samplings of one video do, in a sentence that says how that was tested."""
+    means, deviations = (
+        np.array([[row[name] for name in names] for row in (first, second)]) for names in (RAW, DEVIATION)
+    )
+    clear = np.flatnonzero(corrected_p(means, deviations, first["repeats"]) <= LEVEL)
+    names = [DIMENSIONS[i].name for i in clear]
+    test = f"Welch's t-test of {first['repeats']} samplings of each video"
+    level = f"at {LEVEL:.0%} for all {len(DIMENSIONS)} dimensions together by Holm's correction"
+    return (
+        f"Differences beyond sampling noise: {', '.join(names) or 'none'} ({test}, {level}). "
+        "It does not test whether people see a difference."
+    )

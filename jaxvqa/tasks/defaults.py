@@ -12,13 +12,23 @@ def decoding_config() -> ml_collections.ConfigDict:
     return config
 
 
+def cluster_config() -> ml_collections.ConfigDict:
+    """Processes that work together, for every config of a task that several can share."""
+    config = ml_collections.ConfigDict()
+    config.cluster = ""  # several processes: "slurm", or HOST:PORT of the first one
+    config.processes = 1  # their number, unless under SLURM
+    config.process = 0  # which of them this is, unless under SLURM
+    return config
+
+
 def scoring_config() -> ml_collections.ConfigDict:
     """How videos are scored."""
     config = ml_collections.ConfigDict()
     config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory, of a training for example
     config.output = "scores"  # folder of the results
     config.format = "table"  # what is printed: a table, csv or jsonl
-    config.seed = 0  # decides, with each file's name, which frames and patches are looked at
+    config.seed = 0  # decides, with each file's content, which frames and patches are looked at
+    config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
     config.repeats = 1  # samplings of each video; several give the mean, and how far they differ
     config.dense = False  # whether to look at every frame and the whole grid instead, in as many samplings as it takes
     config.prompts = ""  # prompt pairs to score as well, such as "cinematic / amateurish; lively / dull"
@@ -46,7 +56,8 @@ def training_config() -> ml_collections.ConfigDict:
     config.data.test = ""  # databases to evaluate on at the end, besides validation
     config.data.allow_missing = False  # whether videos that have labels, but no file, may be left out
     config.data.allow_failures = False  # whether videos that cannot be decoded may be left out without exit code 1
-    config.data.seed = 0  # decides, with each file's name, which frames and patches are looked at
+    config.data.seed = 0  # decides, with each file's content, which frames and patches are looked at
+    config.data.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
 
     config.weights = ""  # to start from: a directory, "maxvqa", "mini"; "random", "random-small": untrained encoders
     config.warm_start = False  # whether to go on from the head in the weights, or start with a new one
@@ -84,7 +95,5 @@ def training_config() -> ml_collections.ConfigDict:
 
     config.resamples = 1000  # bootstrap samples of the confidence intervals
 
-    config.cluster = ""  # several processes: "slurm", or HOST:PORT of the first one
-    config.processes = 1  # their number, unless under SLURM
-    config.process = 0  # which of them this is, unless under SLURM
+    config.update(cluster_config())
     return config

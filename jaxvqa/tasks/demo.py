@@ -38,7 +38,8 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
         UserError: settings that cannot work, an address that cannot be had, or no usable weights.
     """
     check_settings(config)
-    sampling, limits = Sampling(config.seed), replace(decode_limits(config), longest=config.max_seconds)
+    sampling = Sampling(config.seed, rule=config.sampling)
+    limits = replace(decode_limits(config), longest=config.max_seconds)
     with listen(config.host, config.port) as listener, SCRATCH as folder:
         model = load(choose_weights(config.weights, Log()), config.precision)
         blocks = page(model, sampling, limits, config.max_megabytes, Path(folder))

@@ -13,6 +13,7 @@ from ..results.rows import check_format, text_of
 from ..results.table import read_table, write_table
 from ..system.files import lock_folder
 from ..system.terminal import Log, printable
+from ..video.sampling import Sampling
 from .inputs import decode_limits
 from .output import print_evaluation
 
@@ -38,7 +39,12 @@ def run(config: ml_collections.ConfigDict) -> int:
             title = f"{config.predictions}, scores by weights {predictions.weights}"
     elif config.weights and config.database and not (config.predictions or config.labels):
         predictions, labels, errors, title = scoring.score_database(
-            config.weights, config.database, config.data, config.features, config.seed, decode_limits(config)
+            config.weights,
+            config.database,
+            config.data,
+            config.features,
+            Sampling(config.seed, rule=config.sampling),
+            decode_limits(config),
         )
     else:
         raise UserError("nothing to evaluate: give predictions and labels, or weights and a database.")

@@ -28,14 +28,13 @@ def run(config: ml_collections.ConfigDict) -> int:
         raise UserError("no databases given: name one or more, such as maxwell:train.")
     if not config.weights:
         raise UserError(f"no weights given: name a directory; to get one, {HOW_TO_GET}.")
-    limits = decode_limits(config)
-    Sampling(config.seed)  # before what takes long
+    limits, sampling = decode_limits(config), Sampling(config.seed, rule=config.sampling)
     start(cluster(config))
     encoders, failed = load_weights(config.weights, ENCODERS), {}
     log = Log(quiet=not is_first())
     for spec in config.databases.split(","):
         videos = load_rated(spec, config.data, config.allow_missing)
-        features, errors = extract(videos.paths, encoders, config.features, config.seed, limits, config.last)
+        features, errors = extract(videos.paths, encoders, config.features, sampling, limits, config.last)
         log(f"{spec}: {len(features)} of {len(videos.paths)} videos have features in {config.features}")
         failed |= errors
     for error in failed.values():

@@ -25,7 +25,7 @@ def find(sources: str | Sequence[str], log: Log) -> list[str]:
 
 def sampling(config: ml_collections.ConfigDict) -> Sampling:
     """How often a video is sampled, and where."""
-    return Sampling(config.seed, config.repeats, config.dense)
+    return Sampling(config.seed, config.repeats, config.dense, config.sampling)
 
 
 def decode_limits(config: ml_collections.ConfigDict) -> DecodeLimits:

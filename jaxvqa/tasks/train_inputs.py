@@ -7,6 +7,7 @@ from ..train.chunks import ChunkOrder
 from ..train.optimizer import Schedule
 from ..train.settings import DataSource, HeadSettings, TrainSettings, UnfreezeSettings
 from ..train.step import Recipe
+from ..video.sampling import Sampling
 from .inputs import decode_limits
 
 
@@ -28,7 +29,7 @@ def train_settings(config: ml_collections.ConfigDict) -> TrainSettings:
         weight_decay=config.optimizer.weight_decay,
         keep=config.train.keep,
         mix=config.data.mix,
-        sampling_seed=config.data.seed,
+        sampling=Sampling(config.data.seed, rule=config.data.sampling),
     )
 
 

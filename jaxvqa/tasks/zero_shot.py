@@ -31,7 +31,7 @@ from ..weights.load import choose_weights, default_weights, load_weights
 from .inputs import decode_limits, find
 from .output import tell_failures, tell_other_weights
 
-FACTS = ["frames", "height", "width", "fps", "seed", "weights", "sha256", "jaxvqa", "av"]
+FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "weights", "sha256", "jaxvqa", "av"]
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -53,7 +53,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     if not pairs:
         raise UserError("no prompts given: name a pair, such as 'good / bad'.")
     check_format(config.format)
-    sampling, limits, log = Sampling(config.seed), decode_limits(config), Log()
+    sampling, limits, log = Sampling(config.seed, rule=config.sampling), decode_limits(config), Log()
     paths = find(config.videos, log)
     loaded = load_weights(choose_weights(config.weights, log), ("clip_visual", "clip_text"))
     if "clip_text" not in loaded.parts:
@@ -70,7 +70,7 @@ def run(config: ml_collections.ConfigDict) -> int:
             path: row
             for path in paths
             if (row := results.rows.get((path, config.seed, loaded.id)))
-            if row["status"] == "ok" and row["sha256"] == content(path)
+            if row["status"] == "ok" and row["sampling"] == sampling.rule and row["sha256"] == content(path)
         }
         todo = [path for path in paths if path not in kept]
         scored = {}
@@ -79,7 +79,7 @@ def run(config: ml_collections.ConfigDict) -> int:
                 scores = None if video.views is None else np.asarray(affinity(video.views.aesthetic, features))
                 if scores is not None and not np.isfinite(scores).all():
                     raise UserError(f"weights {loaded.id} give scores that are no numbers: copy or convert them again.")
-                scored[video.path] = score_row(video, names, scores, config.seed, loaded.id)
+                scored[video.path] = score_row(video, names, scores, sampling, loaded.id)
                 results.add(scored[video.path])
     rows = [kept.get(path) or scored[path] for path in paths]
     failed = tell_failures(rows, log)
@@ -100,11 +100,15 @@ def text_features(text: CLIPText, pairs: Sequence[PromptPair]) -> Float[Array, "
 
 
 def score_row(
-    video: Decoded, names: Sequence[str], scores: Float[np.ndarray, " pairs"] | None, seed: int, weights_id: str
+    video: Decoded,
+    names: Sequence[str],
+    scores: Float[np.ndarray, " pairs"] | None,
+    sampling: Sampling,
+    weights_id: str,
 ) -> Row:
     """The row of one video; what could not be decoded becomes a row with its error."""
-    row: Row = {"path": video.path, "status": failure(video), "seed": seed, "weights": weights_id}
-    row |= {"jaxvqa": __version__, **video.facts}
+    row: Row = {"path": video.path, "status": failure(video), "weights": weights_id, "jaxvqa": __version__}
+    row |= {**video.facts, "seed": sampling.seed, "sampling": sampling.rule}
     if scores is None:
         return {**row, "error": video.error}
     row |= {name: round(float(score), 6) for name, score in zip(names, scores, strict=True)}

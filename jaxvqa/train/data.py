@@ -81,7 +81,7 @@ def with_features(
 ) -> LabeledFeatures:
     """Videos with their features, and labels in the columns that scores have; adds what has none to `failures`."""
     features, errors = extract(
-        videos.paths, encoders, source.features, settings.sampling_seed, source.limits, settings.unfreeze.stages
+        videos.paths, encoders, source.features, settings.sampling, source.limits, settings.unfreeze.stages
     )
     failures |= errors
     kept = np.array([i for i, path in enumerate(videos.paths) if path not in errors], int)

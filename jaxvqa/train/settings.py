@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from ..errors import UserError, check_lowest
 from ..video.limits import DecodeLimits
+from ..video.sampling import Sampling
 from .chunks import ChunkOrder
 from .optimizer import Schedule
 from .step import Recipe
@@ -65,7 +66,7 @@ class TrainSettings:
         weight_decay: of AdamW.
         keep: which epoch is kept: the "last", or the "best" on the validation videos, as published.
         mix: weights of the databases in a batch, such as "2,1,1"; empty if batches take videos as they come.
-        sampling_seed: decides, with each file's name, which frames and patches features are of.
+        sampling: which frames and patches features are of.
 
     Raises:
         UserError: a value is out of its range.
@@ -80,12 +81,10 @@ class TrainSettings:
     weight_decay: float = 0.01
     keep: str = "last"
     mix: str = ""
-    sampling_seed: int = 0
+    sampling: Sampling = Sampling()  # noqa: RUF009, it is frozen
 
     def __post_init__(self):
         check_lowest(self, seed=0)
-        if self.sampling_seed < 0:
-            raise UserError(f"seed is {self.sampling_seed}; it must be 0 or larger.")
         if self.keep not in ("best", "last"):
             raise UserError(f"keep is {self.keep!r}; it must be best or last.")
 

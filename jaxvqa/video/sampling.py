@@ -3,7 +3,6 @@
 Source: FAST-VQA (arXiv:2207.02595, section 3.1, grid mini-patch sampling), MaxVQA (arXiv:2305.12726).
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,9 @@ from jaxtyping import Int
 from ..errors import UserError
 from ..geometry import CLIP_FRAMES, CLIPS, GRID, INTERVAL, MOMENTS, PATCH, SIDE
 from .decode import Video
+
+RULES = ("whole", "published")
+SPAN = CLIP_FRAMES * INTERVAL  # of a clip; the frames that it leaves out are those of the clip one frame later
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,59 +38,94 @@ class Sampling:
     """How often a video is sampled, and what decides where.
 
     Attributes:
-        seed: with a file's name, decides which frames and patches are looked at.
+        seed: with a video's content, decides which frames and patches are looked at.
         repeats: number of samples, drawn with seeds from `seed` on.
         dense: whether to take as many samples instead as it takes to cover the video, with nothing left to chance.
+        rule: how frames are drawn: "whole" or "published", see `draw_plan`.
 
     Raises:
-        UserError: a negative seed, no repeats, or repeats of dense sampling.
+        UserError: a negative seed, no repeats, repeats of dense sampling, or a rule that does not exist or does not go
+            with it.
     """
 
     seed: int = 0
     repeats: int = 1
     dense: bool = False
+    rule: str = "whole"
 
     def __post_init__(self):
         check_seed(self.seed)
         if self.repeats < 1:
             raise UserError(f"repeats is {self.repeats}; it must be 1 or larger.")
+        check_rule(self.rule)
         if self.dense and self.repeats > 1:
             raise UserError("dense decides how often a video is sampled: leave repeats at 1.")
+        if self.dense and self.rule != "whole":
+            raise UserError(f"dense covers the whole video, which sampling {self.rule} does not: choose one of them.")
 
-    def plans(self, video: Video) -> list[SamplingPlan]:
-        """The plans of all samples of a video."""
+    def plans(self, video: Video, sha256: str) -> list[SamplingPlan]:
+        """The plans of all samples of a video, whose content has this SHA-256 (`integrity.content_sha256`)."""
         size = video.frames, video.height, video.width
         if self.dense:
             return dense_plans(*size)
-        return [draw_plan(self.seed + number, video.path.name, *size) for number in range(self.repeats)]
+        return [draw_plan(self.rule, self.seed + number, sha256, *size) for number in range(self.repeats)]
 
 
-def draw_plan(seed: int, name: str, frames: int, height: int, width: int) -> SamplingPlan:
+def draw_plan(rule: str, seed: int, sha256: str, frames: int, height: int, width: int) -> SamplingPlan:
     """Draws the plan for a video of `frames` frames of `height` x `width` pixels.
 
-    It is a function of its arguments alone. `name` is the file's name without its folder, so that
-    a video keeps its plan when it is moved.
+    It is a function of its arguments alone, so that a video keeps its plan when it is moved or renamed.
+
+    Args:
+        rule: "whole" can reach every frame of a video, and every pixel of a cell: see `draw_frames`. "published" is the
+            rule of the published code, for comparisons with it: see `draw_published`.
+        sha256: of the video file, in hexadecimal.
 
     Raises:
-        UserError: the seed is negative.
+        UserError: the seed is negative, or there is no such rule.
     """
     check_seed(seed)
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    generator = np.random.default_rng([seed, int.from_bytes(digest[:16])])
+    check_rule(rule)
+    generator = np.random.default_rng([seed, int(sha256[:32], 16)])
+    whole = rule == "whole"
+    technical, aesthetic = (draw_frames if whole else draw_published)(frames, generator)
+    rows, columns = (
+        generator.integers(0, max(size // GRID - PATCH + whole, 1), (GRID, GRID, CLIPS))
+        for size in upsampled_size(height, width)
+    )
+    return SamplingPlan(technical, aesthetic, rows, columns)
+
+
+def draw_frames(
+    frames: int, generator: np.random.Generator
+) -> tuple[Int[np.ndarray, "technical"], Int[np.ndarray, "aesthetic"]]:
+    """Draws frames of both views from the whole video.
+
+    Aesthetic: a frame from each of 64 even segments, or every frame if there are no more than that. Technical: a clip
+    in each quarter. Where a quarter is shorter than a clip, the clip covers it and stays within the video. Only clips
+    of a video that is shorter than a clip begin anew at its end; together they have all of its frames.
+    """
+    moments = np.arange(MOMENTS + 1) * frames // MOMENTS
+    aesthetic = generator.integers(moments[:-1], np.maximum(moments[1:], moments[:-1] + 1))
+    quarters = moments[:: MOMENTS // CLIPS]
+    ends = np.sort(np.clip([quarters[:-1], quarters[1:] - SPAN], 0, max(frames - SPAN, 0)), axis=0)
+    starts = generator.integers(ends[0], ends[1] + 2) if frames >= SPAN else np.arange(CLIPS) % 2
+    return clip_indices(starts, frames), aesthetic
+
+
+def draw_published(
+    frames: int, generator: np.random.Generator
+) -> tuple[Int[np.ndarray, "technical"], Int[np.ndarray, "aesthetic"]]:
+    """Draws frames of both views as the published code does.
+
+    Segments have `frames // 4` and `frames // 64` frames, so that what remains of the division is out of reach, and
+    below 64 frames the aesthetic view is one frame, again and again.
+    """
     starts = [
         generator.integers(0, start_range(frames, clips, length), clips)
         for clips, length in ((CLIPS, CLIP_FRAMES), (MOMENTS, 1))
     ]
-    height, width = upsampled_size(height, width)
-    rows, columns = (
-        generator.integers(0, max(size // GRID - PATCH, 1), (GRID, GRID, CLIPS)) for size in (height, width)
-    )
-    return SamplingPlan(
-        frame_indices(frames, CLIPS, CLIP_FRAMES, starts[0]),
-        frame_indices(frames, MOMENTS, 1, starts[1]),
-        rows,
-        columns,
-    )
+    return frame_indices(frames, CLIPS, CLIP_FRAMES, starts[0]), frame_indices(frames, MOMENTS, 1, starts[1])
 
 
 def dense_plans(frames: int, height: int, width: int) -> list[SamplingPlan]:
@@ -100,17 +137,16 @@ def dense_plans(frames: int, height: int, width: int) -> list[SamplingPlan]:
     height, width = upsampled_size(height, width)
     corners = [(row, column) for row in tiles(height // GRID) for column in tiles(width // GRID)]
     quarters, moments = (np.arange(parts + 1) * frames // parts for parts in (CLIPS, MOMENTS))
-    span = CLIP_FRAMES * INTERVAL  # of a clip; the frames that it leaves out are those of the clip one frame later
-    blocks = -(-np.diff(quarters).max() // span)
+    blocks = -(-np.diff(quarters).max() // SPAN)
     number = max(len(corners), 2 * blocks, np.diff(moments).max())
     plans = []
     for n in range(number):
         block, odd = divmod(n % (2 * blocks), 2)
-        starts = np.minimum(span * block, np.maximum(np.diff(quarters) - span, 0)) + odd
+        starts = quarters[:-1] + np.minimum(SPAN * block, np.maximum(np.diff(quarters) - SPAN, 0))
         row, column = corners[n % len(corners)]
         plans.append(
             SamplingPlan(
-                ((quarters[:-1] + starts)[:, None] + INTERVAL * np.arange(CLIP_FRAMES)).reshape(-1) % frames,
+                clip_indices(np.clip(starts, 0, max(frames - SPAN, 0)) + odd, frames),
                 moments[:-1] + np.minimum(n % np.diff(moments).max(), np.maximum(np.diff(moments) - 1, 0)),
                 np.full((GRID, GRID, CLIPS), row),
                 np.full((GRID, GRID, CLIPS), column),
@@ -128,6 +164,12 @@ def check_seed(seed: int) -> None:
     """Raises a UserError if a seed is negative."""
     if seed < 0:
         raise UserError(f"seed is {seed}; it must be 0 or larger.")
+
+
+def check_rule(rule: str) -> None:
+    """Raises a UserError if there is no such rule."""
+    if rule not in RULES:
+        raise UserError(f"sampling is {rule!r}; it must be {' or '.join(RULES)}.")
 
 
 def check_plan(plan: SamplingPlan, frames: int, height: int, width: int) -> None:
@@ -155,8 +197,14 @@ def frame_indices(
     frames: int, clips: int, length: int, starts: Int[np.ndarray, " clips"]
 ) -> Int[np.ndarray, " indices"]:
     """Frame numbers of one clip per equal time segment, each `starts` frames into it; past the end they wrap around."""
-    first = frames // clips * np.arange(clips) + starts
-    return ((first[:, None] + INTERVAL * np.arange(length)) % frames).reshape(-1)
+    return clip_indices(frames // clips * np.arange(clips) + starts, frames, length)
+
+
+def clip_indices(
+    starts: Int[np.ndarray, " clips"], frames: int, length: int = CLIP_FRAMES
+) -> Int[np.ndarray, " indices"]:
+    """Frame numbers of clips that start at some frames; past the end they wrap around."""
+    return ((starts[:, None] + INTERVAL * np.arange(length)) % frames).reshape(-1)
 
 
 def upsampled_size(height: int, width: int) -> tuple[int, int]:

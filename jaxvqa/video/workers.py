@@ -84,7 +84,7 @@ def decode_samples(
         [first] = decode_files([path], sampling, dataclasses.replace(limits, workers=1), stills, decoders=decoders)
         yield first
         if first.video and first.views:
-            rest = range(1, len(sampling.plans(first.video)))
+            rest = range(1, len(sampling.plans(first.video, str(first.facts["sha256"]))))
             yield from decode_files([path], sampling, limits, stills, rest, decoders)
 
 
@@ -249,13 +249,13 @@ def decode_file(
     facts: dict[str, str | int | float | None] = {"av": av.__version__}
     video, kept = None, {} if stills else None
     try:
-        facts["sha256"] = content_sha256(path, alive)
+        facts["sha256"] = sha256 = content_sha256(path, alive)
         video = open_video(path, alive)
         facts |= {"frames": video.frames, "height": video.height, "width": video.width}
         facts["fps"] = round(video.fps, 6) if math.isfinite(video.fps) else None
         if (seconds := max(video.seconds, default=0)) > longest:
             raise VideoError(f"{path} lasts {seconds:.0f} s: no more than {longest:g} s are taken here.")
-        plan = sampling.plans(video)[number]
+        plan = sampling.plans(video, sha256)[number]
         return Decoded(path, facts, video_views(video, plan, alive, kept), "", video, plan, kept)
     except VideoError as error:
         return Decoded(path, facts, None, str(error), video, damaged=isinstance(error, DamagedError))

@@ -94,7 +94,7 @@ def test_what_is_no_video_gets_a_sentence(page, address, clip, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_name_is_text_and_decides_where_to_look(page, address, tmp_path):
+def test_a_name_is_text(page, address, tmp_path):
     path = moving_clip(tmp_path / ODD, 150, seed=3)
     (tmp_path / "<b>.mp4").write_text("no video")
     page.goto(address)

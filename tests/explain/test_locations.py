@@ -34,7 +34,7 @@ def test_patches_and_frames_are_where_a_real_clip_was_blurred_and_frozen(shared,
         blurred = Image.fromarray(frame[quarter]).filter(ImageFilter.GaussianBlur(6))
         frame[quarter] = blurred
     video = open_video(lossless(tmp_path / "after.mkv", after))
-    plan = Sampling().plans(video)[0]
+    plan = Sampling().plans(video, "0" * 64)[0]
     where, views = locate(video, [plan]), video_views(video, plan)
     blurred, sharp, frozen = 0, 0, 0
     for moment in range(64):
@@ -67,7 +67,7 @@ def test_patches_and_frames_are_where_a_real_clip_was_blurred_and_frozen(shared,
 
 def test_patches_of_a_small_frame_are_in_its_own_pixels(tmp_path):
     video = open_video(moving_clip(tmp_path / "small.mp4", 40, 120, 160))
-    plan = draw_plan(0, "small.mp4", 40, 120, 160)
+    plan = draw_plan("whole", 0, "0" * 64, 40, 120, 160)
     where = locate(video, [plan])
     left = plan.column_offsets[0, 0, 0] * 160 / 298  # the frame is enlarged to 298x224
     np.testing.assert_allclose(where.patches[0, 0], [left, 0, 32 * 160 / 298, 32 * 120 / 224])

@@ -110,6 +110,7 @@ def test_a_page_needs_nothing_else(explained):
     assert "tiny: knows nothing. Dimensions with * are not validated." in html
     assert explained.sha256 in html
     assert explained.weights_id in html
+    assert "1, by the rule whole, drawn from seed 0 and the file&#39;s content" in html
 
 
 def test_boxes_of_a_picture_are_those_of_its_dimension(explained):

@@ -22,6 +22,7 @@ from jaxvqa.models.visual_encoders import encode_views
 from jaxvqa.system.compilation import jitted
 from jaxvqa.system.files import lock_folder
 from jaxvqa.video.decode import open_video
+from jaxvqa.video.integrity import content_sha256
 from jaxvqa.video.limits import DecodeLimits
 from jaxvqa.video.sampling import Sampling
 from jaxvqa.video.views import video_views
@@ -33,10 +34,11 @@ PROGRAM = """
 import sys
 from jaxvqa.features.extract import extract
 from jaxvqa.system.files import lock_folder
+from jaxvqa.video.sampling import Sampling
 from jaxvqa.weights.assemble import ENCODERS
 from jaxvqa.weights.load import load_weights
 directory, root, *paths = sys.argv[1:]
-extract(paths, load_weights(directory, ENCODERS), root, 0)
+extract(paths, load_weights(directory, ENCODERS), root, Sampling())
 """
 
 
@@ -56,7 +58,7 @@ def encoders(small_weights):
 def extracted(videos, encoders, tmp_path_factory):
     """A root with the features of all videos from one run, in order."""
     root = tmp_path_factory.mktemp("features")
-    found, errors = extract(videos, encoders, root, 0)
+    found, errors = extract(videos, encoders, root, Sampling())
     assert not errors
     return root, found.read(range(len(videos)))
 
@@ -115,17 +117,17 @@ def test_values_are_those_of_the_encoders(videos, encoders, extracted):
     assert stored.dtype == np.float16
     for path, values in list(zip(videos, stored, strict=True))[:2]:
         video = open_video(path)
-        views = video_views(video, Sampling().plans(video)[0])
+        views = video_views(video, Sampling().plans(video, content_sha256(path))[0])
         np.testing.assert_array_equal(values, np.asarray(encode(views.technical, views.aesthetic)).astype(np.float16))
     assert len(np.unique(stored.reshape(len(videos), -1), axis=0)) == len(videos)
 
 
-def test_read_back_by_name_in_any_order(videos, encoders, extracted, no_decoding):
+def test_read_back_in_any_order(videos, encoders, extracted, no_decoding):
     root, expected = extracted
     before = {path: path.stat().st_mtime_ns for path in root.glob("*/shard-*")}
     assert len(before) == 2
     order = [4, 0, 5]
-    found, errors = extract([videos[i] for i in order], encoders, root, 0)
+    found, errors = extract([videos[i] for i in order], encoders, root, Sampling())
     assert not errors
     assert len(found) == 3
     np.testing.assert_array_equal(found.read(range(3)), expected[order])
@@ -133,31 +135,33 @@ def test_read_back_by_name_in_any_order(videos, encoders, extracted, no_decoding
     assert {path: path.stat().st_mtime_ns for path in root.glob("*/shard-*")} == before
 
 
-def test_moved_videos_are_known(videos, encoders, extracted, tmp_path, no_decoding):
-    moved = shutil.copy(videos[2], tmp_path)
-    np.testing.assert_array_equal(extract([moved], encoders, extracted[0], 0)[0].read([0]), extracted[1][[2]])
+def test_moved_and_renamed_videos_are_known(videos, encoders, extracted, tmp_path, no_decoding):
+    moved = shutil.copy(videos[2], str(tmp_path / "renamed.mp4"))
+    np.testing.assert_array_equal(extract([moved], encoders, extracted[0], Sampling())[0].read([0]), extracted[1][[2]])
 
 
 def test_changed_file_is_extracted_anew(videos, encoders, root, extracted, tmp_path, in_this_process):
-    path = tmp_path / os.path.basename(videos[0])
-    shutil.copy(videos[1], path)
-    found, _ = extract([str(path), videos[0]], encoders, root, 0)
+    path = moving_clip(tmp_path / os.path.basename(videos[0]), frames=8, height=224, width=240, seed=9)
+    found, _ = extract([str(path), videos[0]], encoders, root, Sampling())
     new, old = found.read([0, 1])
     assert not np.array_equal(new, old)
     np.testing.assert_array_equal(old, extracted[1][0])
     assert names(root)[6:] == [path.name]
 
 
-def test_other_seed_or_weights_have_their_own(videos, encoders, root, extracted, tmp_path, in_this_process):
+def test_other_seed_rule_or_weights_have_their_own(videos, encoders, root, extracted, tmp_path, in_this_process):
     path = videos[0]
-    seed = extract([path], encoders, root, 1)[0].read([0])
+    seed = extract([path], encoders, root, Sampling(1))[0].read([0])
     configs = {part: PARTS[part][1](**SMALL[part]) for part in ENCODERS}
     configs["clip_visual"] = PARTS["clip_visual"][1](**SMALL["clip_visual"] | {"output_width": 16})
     other = load_weights(save_random(tmp_path / "weights", configs))
-    assert extract([path], other, root, 0)[0].read([0]).shape == (1, 64, 49, 80)
+    assert extract([path], other, root, Sampling())[0].read([0]).shape == (1, 64, 49, 80)
     assert not np.array_equal(seed, extracted[1][[0]])
-    assert len(list(root.iterdir())) == 3
-    np.testing.assert_array_equal(extract([path], encoders, root, 0)[0].read([0]), extracted[1][[0]])
+    published = extract([path], encoders, root, Sampling(rule="published"))[0].read([0])
+    assert not np.array_equal(published, extracted[1][[0]])
+    assert len(list(root.iterdir())) == 4
+    assert len([*root.glob("*-whole-seed0-v2")]) == len([*root.glob("*-published-seed0-v2")]) + 1 == 2
+    np.testing.assert_array_equal(extract([path], encoders, root, Sampling())[0].read([0]), extracted[1][[0]])
 
 
 @pytest.mark.slow
@@ -177,7 +181,7 @@ def test_killed_extraction_loses_and_doubles_nothing(videos, encoders, small_wei
         time.sleep(0.1)
     assert not [child for child in children if os.path.exists(f"/proc/{child}")]
 
-    found, errors = extract(videos, encoders, root, 0)
+    found, errors = extract(videos, encoders, root, Sampling())
     assert not errors
     np.testing.assert_array_equal(found.read(range(6)), extracted[1])
     assert names(root) == [os.path.basename(path) for path in videos]
@@ -189,7 +193,7 @@ def test_half_a_line_is_no_row(videos, encoders, root, extracted, in_this_proces
     whole = index.read_bytes()
     index.write_bytes(whole[: whole.rindex(b"{") + 30])
     np.save(one(root, "*.npy"), np.concatenate([extracted[1][:5], np.full_like(extracted[1][:1], 7)]))
-    found, _ = extract(videos, encoders, root, 0)
+    found, _ = extract(videos, encoders, root, Sampling())
     np.testing.assert_array_equal(found.read(range(6)), extracted[1])
     assert index.read_bytes() == whole
 
@@ -201,7 +205,7 @@ def test_videos_that_fail_are_left_out_by_name(videos, encoders, tmp_path, in_th
     with open(videos[0], "rb") as file:
         (tmp_path / "cut.mp4").write_bytes(file.read()[:5000])
     paths = [broken["text.mp4"], videos[1], broken["cut.mp4"], broken["missing.mp4"], videos[0], broken["empty.mp4"]]
-    found, errors = extract(paths, encoders, tmp_path / "features", 0)
+    found, errors = extract(paths, encoders, tmp_path / "features", Sampling())
     assert errors.keys() == set(broken.values())
     for path, sentence in errors.items():
         assert sentence.startswith(f"{path} ")
@@ -210,14 +214,14 @@ def test_videos_that_fail_are_left_out_by_name(videos, encoders, tmp_path, in_th
     assert len(found) == 2
     assert names(tmp_path / "features") == ["1.mp4", "3.mp4"]
     # What was kept free for them serves others.
-    extract(videos, encoders, tmp_path / "features", 0)
+    extract(videos, encoders, tmp_path / "features", Sampling())
     assert len(names(tmp_path / "features")) == len(set(names(tmp_path / "features"))) == 6
     assert [len(np.load(shard)) for shard in sorted(tmp_path.glob("features/*/*.npy"))] == [3, 3]
 
 
 def test_features_beyond_float16_are_an_error(videos, encoders, tmp_path, monkeypatch, recwarn, in_this_process):
     monkeypatch.setattr("jaxvqa.features.extract.jitted", lambda *_: lambda *_: np.full((64, 49, 96), 1e5, np.float32))
-    found, errors = extract(videos[:1], encoders, tmp_path, 0)
+    found, errors = extract(videos[:1], encoders, tmp_path, Sampling())
     assert len(found) == 0
     assert "beyond float16" in errors[videos[0]]
     assert not recwarn.list
@@ -247,33 +251,33 @@ def test_harmed_shard_is_named_and_its_removal_mends_it(videos, encoders, root, 
             index.write_text("something else\n" + index.read_text())
         case "deep":
             index.write_text("[" * 10**5 + "\n" + index.read_text())
-    message = fails("move it and shard-0-0.jsonl away", videos, encoders, root, 0)
+    message = fails("move it and shard-0-0.jsonl away", videos, encoders, root, Sampling())
     assert message.startswith(f"{shard} ")
     if harm not in ("cut", "header", "gone"):
         return  # the rest is the same for all
     shard.unlink(missing_ok=True)
     index.unlink()
-    np.testing.assert_array_equal(extract(videos, encoders, root, 0)[0].read(range(6)), extracted[1])
+    np.testing.assert_array_equal(extract(videos, encoders, root, Sampling())[0].read(range(6)), extracted[1])
 
 
 def test_full_disk_keeps_what_is_there(videos, encoders, extracted, small_disk, in_this_process):
     folder = small_disk(2_000_000)
-    extract(videos[:2], encoders, folder, 0)
+    extract(videos[:2], encoders, folder, Sampling())
     with pytest.raises(OSError, match=r"No space left on device, for 0\.0 GB of features of 4 videos") as caught:
-        extract(videos, encoders, folder, 0)
+        extract(videos, encoders, folder, Sampling())
     assert caught.value.filename == str(next(folder.glob("*/*.npy"))).replace("-0.npy", "-1.npy")
     assert sorted(path.name for path in folder.glob("*/shard-*")) == ["shard-0-0.jsonl", "shard-0-0.npy"]
-    np.testing.assert_array_equal(extract(videos[:2], encoders, folder, 0)[0].read([0, 1]), extracted[1][:2])
+    np.testing.assert_array_equal(extract(videos[:2], encoders, folder, Sampling())[0].read([0, 1]), extracted[1][:2])
     small_disk(20_000_000, "remount")
-    np.testing.assert_array_equal(extract(videos, encoders, folder, 0)[0].read(range(6)), extracted[1])
+    np.testing.assert_array_equal(extract(videos, encoders, folder, Sampling())[0].read(range(6)), extracted[1])
 
 
 def test_two_runs_at_once(videos, encoders, root, extracted, tmp_path):
     folder = one(root, ".lock-0").parent
     with lock_folder(folder):
-        new = shutil.copy(videos[0], str(tmp_path / "new.mp4"))
-        fails(f"another run is writing to {folder}", [new], encoders, root, 0)
-        found, _ = extract(videos, encoders, root, 0)  # reading what is there is no harm
+        new = str(moving_clip(tmp_path / "new.mp4", frames=8, height=224, width=240, seed=9))
+        fails(f"another run is writing to {folder}", [new], encoders, root, Sampling())
+        found, _ = extract(videos, encoders, root, Sampling())  # reading what is there is no harm
     np.testing.assert_array_equal(found.read(range(6)), extracted[1])
 
 
@@ -286,14 +290,14 @@ def test_death_of_decoders_costs_their_videos_alone(videos, encoders, extracted,
             os.kill(child.pid, signal.SIGKILL)
 
     monkeypatch.setattr("jaxvqa.features.extract.store_row", store_and_kill)
-    found, errors = extract(videos, encoders, tmp_path, 0, DecodeLimits(1))
+    found, errors = extract(videos, encoders, tmp_path, Sampling(), DecodeLimits(1))
     assert len(found) + len(errors) == len(videos)
     assert errors
     assert videos[0] not in errors
     for sentence in errors.values():
         assert sentence.endswith("cannot be decoded: the decoder was killed, for want of memory perhaps.")
     monkeypatch.undo()
-    np.testing.assert_array_equal(extract(videos, encoders, tmp_path, 0)[0].read(range(6)), extracted[1])
+    np.testing.assert_array_equal(extract(videos, encoders, tmp_path, Sampling())[0].read(range(6)), extracted[1])
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_stored(videos, encoders, tmp_path, monkeypatch):
@@ -304,13 +308,9 @@ def test_a_file_that_changes_while_it_is_read_is_not_stored(videos, encoders, tm
         yield decode_file(paths[0], sampling)
 
     monkeypatch.setattr("jaxvqa.features.extract.decode_files", change_and_decode)
-    found, errors = extract([str(path)], encoders, tmp_path / "features", 0)
+    found, errors = extract([str(path)], encoders, tmp_path / "features", Sampling())
     assert len(found) == 0
     assert "changed while it was read" in errors[str(path)]
-
-
-def test_negative_seed(videos, encoders, tmp_path):
-    fails("seed is -1", videos[:1], encoders, tmp_path, -1)
 
 
 def test_ctrl_c_does_not_wait_for_a_large_file_to_be_read(tmp_path):

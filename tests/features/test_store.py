@@ -13,15 +13,15 @@ def fill(folder, count, channels=3):
     """Stores features of some videos, and returns them."""
     rows = np.random.default_rng(0).normal(size=(count, 64, 49, channels)).astype(np.float16)
     for number, place in zip(range(count), open_shards(folder, 0, count), strict=False):
-        store_row(place, (f"{number}.mp4", f"{number:064x}"), rows[number])
+        store_row(place, f"{number}.mp4", f"{number:064x}", rows[number])
     return rows
 
 
 def test_rows_are_read_back_in_any_order(tmp_path):
     rows = fill(tmp_path, 5)
     index = read_index(tmp_path)
-    assert [key[0] for key in index] == [f"{number}.mp4" for number in range(5)]
-    features = Features([index[key] for key in index], [digest for _, digest in index])
+    assert [*index] == [f"{number:064x}" for number in range(5)]
+    features = Features([*index.values()], [*index])
     assert len(features) == 5
     lines = map(json.loads, (tmp_path / "shard-0-0.jsonl").read_text().splitlines())
     assert {(line["jaxvqa"], line["av"]) for line in lines} == {(jaxvqa.__version__, av.__version__)}

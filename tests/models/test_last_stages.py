@@ -18,6 +18,7 @@ from jaxvqa.models.maxvqa import MaxVQA
 from jaxvqa.models.visual_encoders import encode_views
 from jaxvqa.system.compilation import jitted
 from jaxvqa.video.limits import DecodeLimits
+from jaxvqa.video.sampling import Sampling
 from jaxvqa.weights.assemble import ENCODERS, PARTS, build
 from jaxvqa.weights.load import load_weights
 
@@ -93,7 +94,9 @@ def test_gradient_of_a_convolution_is_jaxs_own():
 def test_features_of_both_kinds_stand_side_by_side(encoders, features, data):
     loaded = load_weights(encoders, ENCODERS)
     paths = sorted(map(str, (data / "maxwell" / "videos").glob("train-*")))[:2]
-    whole, first = (extract(paths, loaded, features, 0, DecodeLimits(1), last)[0].read([0, 1]) for last in (0, 1))
+    whole, first = (
+        extract(paths, loaded, features, Sampling(), DecodeLimits(1), last)[0].read([0, 1]) for last in (0, 1)
+    )
     network = LastStages(loaded.parts["swin"], loaded.parts["clip_visual"], build("maxvqa", HEAD), 1)
     for one, encoded in zip(whole, first, strict=True):
         np.testing.assert_allclose(jitted(LastStages.features, network)(encoded), one, atol=0.02)

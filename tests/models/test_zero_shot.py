@@ -10,9 +10,8 @@ from jaxvqa.models.clip_resnet import CLIPResNet
 from jaxvqa.models.clip_text import prompt_tree
 from jaxvqa.system.compilation import jitted
 from jaxvqa.text.tokens import tokenize
-from jaxvqa.video.decode import open_video
 from jaxvqa.video.sampling import Sampling
-from jaxvqa.video.views import video_views
+from jaxvqa.video.workers import decode_file
 from jaxvqa.weights.assemble import PARTS
 from jaxvqa.weights.load import load_weights
 
@@ -40,8 +39,7 @@ def test_scores_are_those_of_the_definition(clips, clip_weights, tmp_path, capfd
     assert zero_shot(path, clip_weights, tmp_path) == 0
     [row] = rows(tmp_path)
     parts = load_weights(clip_weights).parts
-    video = open_video(path)
-    frames = video_views(video, Sampling().plans(video)[0]).aesthetic / 255
+    frames = decode_file(str(path), Sampling()).views.aesthetic / 255
     mean, deviation = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
     see = jitted(CLIPResNet.__call__, parts["clip_visual"])
     pooled = np.asarray(see(((frames - mean) / deviation).astype(np.float32)))[:, 0]

@@ -28,7 +28,7 @@ def test_columns_are_stable():
     assert COLUMNS[:5] == ["path", "status", "error", "overall", "content"]
     assert COLUMNS[19] == "overall_display"
     assert COLUMNS[35] == "overall_deviation"
-    facts = "custom frames height width fps seed repeats dense weights unvalidated sha256 jaxvqa av".split()
+    facts = "custom frames height width fps seed sampling repeats dense weights unvalidated sha256 jaxvqa av".split()
     assert COLUMNS[3 + 48 :] == facts
 
 

@@ -12,6 +12,7 @@ from jaxvqa.features.extract import extract
 from jaxvqa.main import main
 from jaxvqa.results.rows import RAW
 from jaxvqa.results.suspicious import CLOSE, constant_scores
+from jaxvqa.video.sampling import Sampling
 from jaxvqa.weights.assemble import ENCODERS
 from jaxvqa.weights.load import load_weights
 
@@ -73,5 +74,5 @@ def test_command_and_extraction_tell_of_black_videos(black, small_weights, tmp_p
     told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("suspicious")]
     expected = f"{black}/black-10.mp4, {black}/black-12.mp4; look whether they show the same, or nothing."
     assert told == [f"suspicious: 2 different files have the same scores to the last digit: {expected}"]
-    extract(sorted(map(str, black.glob("*"))), load_weights(small_weights, ENCODERS), tmp_path / "features", 0)
+    extract(sorted(map(str, black.glob("*"))), load_weights(small_weights, ENCODERS), tmp_path / "features", Sampling())
     assert capfd.readouterr().err.splitlines() == [told[0].replace("scores", "features")]

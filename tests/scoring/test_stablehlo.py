@@ -12,9 +12,8 @@ from clips import moving_clip
 import jaxvqa
 from jaxvqa.cli import main
 from jaxvqa.scoring.stablehlo import ARTIFACT, DESCRIPTION
-from jaxvqa.video.decode import open_video
 from jaxvqa.video.sampling import Sampling
-from jaxvqa.video.views import video_views
+from jaxvqa.video.workers import decode_file
 
 # What the docs tell a program without this package to do; beside it, nothing of ours can be imported.
 PROGRAM = """
@@ -48,7 +47,7 @@ def videos(tmp_path_factory):
 
 def outputs_elsewhere(folder, videos, scratch):
     """What the exported scorer gives in a process that has JAX, but not this package."""
-    views = [video_views(video, Sampling().plans(video)[0]) for video in map(open_video, videos)]
+    views = [decode_file(str(video), Sampling()).views for video in videos]
     technical, aesthetic = (np.stack(each) for each in zip(*views, strict=True))
     np.savez(scratch / "views.npz", technical=technical, aesthetic=aesthetic)
     command = [sys.executable, "-c", PROGRAM, folder, scratch / "views.npz", scratch / "scores.npz"]
@@ -82,8 +81,7 @@ def test_dimensions_of_ones_own_are_there(tuned, rated, tmp_path):
     assert main(["export", f"--weights={tuned / 'model'}", f"--output={tmp_path / 'out'}"]) == 0
     exported = jax.export.deserialize(bytearray((tmp_path / "out" / ARTIFACT).read_bytes()))
     video = rated / "videos" / "3.mp4"
-    opened = open_video(video)
-    views = video_views(opened, Sampling().plans(opened)[0])
+    views = decode_file(str(video), Sampling()).views
     scores = exported.call(*(np.stack([view]) for view in views))
     expected = jaxvqa.load(tuned / "model").score(video)
     np.testing.assert_allclose(scores["custom"][0], [*expected.custom.values()], atol=1e-5)

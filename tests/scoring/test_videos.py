@@ -10,7 +10,7 @@ from jaxvqa.text.prompts import PromptPair
 from jaxvqa.video.limits import DecodeLimits
 from jaxvqa.video.sampling import Sampling
 
-ROW = {"repeats": 1, "dense": False, "custom": {"good / bad": 0.5}}
+ROW = {"sampling": "whole", "repeats": 1, "dense": False, "custom": {"good / bad": 0.5}}
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,9 @@ ROW = {"repeats": 1, "dense": False, "custom": {"good / bad": 0.5}}
         (ROW, Sampling(dense=True), [], False),
         (ROW | {"dense": True, "repeats": 15}, Sampling(dense=True), [], True),
         (ROW | {"dense": True}, Sampling(), [], False),
+        (ROW, Sampling(rule="published"), [], False),
+        (ROW | {"sampling": "published"}, Sampling(), [], False),
+        (ROW | {"sampling": "published"}, Sampling(rule="published"), [], True),
         (ROW, Sampling(), [PromptPair("good", "bad")], True),
         (ROW, Sampling(), [PromptPair("bad", "good")], False),
     ],

@@ -14,6 +14,7 @@ from trainings import ROOT
 from jaxvqa.features.extract import extract
 from jaxvqa.main import main
 from jaxvqa.video.limits import DecodeLimits
+from jaxvqa.video.sampling import Sampling
 from jaxvqa.weights.assemble import ENCODERS
 from jaxvqa.weights.load import load_weights
 
@@ -88,8 +89,8 @@ def test_two_processes_share_an_extraction(join, damaged, encoders, tmp_path):
 
     paths = sorted(map(str, (damaged / "maxwell" / "videos").glob("validation-*")))
     loaded = load_weights(encoders, ENCODERS)
-    together, _ = extract(paths, loaded, tmp_path / "features", 0, DecodeLimits(1))
-    alone, errors = extract(paths, loaded, tmp_path / "alone", 0, DecodeLimits(1))
+    together, _ = extract(paths, loaded, tmp_path / "features", Sampling(), DecodeLimits(1))
+    alone, errors = extract(paths, loaded, tmp_path / "alone", Sampling(), DecodeLimits(1))
     assert len(errors) == 1
     np.testing.assert_array_equal(together.read(range(7)), alone.read(range(7)))
 

@@ -40,7 +40,7 @@ def folders(clips, tmp_path):
 def test_differences_are_those_of_the_scores(folders, small_weights, tmp_path, capfd):
     first, second = folders
     shutil.copy(first / "deep" / "a.mp4", first / "same.mp4")
-    shutil.copy(first / "deep" / "a.mp4", second / "same.mkv")  # another suffix, and so another plan
+    shutil.copy(first / "deep" / "a.mp4", second / "same.mkv")
     assert compare(first, second, small_weights, tmp_path / "out") == 0
     out, err = capfd.readouterr()
     assert "2 of 2 compared" in err
@@ -57,23 +57,23 @@ def test_differences_are_those_of_the_scores(folders, small_weights, tmp_path, c
     line = next(line for line in out.splitlines() if line.startswith("deep/a"))
     shown = np.array([float(cell) for cell in line.split()[1:]])
     np.testing.assert_allclose(shown, 100 * (other.display - one.display), atol=0.51)
+    assert {found["same"][f"{d.column}_difference"] for d in jaxvqa.DIMENSIONS} == {"0.000000"}
     means = np.array([float(cell) for cell in next(x for x in out.splitlines() if x.startswith("mean")).split()[1:]])
     assert len(means) == 16
     assert "above 0, the second is better" in out
+    assert "Each video was sampled once" in out
 
 
 def test_the_same_video_twice_does_not_differ(clips, small_weights, tmp_path, capfd):
-    (tmp_path / "copy").mkdir()
-    shutil.copy(clips / "a.mp4", tmp_path / "copy")
-    assert compare(clips / "a.mp4", tmp_path / "copy" / "a.mp4", small_weights, tmp_path / "out") == 0
+    copy = shutil.copy(clips / "a.mp4", tmp_path / "another name.mp4")
+    assert compare(clips / "a.mp4", copy, small_weights, tmp_path / "out") == 0
     [row] = rows(tmp_path / "out")
     assert {float(row[f"{d.column}_difference"]) for d in jaxvqa.DIMENSIONS} == {0.0}
-    out, _ = capfd.readouterr()
-    assert "Names differ" not in out
+    assert "What is compared has the same content." in capfd.readouterr().out
     options = ["--config.repeats=2", "--config.prompts=calm / hectic"]
-    assert compare(clips / "a.mp4", tmp_path / "copy" / "a.mp4", small_weights, tmp_path / "out", *options) == 0
+    assert compare(clips / "a.mp4", copy, small_weights, tmp_path / "out", *options) == 0
     out, _ = capfd.readouterr()
-    assert "More than samplings differ by (two standard errors): none." in out
+    assert "What is compared has the same content." in out
     [row] = rows(tmp_path / "out")
     one = jaxvqa.load(small_weights, custom=[("calm", "hectic")]).explain(clips / "a.mp4", repeats=2).scores
     assert float(row["calm / hectic_first"]) == pytest.approx(one.custom["calm", "hectic"], abs=2e-6)
@@ -84,23 +84,30 @@ def test_the_same_video_twice_does_not_differ(clips, small_weights, tmp_path, ca
 def test_what_is_said_of_samplings(capfd):
     row = {"repeats": 1, "dense": False} | dict.fromkeys([*RAW, *DISPLAY, *DEVIATION], 0.5)
     pairs = [Pair("a", "x/a.mp4", "y/a.mp4"), Pair("b", "x/b.mp4", "y/b.mkv")]
-    for changes, of, said in (
-        ({}, pairs, "Names differ"),
-        ({}, pairs[:1], ""),
-        ({"repeats": 5}, pairs[1:], "More than samplings differ"),
-        ({"repeats": 5, "dense": True}, pairs[1:], ""),
+    once, tested, same = "Each video was sampled once", "Differences beyond sampling noise", "has the same content"
+    for changed, of, second, said in (
+        ({}, pairs, "other", once),
+        ({}, pairs[:1], "other", once),
+        ({}, pairs, "one", same),
+        ({"repeats": 5}, pairs[1:], "other", tested),
+        ({"repeats": 5}, pairs[1:], "one", same),
+        ({"repeats": 5}, pairs, "other", ""),
+        ({"repeats": 5, "dense": True}, pairs[1:], "other", ""),
     ):
-        print_comparison([(p, row | changes, row | changes) for p in of], (), "")
+        rows = [row | changed | {"sha256": content} for content in ("one", second)]
+        print_comparison([(p, *rows) for p in of], (), "")
         out, _ = capfd.readouterr()
-        assert said in out
-        assert said or not ("Names differ" in out or "More than" in out)
+        assert [each for each in (once, tested, same) if each in out] == [said] * bool(said)
 
 
 def test_clear_differences_are_named():
-    first = {"repeats": 4} | dict.fromkeys(RAW, 0.5) | dict.fromkeys(DEVIATION, 0.03)
-    second = first | dict.fromkeys(DEVIATION, 0.04) | {"noise": 0.56, "focus": 0.44, "content": 0.54}
-    assert clear_differences(first, second).endswith(": focus, noise.")  # the limit is 2 * 0.05 / sqrt(4)
-    assert clear_differences(first, first).endswith(": none.")
+    first = {"repeats": 5} | dict.fromkeys(RAW, 0.5) | dict.fromkeys(DEVIATION, 0.02)
+    said = clear_differences(first, first | {"noise": 0.6, "focus": 0.43, "content": 0.53})
+    assert said.startswith(
+        "Differences beyond sampling noise: focus, noise (Welch's t-test of 5 samplings of each video"
+    )
+    assert "at 5% for all 16 dimensions together" in said
+    assert clear_differences(first, first).startswith("Differences beyond sampling noise: none (")
 
 
 def test_what_cannot_be_compared_is_said(folders, small_weights, tmp_path, capfd):

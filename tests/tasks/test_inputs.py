@@ -14,6 +14,7 @@ def read(name, **changes):
 
 def test_fields_become_types():
     assert inputs.sampling(read("score", seed=3, repeats=5)) == Sampling(3, 5)
+    assert inputs.sampling(read("score", sampling="published")) == Sampling(rule="published")
     limits = inputs.decode_limits(read("score", workers=2, decode_seconds=9))
     assert (limits.workers, limits.seconds, limits.gigabytes) == (2, 9.0, 8.0)
     cluster = train_inputs.cluster(read("extract", cluster="node:1234", processes=4, process=3))
@@ -23,12 +24,15 @@ def test_fields_become_types():
     assert (settings.recipe.huber, settings.recipe.huber_delta, settings.keep) == (1.0, 1.0, "best")  # as published
     for name in ("quickstart", "cross", "mixed", "ablation", "finetune"):
         assert train_inputs.train_settings(read(name)).keep == "last"  # nothing is chosen by labels reported on
+    changes = {"data.seed": 2, "data.sampling": "published"}
+    assert train_inputs.train_settings(read("maxwell", **changes)).sampling == Sampling(2, rule="published")
 
 
 @pytest.mark.parametrize(
     ("make", "config", "changes", "said"),
     [
         (inputs.sampling, "score", {"seed": -1}, "seed is -1; it must be 0 or larger."),
+        (inputs.sampling, "score", {"sampling": "all"}, "sampling is 'all'; it must be whole or published."),
         (inputs.sampling, "score", {"repeats": 0}, "repeats is 0; it must be 1 or larger."),
         (inputs.decode_limits, "demo", {"workers": -2}, "workers is -2; use 1 or more, or 0 for one per core."),
         (inputs.decode_limits, "maxwell", {"decode_gigabytes": 0}, "decode_gigabytes is 0; it must be above 0."),

@@ -323,6 +323,22 @@ def test_repeats_give_means_and_deviations(clips, small_weights, tmp_path, capfd
     assert float(row["overall"]) == pytest.approx(raw[0, 0], abs=2e-6)
 
 
+def test_rows_say_by_which_rule_frames_were_drawn(clips, small_weights, tmp_path, capfd):
+    model, raw = jaxvqa.load(small_weights), []
+    for rule in ("whole", "published"):
+        assert score(clips / "b.mp4", small_weights, tmp_path, f"--config.sampling={rule}") == 0
+        assert "1 of 1 videos scored (0 of them in an earlier run)" in capfd.readouterr().err
+        [row] = rows(tmp_path)
+        raw.append(model.score(clips / "b.mp4", sampling=rule).overall)
+        assert (row["sampling"], float(row["overall"])) == (rule, pytest.approx(raw[-1], abs=2e-6))
+    assert raw[0] != raw[1]
+    earlier = json.loads((tmp_path / "scores.jsonl").read_text())
+    del earlier["sampling"]  # as versions wrote it that had no other rule
+    (tmp_path / "scores.jsonl").write_text(json.dumps(earlier) + "\n")
+    assert score(clips / "b.mp4", small_weights, tmp_path) == 2
+    assert "line 1: not a row of scores; move the file away" in capfd.readouterr().err
+
+
 def test_what_fails_in_one_of_several_samplings_has_failed(clips, small_weights, tmp_path, monkeypatch, capfd):
     def decode(*arguments, **options):
         first, second = decode_samples(*arguments, **options)

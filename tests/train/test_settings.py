@@ -37,7 +37,6 @@ def test_settings_can_be_stored_and_compared():
         (lambda: Recipe(huber_delta=0.0), "huber_delta is 0.0; it must be above 0."),
         (lambda: Recipe(ema=1.0), "ema is 1.0; it must be from 0 to below 1."),
         (lambda: TrainSettings(keep="first"), "keep is 'first'; it must be best or last."),
-        (lambda: TrainSettings(sampling_seed=-1), "seed is -1; it must be 0 or larger."),
     ],
 )
 def test_values_out_of_range_are_one_sentence(make, said):

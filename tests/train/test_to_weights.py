@@ -11,6 +11,7 @@ from trainings import CODES, history, sentence, tensors
 import jaxvqa
 from jaxvqa.features.extract import extract
 from jaxvqa.results.table import read_table
+from jaxvqa.video.sampling import Sampling
 from jaxvqa.weights.assemble import ENCODERS
 from jaxvqa.weights.load import load_weights
 
@@ -41,7 +42,7 @@ def test_exported_model_scores_like_the_predictions(trained, data, features):
     np.testing.assert_allclose(model.card.label_low, labels.min(axis=0) - margin, atol=1e-5)
     np.testing.assert_allclose(model.card.label_high, labels.max(axis=0) + margin, atol=1e-5)
     paths = [str(path) for path in (data / "maxwell" / "videos").glob("train-*")]
-    stored, _ = extract(paths, load_weights(trained / "model", ENCODERS), features, 0)
+    stored, _ = extract(paths, load_weights(trained / "model", ENCODERS), features, Sampling())
     raw = [model.score_features(values.astype(np.float32)).raw for values in stored.read(range(16))]
     np.testing.assert_allclose(model.card.scale.mean, np.mean(raw, axis=0), atol=1e-3)
     np.testing.assert_allclose(model.card.scale.deviation, np.std(raw, axis=0), atol=1e-3)

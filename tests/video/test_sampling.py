@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import numpy as np
@@ -6,6 +7,8 @@ from conftest import GOLDEN
 
 from jaxvqa import UserError
 from jaxvqa.video.sampling import (
+    RULES,
+    Sampling,
     check_plan,
     dense_plans,
     draw_plan,
@@ -31,43 +34,93 @@ def test_frame_indices_are_the_published_ones(name):
     assert frame_indices(int(frames), clips, length, starts).tolist() == SAMPLER[name]["indices"]
 
 
-def test_plan_depends_on_seed_and_name_and_nothing_else():
-    plan = draw_plan(0, "a.mp4", 300, 540, 960)
+CONTENT = hashlib.sha256(b"a video").hexdigest()
+
+
+def test_plan_depends_on_rule_seed_and_content_and_nothing_else():
+    plan = draw_plan("whole", 0, CONTENT, 300, 540, 960)
     for other, same in (
-        (draw_plan(0, "a.mp4", 300, 540, 960), True),
-        (draw_plan(1, "a.mp4", 300, 540, 960), False),
-        (draw_plan(0, "b.mp4", 300, 540, 960), False),
+        (draw_plan("whole", 0, CONTENT, 300, 540, 960), True),
+        (draw_plan("published", 0, CONTENT, 300, 540, 960), False),
+        (draw_plan("whole", 1, CONTENT, 300, 540, 960), False),
+        (draw_plan("whole", 0, hashlib.sha256(b"another").hexdigest(), 300, 540, 960), False),
     ):
         for field in ("technical_indices", "aesthetic_indices", "row_offsets", "column_offsets"):
             assert np.array_equal(getattr(plan, field), getattr(other, field)) == same, field
 
 
+PLANS = [
+    ("whole", [88, 293, 567, 828], [940, 953, 976, 990], [30, 104, 97, 25, 115, 72, 34]),
+    ("published", [28, 425, 652, 890], [906, 917, 934, 950], [30, 103, 97, 25, 114, 72, 34]),
+]
+
+
 def test_plan_is_the_same_on_every_machine():
-    plan = draw_plan(7, "clip.mp4", 1000, 1080, 1920)
-    assert plan.technical_indices[::32].tolist() == [90, 341, 533, 872]
-    assert plan.row_offsets[0, :, 0].tolist() == [5, 90, 106, 38, 83, 59, 66]
+    for rule, technical, aesthetic, rows in PLANS:
+        plan = draw_plan(rule, 7, CONTENT, 1000, 1080, 1920)
+        assert plan.technical_indices[::32].tolist() == technical
+        assert plan.aesthetic_indices[-4:].tolist() == aesthetic
+        assert plan.row_offsets[0, :, 0].tolist() == rows
 
 
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(
     ("height", "width"), [(1080, 1920), (1920, 1080), (224, 224), (144, 192), (33, 700), (231, 229)]
 )
 @pytest.mark.parametrize("frames", [1, 2, 5, 63, 65, 200, 10000])
-def test_plan_stays_inside_the_video(frames, height, width):
-    plan = draw_plan(3, "x", frames, height, width)
-    for indices, count in ((plan.technical_indices, 128), (plan.aesthetic_indices, 64)):
-        assert indices.shape == (count,)
-        assert indices.min() >= 0
-        assert indices.max() < frames
+def test_plan_stays_inside_the_video(rule, frames, height, width):
+    plan = draw_plan(rule, 3, CONTENT, frames, height, width)
+    check_plan(plan, frames, height, width)
     for offsets, size in zip((plan.row_offsets, plan.column_offsets), upsampled_size(height, width), strict=True):
-        assert offsets.shape == (7, 7, 4)
-        assert offsets.min() >= 0
-        assert offsets.max() <= max(size // 7 - 33, 0)
+        assert offsets.max() <= max(size // 7 - 33, 0) + (rule == "whole")
 
 
-def test_offsets_reach_every_place():
-    plans = [draw_plan(seed, "x", 300, 266, 280) for seed in range(20)]
-    assert {int(o) for plan in plans for o in plan.row_offsets.flat} == set(range(266 // 7 - 32))
-    assert {int(o) for plan in plans for o in plan.column_offsets.flat} == set(range(280 // 7 - 32))
+@pytest.mark.parametrize(("rule", "last"), [("whole", 0), ("published", -1)])
+def test_offsets_reach_every_place(rule, last):
+    plans = [draw_plan(rule, seed, CONTENT, 300, 266, 280) for seed in range(20)]
+    assert {int(o) for plan in plans for o in plan.row_offsets.flat} == set(range(266 // 7 - 31 + last))
+    assert {int(o) for plan in plans for o in plan.column_offsets.flat} == set(range(280 // 7 - 31 + last))
+
+
+def test_the_whole_video_is_in_reach_of_both_views():
+    for frames in range(1, 301):
+        everything, technical, aesthetic, draws = set(range(frames)), set(), set(), 0
+        while not technical == aesthetic == everything and draws < 100:
+            plan = draw_plan("whole", draws, CONTENT, frames, 224, 224)
+            technical |= set(plan.technical_indices.tolist())
+            aesthetic |= set(plan.aesthetic_indices.tolist())
+            draws += 1
+        assert technical == aesthetic == everything, frames
+        assert draws == 1 or frames >= 64  # each sampling sees all of a short video
+
+
+def test_each_segment_of_the_whole_video_is_seen():
+    for frames in [*range(1, 301), 1000, 18001]:
+        plan = draw_plan("whole", 1, CONTENT, frames, 224, 224)
+        bounds = np.arange(65) * frames // 64
+        assert (plan.aesthetic_indices >= bounds[:-1]).all()
+        assert (plan.aesthetic_indices < np.maximum(bounds[1:], bounds[:-1] + 1)).all()
+        clips = plan.technical_indices.reshape(4, 32)
+        if frames < 64:
+            continue
+        assert (np.diff(clips) == 2).all()  # no clip jumps from the end of a video to its start
+        for clip, first, last in zip(clips, bounds[:-1:16], bounds[16::16] - 1, strict=True):
+            if last - first >= 63:
+                assert first <= clip[0]
+                assert clip[-1] <= last
+            else:
+                assert clip[0] <= first + 1
+                assert clip[-1] >= last - 1
+
+
+def test_the_published_rule_leaves_out_what_it_left_out():
+    """That which the default rule is there to mend: should it go, the rule is no longer the published one."""
+    for frames, aesthetic, technical in ((63, {0}, 62), (120, set(range(64)), 118), (299, set(range(256)), 298)):
+        plans = [draw_plan("published", seed, CONTENT, frames, 224, 224) for seed in range(100)]
+        seen = set.union(*(set(plan.aesthetic_indices.tolist()) for plan in plans))
+        assert seen <= aesthetic
+        assert 0 in seen
+        assert max(plan.technical_indices.max() for plan in plans) <= technical
 
 
 @pytest.mark.parametrize(
@@ -86,10 +139,23 @@ def test_small_frames_are_brought_to_exactly_224(size, expected):
 
 def test_negative_seed_is_refused():
     with pytest.raises(UserError, match="seed is -1"):
-        draw_plan(-1, "x", 10, 240, 320)
+        draw_plan("whole", -1, CONTENT, 10, 240, 320)
 
 
-@pytest.mark.parametrize("frames", [1, 3, 63, 64, 65, 129, 255, 256, 300, 517, 1801])
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"rule": "all"}, "sampling is 'all'; it must be whole or published."),
+        ({"rule": "published", "dense": True}, "dense covers the whole video, which sampling published does not"),
+        ({"repeats": 2, "dense": True}, "leave repeats at 1"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings, said):
+    with pytest.raises(UserError, match=said):
+        Sampling(**settings)
+
+
+@pytest.mark.parametrize("frames", [*range(1, 301), 517, 1801])
 def test_dense_plans_show_both_encoders_every_frame(frames):
     plans = dense_plans(frames, 240, 320)
     for plan in plans:
@@ -98,8 +164,9 @@ def test_dense_plans_show_both_encoders_every_frame(frames):
         assert set(np.concatenate(indices).tolist()) == set(range(frames))
     for plan in plans:  # each part of the plan in its own part of the video
         assert (np.diff(plan.aesthetic_indices) >= 0).all()
-        if frames >= 256:
+        if frames >= 64:
             assert (np.diff(plan.technical_indices.reshape(4, 32)) == 2).all()
+        if frames >= 256:
             quarters = np.arange(5) * frames // 4
             assert (plan.technical_indices[::32] >= quarters[:-1]).all()
             assert (plan.technical_indices[31::32] < quarters[1:]).all()
