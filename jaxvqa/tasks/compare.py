@@ -27,6 +27,7 @@ from . import inputs
 from .output import print_custom, tell_scored, write_config
 
 LEVEL = 0.05  # chance that a dimension is named where two videos differ in none
+SHOWN = 0.005  # on the display scale: smaller differences are printed as 0
 
 
 class Pair(NamedTuple):
@@ -162,11 +163,12 @@ def clear_differences(first: Row, second: Row) -> str:
     means, deviations = (
         np.array([[row[name] for name in names] for row in (first, second)]) for names in (RAW, DEVIATION)
     )
-    clear = np.flatnonzero(corrected_p(means, deviations, first["repeats"]) <= LEVEL)
-    names = [DIMENSIONS[i].name for i in clear]
+    shown = np.array([abs(second[name] - first[name]) >= SHOWN for name in DISPLAY])
+    clear = shown & (corrected_p(means, deviations, first["repeats"]) <= LEVEL)
+    names = [DIMENSIONS[i].name for i in np.flatnonzero(clear)]
     test = f"Welch's t-test of {first['repeats']} samplings of each video"
     level = f"at {LEVEL:.0%} for all {len(DIMENSIONS)} dimensions together by Holm's correction"
     return (
-        f"Differences beyond sampling noise: {', '.join(names) or 'none'} ({test}, {level}). "
+        f"Differences of half a point or more beyond sampling noise: {', '.join(names) or 'none'} ({test}, {level}). "
         "It does not test whether people see a difference."
     )
