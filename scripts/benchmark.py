@@ -14,6 +14,7 @@ Rows, by default the first five:
     many       scoring 200 clips with jaxvqa-mini, in one process and as a Beam pipeline, in turn
     long       1,000 scorings of short clips in one process, half of them as the command line decodes, every tenth of a
                damaged file: growth of memory per scoring after the first 200 of each half, open files, processes
+    sizes      120 clips of 30 sizes up to 1080p, scored in one process as the command line does: memory after each 30
     unfreeze   a training step of four videos that trains the encoders' last stages as well
     chunk      an epoch on a training chunk of 912 videos that is on disk (10 GB in the current folder)
 
@@ -485,6 +486,25 @@ def row_long(args: argparse.Namespace) -> list[Record]:
                 }
             )
     return records
+
+
+def row_sizes(args: argparse.Namespace) -> list[Record]:
+    model, process, generator = jaxvqa.load("mini"), psutil.Process(), np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = [(2 * int(generator.integers(60, 541)), 2 * int(generator.integers(60, 961))) for _ in range(30)]
+        paths = [str(write_clip(Path(folder) / f"{i}.mp4", 1, *size)) for i, size in enumerate(sizes)] * 4
+        began, taken = time.perf_counter(), []
+        with contextlib.closing(decode_files(paths, Sampling(), DecodeLimits(workers=2), stills=True)) as decoded:
+            for video, features in encode_ahead(model.encode, decoded):
+                model.explanation([video], model.score_features(features), Sampling())
+                children = sum(child.memory_info().rss for child in process.children(recursive=True))
+                taken.append((process.memory_info().rss / 1e6, children / 1e6))
+        seconds = [(time.perf_counter() - began) / len(paths)]
+    rounds = {}
+    for number in range(4):
+        own, decoders = (max(values) for values in zip(*taken[30 * number : 30 * number + 30], strict=True))
+        rounds |= {f"round_{number + 1}_MB": own, f"decoders_{number + 1}_MB": decoders}
+    return [{"what": "one of 120 clips of 30 sizes", "seconds": seconds, "first_MB": taken[0][0], **rounds}]
 
 
 if __name__ == "__main__":

@@ -89,6 +89,7 @@ def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = N
 
     Raises:
         WeightsError: not a weights directory, of another version, incomplete, altered, or without a wanted part.
+        OSError: a file cannot be opened, for want of rights or of open files.
     """
     if str(directory) in RANDOM:
         return random_weights(str(directory), parts or SCORING_PARTS)
