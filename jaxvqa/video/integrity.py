@@ -84,7 +84,7 @@ def ebml_size(file: BinaryIO) -> int:
     for _ in range(2):
         file.seek(end + 4)  # behind an identifier
         first = file.read(1)
-        length = 9 - first[0].bit_length() if first and first[0] else 9
+        length = 9 - first[0].bit_length() if first else 9
         size = int.from_bytes(first + file.read(length - 1)) - (1 << 7 * length)
         if length > 8 or size == (1 << 7 * length) - 1:  # a recording that nobody has completed, or another thing
             return 0

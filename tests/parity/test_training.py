@@ -1,6 +1,7 @@
 """Golden losses and learning rates, and how sharply a training run is compared with a golden one."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -165,12 +166,11 @@ def test_a_run_in_another_order_fails(run, golden):
 
 
 def test_rounding_as_of_another_processor_passes(run, golden, monkeypatch):
-    """Gradients each of which is off by 1e-6 of itself."""
+    """Gradients each of which is off by up to 1e-6 of itself."""
 
     def rounded(*arguments):
         gradients, terms = whole(*arguments)
-        key = jax.random.key(jax.lax.bitcast_convert_type(terms["loss"], np.uint32))
-        return jax.tree.map(lambda x: x * (1 + 1e-6 * jax.random.normal(key, x.shape)), gradients), terms
+        return jax.tree.map(lambda x: x * (1 + 1e-6 * jnp.sin(1e9 * x)), gradients), terms  # as good as random
 
     whole = TrainStep.gradients
     monkeypatch.setattr(TrainStep, "gradients", rounded)
