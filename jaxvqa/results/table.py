@@ -72,22 +72,13 @@ def read_table(
             is chosen.
     """
     path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            reader = csv.DictReader(file)
-            reader.fieldnames = list(map(plain, reader.fieldnames or []))
-            columns = reader.fieldnames
-            rows: list[tuple[int, Cells]] = list(enumerate(reader, 2))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    columns, rows = read_cells(path)
     found = {d.code: column for d in DIMENSIONS for column in (d.code, d.column) if column in columns}
     if custom:
         found |= {str(pair): column for column in columns if " / " in column for pair in read_pairs(column)[:1]}
     if not found or not rows:
         pair = ", or by a prompt pair (cinematic / amateurish)" * custom
         raise UserError(f"{path} has {len(rows)} rows and no column named as a dimension (O, A-1, ... T-all){pair}.")
-    for line, row in rows:
-        check_cells(path, line, columns, row)
     weights = ""
     if weights_id or {"status", "weights"} <= set(columns):  # a `scores.csv`
         rows, weights = rows_by_one(path, rows, weights_id)
@@ -112,12 +103,25 @@ def read_table(
     return ScoreTable(path, names, scores, groups, weights)
 
 
-def check_cells(path: Path, line: int, columns: Sequence[str], row: Cells) -> None:
-    """Raises a UserError if a row has fewer cells than the header, or more that hold something."""
-    there = sum(row[column] is not None for column in columns)
-    there += len(row.get(None, ())) * any(row.get(None, ()))
-    if there != len(columns):
-        raise UserError(f"{path}, line {line}: it has {there} cells, but the header has {len(columns)}.")
+def read_cells(path: Path) -> tuple[list[str], list[tuple[int, Cells]]]:
+    """Reads the columns of a CSV, and its rows, each with its line.
+
+    Raises:
+        UserError: unreadable, or a row has fewer cells than the header, or more that hold something.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            reader = csv.DictReader(file)
+            reader.fieldnames = columns = list(map(plain, reader.fieldnames or []))
+            rows: list[tuple[int, Cells]] = list(enumerate(reader, 2))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    for line, row in rows:
+        there = sum(row[column] is not None for column in columns)
+        there += len(row.get(None, ())) * any(row.get(None, ()))
+        if there != len(columns):
+            raise UserError(f"{path}, line {line}: it has {there} cells, but the header has {len(columns)}.")
+    return columns, rows
 
 
 def group_numbers(*keys: Sequence[str]) -> Int[np.ndarray, " n"]:

@@ -5,6 +5,7 @@ What crosses the boundary of a process are finished views, 29 MB a video, howeve
 
 import contextlib
 import dataclasses
+import gc
 import math
 import multiprocessing
 import signal
@@ -227,7 +228,10 @@ def serve(connection: Connection, gigabytes: float) -> None:
 
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone
         while True:
-            connection.send(decode_file(*connection.recv(), alive=alive))
+            decoded = decode_file(*connection.recv(), alive=alive)
+            if decoded.error:
+                gc.collect()  # frames are kept in circles of references with the error, and the next file needs the room
+            connection.send(decoded)
 
 
 def decode_file(

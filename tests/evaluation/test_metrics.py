@@ -109,7 +109,7 @@ def test_any_video_may_be_drawn():
 
 def test_metrics_of_a_sample_by_hand():
     p, t = np.array([1.0, 2, 3, 5, 8, 13]), np.array([2.0, 1, 4, 3, 6, 9])
-    sample = np.array([[0, 1, 2, 3, 4, 5], [0, 0, 1, 2, 3, 4], [0, 0, 0, 0, 0, 0]])
+    sample = [*np.array([[0, 1, 2, 3, 4, 5], [0, 0, 1, 2, 3, 4], [0, 0, 0, 0, 0, 0]])]
     whole, part, one = metrics(p, t, sample)
     assert whole[0] == pytest.approx(1 - 6 * 4 / (6 * 35))  # two pairs are exchanged
     assert whole[1] == pytest.approx(np.corrcoef(p, t)[0, 1])
@@ -123,7 +123,7 @@ def test_metrics_of_a_sample_by_hand():
 
 def test_a_sample_with_one_rated_video_has_no_correlation():
     p, t = np.array([1.0, 2, 3, 5, 8]), np.array([2.0, 1, 4, 3, np.nan])
-    assert np.isnan(metrics(p, t, np.array([[0, 4, 4, 4, 4]]))[0, :3]).all()
+    assert np.isnan(metrics(p, t, [np.array([0, 4, 4, 4, 4])])[0, :3]).all()
 
 
 def test_a_line_is_fitted_to_fewer_videos_than_a_logistic_takes():

@@ -103,7 +103,7 @@ def test_enlarging_truncates_what_torch_interpolates(height, width):
 
 def test_views_of_a_file(tmp_path):
     video = open_video(moving_clip(tmp_path / "clip.mp4", 70, 240, 320))
-    plan, called, stills = draw_plan(0, "clip.mp4", 70, 240, 320), [], {}
+    plan, called, stills = draw_plan("whole", 0, "0" * 64, 70, 240, 320), [], {}
     views = video_views(video, plan, lambda: called.append(1), stills)
     assert len(called) == 70
     assert stills.keys() == {*plan.technical_indices[::2].tolist(), *plan.aesthetic_indices.tolist()}

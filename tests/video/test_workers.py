@@ -49,7 +49,7 @@ def test_views_and_facts_are_those_of_this_process_in_order(videos, count):
             assert decoded.views is None
             assert decoded.error == f"{missing} cannot be read: No such file or directory."
         else:
-            assert decoded.facts.keys() == {"sha256", "frames", "height", "width", "fps"}
+            assert decoded.facts.keys() == {"sha256", "frames", "height", "width", "fps", "av"}
             for ours, theirs in zip(decoded.views, expected.views, strict=True):
                 assert np.array_equal(ours, theirs)
     assert no_children()
