@@ -230,7 +230,7 @@ def serve(connection: Connection, gigabytes: float) -> None:
         while True:
             decoded = decode_file(*connection.recv(), alive=alive)
             if decoded.error:
-                gc.collect()  # frames are kept in circles of references with the error, and the next file needs the room
+                gc.collect()  # frames hang on the error in circles of references, and the next file needs the room
             connection.send(decoded)
 
 
