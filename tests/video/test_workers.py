@@ -194,7 +194,13 @@ def test_signs_of_life_come_about_every_second(monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(workers, "follow_parent", lambda: None)
     monkeypatch.setattr(workers, "limit_memory", lambda gigabytes: None)
-    monkeypatch.setattr(workers, "decode_file", lambda *job, alive=None: [alive() for _ in range(9)])
+
+    def decode(path, sampling, alive):
+        for _ in range(9):
+            alive()
+        return Decoded(path, {}, None, "broken.")
+
+    monkeypatch.setattr(workers, "decode_file", decode)
     ours, theirs = multiprocessing.Pipe()
     thread = threading.Thread(target=serve, args=(theirs, 1))
     thread.start()
