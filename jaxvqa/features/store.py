@@ -132,7 +132,7 @@ def read_index(folder: Path) -> dict[str, tuple[Path, int]]:
     for index in sorted(folder.glob("shard-*.jsonl")):
         path = index.with_suffix(".npy")
         shard, lines, remedy = load_shard(path), read_lines(index), remedy_of(path)
-        with untrusted(index, UserError, remedy, "is truncated or corrupt"):
+        with untrusted(path, UserError, remedy, "is truncated or corrupt"):
             videos = [json.loads(line) for line in lines]
         if len(channels := {shard.shape[-1], *channels}) > 1:
             raise UserError(f"{path} has {shard.shape[-1]} channels, unlike others beside it: {remedy}.")
