@@ -147,7 +147,7 @@ def test_several_samplings_are_explained_together(model, tmp_path):
     moments = np.flatnonzero(e.places.frames[1] == series.frames[7])
     assert len(moments) > 1
     assert series.raw[7, SHARPNESS] == pytest.approx(e.scores.local[moments, :, SHARPNESS].mean(), abs=1e-6)
-    assert "2, drawn from seed 0" in section(e)
+    assert "2, by the rule whole, drawn from seed 0" in section(e)
 
 
 def test_dense_explanations_cover_the_video_to_the_pixel_and_the_frame(model, tmp_path):
