@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-from trainings import WORDS
+from trainings import LABELS, WORDS
 
 from jaxvqa.datasets.custom import load_custom
 from jaxvqa.datasets.videos import make_folds
 
 
 def test_labels_of_ones_own(rated):
-    videos = load_custom(rated / "labels.csv", rated / "videos")
+    videos = load_custom(rated / LABELS, rated / "videos")
     assert videos.custom == (WORDS,)
     assert videos.labels.shape == (12, 17)
     there = ~np.isnan(videos.labels)

@@ -44,7 +44,7 @@ def test_every_video_is_scored_by_a_model_that_has_not_seen_it(tuned, rated):
 def trained_on(folder, videos, masks):
     """Whether the record of a training says that it was trained, and validated, on just those of the videos."""
     digests = [content_sha256(path) for path in videos.paths]
-    one = LabeledFeatures("labels", videos, Features([(Path(), i) for i in range(len(digests))], digests))
+    one = LabeledFeatures(videos.database, videos, Features([(Path(), i) for i in range(len(digests))], digests))
     [record, *_] = folder.glob("checkpoints/2/record/*")
     expected = [rated_features([one.select(np.flatnonzero(mask))], {}).identity for mask in masks]
     return json.loads(record.read_text())["settings"]["videos"] == expected
