@@ -336,7 +336,9 @@ def test_rows_say_by_which_rule_frames_were_drawn(clips, small_weights, tmp_path
     del earlier["sampling"]  # as versions wrote it that had no other rule
     (tmp_path / "scores.jsonl").write_text(json.dumps(earlier) + "\n")
     assert score(clips / "b.mp4", small_weights, tmp_path) == 2
-    assert "line 1: not a row of scores, or one of another version of jaxvqa; move the file away" in capfd.readouterr().err
+    assert (
+        "line 1: not a row of scores, or one of another version of jaxvqa; move the file away" in capfd.readouterr().err
+    )
 
 
 def test_what_fails_in_one_of_several_samplings_has_failed(clips, small_weights, tmp_path, monkeypatch, capfd):
