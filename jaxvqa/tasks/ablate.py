@@ -14,7 +14,8 @@ from ..system.terminal import Log
 from ..train.data import check_labels, describe, prepare
 from ..train.fit import fit, load_encoders
 from ..train.monitor import Monitor, plot_curves
-from .output import print_summary, tell_left_out, write_config
+from .evaluation_output import print_summary
+from .output import tell_left_out, write_config
 from .train_inputs import cluster, data_source, train_settings
 
 

@@ -19,7 +19,8 @@ from ..train.fit import load_encoders, predict
 from ..train.folds import cut_folds, fit_folds
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
-from .output import print_summary, tell_left_out, write_config
+from .evaluation_output import print_summary
+from .output import tell_left_out, write_config
 from .train_inputs import cluster, data_source, train_settings
 
 

@@ -14,8 +14,8 @@ from ..results.table import read_table, write_table
 from ..system.files import lock_folder
 from ..system.terminal import Log, printable
 from ..video.sampling import Sampling
+from .evaluation_output import print_evaluation
 from .inputs import decode_limits
-from .output import print_evaluation
 
 
 def run(config: ml_collections.ConfigDict) -> int:

@@ -23,7 +23,8 @@ from ..train.folds import cut_folds, fit_folds, joined
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
 from ..weights.load import choose_weights, with_custom
-from .output import Gain, print_evaluation, print_gain, tell_left_out, write_config
+from .evaluation_output import Gain, print_evaluation, print_gain
+from .output import tell_left_out, write_config
 from .train_inputs import cluster, data_source, train_settings
 
 

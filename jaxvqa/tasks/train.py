@@ -18,7 +18,8 @@ from ..train.fit import fit, load_encoders, make_network, predict
 from ..train.loop import FitResult, Trainer
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
-from .output import print_evaluation, print_gain, tell_left_out, write_config
+from .evaluation_output import print_evaluation, print_gain
+from .output import tell_left_out, write_config
 from .train_inputs import cluster, data_source, train_settings
 
 

@@ -16,8 +16,8 @@ from jaxvqa.datasets.custom import load_custom
 from jaxvqa.datasets.videos import make_folds
 from jaxvqa.features.store import Features
 from jaxvqa.results.table import read_table
+from jaxvqa.tasks.evaluation_output import Gain
 from jaxvqa.tasks.finetune import advice
-from jaxvqa.tasks.output import Gain
 from jaxvqa.train.data import LabeledFeatures, rated_features
 from jaxvqa.video.integrity import content_sha256
 from jaxvqa.weights.load import load_weights

@@ -1,20 +1,14 @@
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jaxvqa.evaluation.metrics import Agreement
 from jaxvqa.results.rows import DEVIATION, DISPLAY, RAW
-from jaxvqa.results.table import ScoreTable
 from jaxvqa.system.terminal import Log
 from jaxvqa.tasks.output import (
     print_custom,
     print_deviations,
-    print_evaluation,
-    print_gain,
     print_scores,
-    print_summary,
     tell_failures,
     tell_left_out,
     tell_other_weights,
@@ -64,43 +58,6 @@ def test_failures_are_told_to_stderr(rows, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == ["failed: b.mp4 is an empty file.", *["left out: b.mp4 is an empty file."] * 2]
-
-
-def test_metrics_have_intervals(capsys):
-    agreement = Agreement(np.array([0.5, 0.6, 0.4, 0.1]), np.array([[0.1, 0.9]] * 4))
-    labels = ScoreTable(Path("labels"), list("abcdefghi"), {})
-    print_evaluation({"O": agreement, "mean": agreement}, labels, 100, "A title")
-    out = capsys.readouterr().out
-    assert out.startswith("A title\n")
-    assert "0.5000 [0.100, 0.900]" in out
-    assert "9 videos; 95 % confidence intervals from 100 bootstrap samples of videos." in out
-    print_evaluation({"O": agreement}, replace(labels, groups=[*"xxxyyyz", "", ""]), 100)
-    assert (
-        "9 videos in 5 groups; 95 % confidence intervals from 100 bootstrap samples of groups."
-        in capsys.readouterr().out
-    )
-
-
-def test_gain_is_the_difference_on_the_same_samples(capsys):
-    random = np.random.default_rng(0)
-    truth = random.normal(size=60)
-    better, worse = (
-        ScoreTable(Path(), [*map(str, range(60))], {"O": truth + noise * random.normal(size=60)}) for noise in (0.3, 2)
-    )
-    labels = ScoreTable(Path(), better.names, {"O": truth})
-    gain, loss = print_gain("mini", worse, better, labels, 200, 0), print_gain("mini", better, worse, labels, 200, 0)
-    assert gain.low > 0 > loss.high
-    assert loss == pytest.approx((-gain.mean, -gain.high, -gain.low))
-    assert "Before, mini reached a mean SRCC of 0.9" in capsys.readouterr().out
-    constant = ScoreTable(Path("start"), better.names, {"O": np.full(60, 0.5)})
-    assert np.isnan(print_gain("mini", constant, better, labels, 20, 0)).all()
-    said = "What training adds to mini is not known: start: O is the same for all 60 videos"
-    assert said in " ".join(capsys.readouterr().out.split())
-
-
-def test_summaries_have_deviations(capsys):
-    print_summary({"recipe": {"PLCC": [0.4, 0.6]}}, "A title")
-    assert "0.500 ± 0.100" in capsys.readouterr().out
 
 
 def test_rows_by_other_weights_are_counted(capfd):

@@ -72,3 +72,10 @@ def test_sigterm_is_as_ctrl_c():
 def test_there_is_no_other_task():
     with pytest.raises(UserError, match=r"task is .fly.; it must be score, score_many, .* or doctor"):
         run(ml_collections.ConfigDict({"task": "fly"}))
+
+
+def test_scoring_waits_for_no_library_that_it_does_not_need():
+    """Each of them takes a good part of a second."""
+    code = "import sys, jaxvqa.tasks.score; print(*{'scipy', 'skimage', 'tensorflow', 'torch'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
