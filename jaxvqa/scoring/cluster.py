@@ -179,6 +179,14 @@ def score(todo: list[str], weights_id: str, pipeline: beam.Pipeline, work: Work)
     return True
 
 
+def at_work() -> contextlib.AbstractContextManager[None]:
+    """What a worker does, told as a sentence if it fails: Beam passes on an error without its kind.
+
+    From that alone nobody could tell at the other end whose error it is.
+    """
+    return untrusted(f"worker {platform.node()}", UserError, "run it again", "broke off", kinds=Exception)
+
+
 class Score(beam.DoFn):
     """Scores batches of paths and gives a row for each, as they stand in scores.jsonl.
 
@@ -194,21 +202,22 @@ class Score(beam.DoFn):
 
     def setup(self) -> None:
         """Loads the model, once for all threads of this process, and starts the processes that decode."""
-        keep_compiled()
-        with loading:
-            self.model = load_once(self.work.weights, self.work.precision, self.work.custom)
+        with at_work():
+            keep_compiled()
+            with loading:
+                self.model = load_once(self.work.weights, self.work.precision, self.work.custom)
         if self.model.weights_id != self.weights_id:
             raise UserError(
                 f"the weights {self.work.weights} are {self.model.weights_id} on this worker, but {self.weights_id} "
                 "where the run was started: have all see the same."
             )
-        self.decoders = Decoders(self.work.limits.workers or cores(), self.work.limits)
+        with at_work():
+            self.decoders = Decoders(self.work.limits.workers or cores(), self.work.limits)
 
     def process(self, element: list[str]) -> Iterator[str]:
         """The rows of some videos."""
         began, paths = time.time_ns(), [json.loads(line) for line in element]
-        # Here, since Beam passes on an error without its kind, from which untrusted() could not tell whose it is.
-        with untrusted(f"worker {platform.node()}", UserError, "run it again", "broke off", kinds=Exception):
+        with at_work():
             decoded = decode_samples(paths, self.work.sampling, self.work.limits, decoders=self.decoders)
             rows = [
                 json_line(score_row(self.model, samples, scores, self.work.sampling), COLUMNS)

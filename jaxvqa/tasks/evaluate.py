@@ -12,7 +12,7 @@ from ..evaluation.summary import rows_of, write_evaluation
 from ..results.rows import check_format, text_of
 from ..results.table import read_table, write_table
 from ..system.files import lock_folder
-from ..system.terminal import Log, printable
+from ..system.terminal import Log
 from ..video.sampling import Sampling
 from .evaluation_output import print_evaluation
 from .inputs import decode_limits
@@ -55,7 +55,7 @@ def run(config: ml_collections.ConfigDict) -> int:
             write_table(folder / "predictions.csv", predictions)
         write_evaluation(folder, results, predictions.weights)
     if config.format == "table":
-        print_evaluation(results, labels, config.resamples, printable(title))
+        print_evaluation(results, labels, config.resamples, title)
     else:
         rows = rows_of(results, predictions.weights)
         sys.stdout.write(text_of(rows, [*rows[0]], config.format))

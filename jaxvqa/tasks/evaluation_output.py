@@ -26,7 +26,7 @@ def print_evaluation(results: dict[str, Agreement], labels: ScoreTable, resample
     """Prints a line for each dimension, under a title if there is one, and what the intervals come from."""
     out = table_console()
     if title:
-        out.print(Text(f"{title}\n"))
+        out.print(Text(f"{printable(title)}\n"))
     names = {dimension.code: dimension.name for dimension in DIMENSIONS}
     table = Table("", "dimension", box=None, pad_edge=False)
     for metric in METRICS:

@@ -15,7 +15,7 @@ from ..evaluation.summary import write_evaluation
 from ..results.table import ScoreTable, write_table
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
-from ..system.terminal import Log, printable
+from ..system.terminal import Log
 from ..text.prompts import codes
 from ..train.data import LabeledFeatures, check_labels, label_table, with_features
 from ..train.fit import fit, load_encoders, make_network, predict
@@ -93,7 +93,7 @@ def report(config: ml_collections.ConfigDict, labels: ScoreTable, scores: ScoreT
     write_evaluation(folder, results)
     title = f"{config.labels}, each video scored by a model that was trained on the other {config.folds - 1} of "
     title += f"{config.folds} parts of the videos."
-    print_evaluation(results, labels, config.resamples, printable(title))
+    print_evaluation(results, labels, config.resamples, title)
 
 
 def advice(gain: Gain | None, start: str, trained: str) -> str:

@@ -66,7 +66,7 @@ PUBLISHED = (
     ),
 )
 
-LIMIT = 1 << 30  # bytes of a file: no published one has more than a quarter of that
+LIMIT = 1 << 30  # bytes of a file: over twice what the parameters of the largest, CLIP, take in float32
 BLOCK = 1 << 18  # bytes that are read at a time
 TIMEOUT = 30.0  # seconds without a sign of life after which a connection is given up
 PAUSES = (1.0, 4.0, 16.0)  # seconds before each further try
