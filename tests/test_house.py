@@ -94,9 +94,27 @@ def strings(path):
             yield node, node.value
 
 
-def called(node):
+@cache
+def aliases(path):
+    """Names that a file imports under others or without their module, such as {"signal": "signal.signal"}."""
+    found = {}
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            found |= {alias.asname: alias.name for alias in node.names if alias.asname}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def full_name(path, node):
+    """A name with dots, however its file imports it, such as "sys.stdout"."""
+    first, dot, rest = dotted(node).partition(".")
+    return aliases(path).get(first, first) + dot + rest
+
+
+def called(path, node):
     """What a call calls, with dots, such as "jax.config.update"."""
-    return dotted(node.func) if isinstance(node, ast.Call) else ""
+    return full_name(path, node.func) if isinstance(node, ast.Call) else ""
 
 
 def dotted(node):
@@ -191,15 +209,29 @@ def test_one_file_catches_everything():
     assert found == []
 
 
+def process_changes(path):
+    """Calls in a file that change the whole process."""
+    for node in nodes(path):
+        name = called(path, node)
+        if re.search(r"jax\.config\.update|setLevel$|logging\.disable|filterwarnings|signal\.signal$", name):
+            yield node, name
+
+
 def test_what_changes_the_whole_process_is_done_in_few_places():
     found = [
-        f"{where(path, node)} calls {called(node)}"
+        f"{where(path, node)} calls {name}"
         for path in FILES
         if room(module(path)) != "system" and module(path) != "tasks.run"
-        for node in nodes(path)
-        if re.search(r"jax\.config\.update|setLevel$|logging\.disable|filterwarnings|signal\.signal$", called(node))
+        for node, name in process_changes(path)
     ]
     assert found == []
+
+
+def terminal_writes(path):
+    """Places in a file that write to the terminal."""
+    for node in nodes(path):
+        if re.search(r"^(rich\.)?print$|\bConsole$", called(path, node)) or full_name(path, node) == "sys.stdout":
+            yield node
 
 
 def test_only_some_rooms_write_to_the_terminal():
@@ -207,10 +239,30 @@ def test_only_some_rooms_write_to_the_terminal():
         where(path, node)
         for path in FILES
         if room(module(path)) not in {"tasks", "demo", *DOORS} and module(path) != "system.terminal"
-        for node in nodes(path)
-        if called(node) in ("print", "Console") or (isinstance(node, ast.Attribute) and dotted(node) == "sys.stdout")
+        for node in terminal_writes(path)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "lines"),
+    [
+        (process_changes, "import signal\nsignal.signal(2, stop)"),
+        (process_changes, "from signal import signal\nsignal(2, stop)"),
+        (process_changes, "from signal import signal as s\ns(2, stop)"),
+        (process_changes, "import signal as s\ns.signal(2, stop)"),
+        (process_changes, "from jax import config\nconfig.update('jax_enable_x64', True)"),
+        (process_changes, "from logging import disable\ndisable(30)"),
+        (process_changes, "import logging\nlogging.getLogger('a').setLevel(30)"),
+        (terminal_writes, "from sys import stdout\nstdout.write('')"),
+        (terminal_writes, "from rich.console import Console as C\nC()"),
+        (terminal_writes, "import rich\nrich.print('')"),
+    ],
+)
+def test_names_are_known_however_they_are_imported(tmp_path, rule, lines):
+    path = tmp_path / "file.py"
+    path.write_text(lines)
+    assert len(list(rule(path))) == 1
 
 
 def test_sizes_have_names():
