@@ -170,6 +170,63 @@ def test_frames_that_an_edit_list_hides_are_not_counted(tmp_path):
     assert [frame_number(frame) for _, frame in read_frames(video, np.arange(30))] == list(range(20, 50))
 
 
+def show_segments(path, segments):
+    """Lets an MP4 of 25 frames a second, whose boxes follow its frames, show segments alone: first frame, frames."""
+    data = path.read_bytes()
+    entries = [struct.pack(">IiI", 40 * frames, 512 * first, 1 << 16) for first, frames in segments]
+    edits = struct.pack(">II", 0, len(segments)) + b"".join(entries)  # ISO/IEC 14496-12, section 8.6.6
+    for box in (b"elst", b"edts", b"trak", b"moov"):
+        start = data.index(box) - 4
+        [size] = struct.unpack_from(">I", data, start)
+        if box == b"elst":
+            grown = 8 + len(edits) - size
+            data = data[: start + 8] + edits + data[start + size :]
+        data = data[:start] + struct.pack(">I", size + grown) + data[start + 4 :]
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("segments", [[(0, 10), (30, 10)], [(30, 10), (5, 4)], [(0, 20)]])
+def test_frames_between_the_segments_of_an_edit_list_are_not_counted(tmp_path, segments):
+    """To get at a segment that begins between key frames, frames are decoded that are not shown."""
+    path = numbered_clip(tmp_path / "edited.mp4", 50, codec_options={"g": "12", "bf": "0"})
+    show_segments(path, segments)
+    video = open_video(path)
+    shown = [first + i for first, frames in segments for i in range(frames)]
+    assert video.frames == len(shown)
+    assert [frame_number(frame) for _, frame in read_frames(video, np.arange(len(shown)))] == shown
+    np.testing.assert_allclose(video.seconds, np.arange(len(shown)) / 25, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("raw.h264", "libx264"), ("raw.hevc", "libx265")])
+def test_stream_without_times_that_begins_anywhere(tmp_path, name, codec):
+    """What comes before its first key frame cannot be told by its time."""
+    parameters = {"x264-params": "keyint=12:scenecut=0", "x265-params": "keyint=12:open-gop=0:log-level=none"}
+    path = numbered_clip(tmp_path / name, 50, codec=codec, codec_options=parameters)
+    assert open_video(path).frames == 50
+    whole = path.read_bytes()
+    path.write_bytes(whole[len(whole) // 3 :])
+    video = open_video(path)
+    numbers = [frame_number(frame) for _, frame in read_frames(video, np.arange(video.frames))]
+    assert numbers == list(range(50))[-video.frames :]
+    assert 10 < video.frames < 50
+
+
+def test_rate_is_the_average_or_a_guess_where_the_file_has_none(tmp_path):
+    source = numbered_clip(tmp_path / "source.mp4", 20, codec_options={"bf": "0"})
+    path = tmp_path / "uneven.mp4"
+    with av.open(str(source)) as even, av.open(str(path), "w") as uneven:
+        stream = uneven.add_stream_from_template(even.streams.video[0])
+        for number, packet in enumerate(packet for packet in even.demux(video=0) if packet.size):
+            packet.pts = packet.dts = (number + 4 * max(number - 10, 0)) * 512  # the later half five times as slow
+            packet.stream = stream
+            uneven.mux(packet)
+    video = open_video(path)
+    assert video.fps == pytest.approx(20 / 2.24)  # from the first frame to the end of the last
+    assert video.seconds[[0, 1, 10, 11, 19]].tolist() == pytest.approx([0, 0.04, 0.4, 0.6, 2.2])
+    video = open_video(numbered_clip(tmp_path / "guess.ivf", 10, codec="libvpx", fps=10))
+    assert video.fps == 10
+
+
 @pytest.mark.parametrize("content", ["ffconcat version 1.0\nfile clip.mp4\n", "#EXTM3U\n#EXTINF:1,\nclip.mp4\n"])
 def test_files_that_name_others_are_not_followed(tmp_path, monkeypatch, content):
     monkeypatch.chdir(tmp_path)

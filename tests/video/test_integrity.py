@@ -1,6 +1,7 @@
 import hashlib
 import os
 import struct
+from fractions import Fraction
 
 import pytest
 from clips import moving_clip
@@ -61,6 +62,31 @@ def test_a_container_that_lies_about_its_length_is_noticed(tmp_path):
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.6)])
     with pytest.raises(DamagedError, match=r"liar.flv is damaged: it says that it lasts 4.\d s, but ends after 2.\d s"):
         open_video(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "marker", "unknown"),
+    [("liar.mkv", "libx264", b"\x18\x53\x80\x67", b"\1" + bytes([255] * 7)), ("liar.avi", "mpeg4", b"RIFF", bytes(4))],
+)
+def test_a_container_of_unknown_size_is_held_to_its_length(tmp_path, name, codec, marker, unknown):
+    path = moving_clip(tmp_path / name, 100, 64, 96, codec=codec, codec_options={"g": "10"})
+    data = path.read_bytes()
+    size = data.index(marker) + 4
+    data = data[:size] + unknown + data[size + len(unknown) :]
+    path.write_bytes(data)
+    assert container_size(path) == 0
+    assert open_video(path).frames == 100
+    path.write_bytes(data[: len(data) * 6 // 10])
+    with pytest.raises(
+        DamagedError, match=rf"{name} is damaged: it says that it lasts 4\.0 s, but ends after [12]\.\d s"
+    ):
+        open_video(path)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("slow.mkv", "libx264"), ("slow.avi", "mpeg4")])
+def test_the_last_frame_is_shown_until_the_end(tmp_path, name, codec):
+    video = open_video(moving_clip(tmp_path / name, 3, 64, 96, codec=codec, fps=Fraction(1, 2)))
+    assert (video.frames, video.seconds.tolist()) == (3, [0, 2, 4])
 
 
 def test_what_follows_the_boxes_of_an_mp4_does_not_matter(tmp_path):
