@@ -6,8 +6,7 @@ Each recipe adds to the one before: PLCC loss on one chunk; all chunks; cosine r
 loss; and the same number of epochs in many short passes over the chunks instead of one. By default on the synthetic
 database with small untrained encoders, in chunks of a quarter of it as MaxWell's are; for MaxWell itself add
 --data.train=maxwell:train --data.validation=maxwell:validation --weights=DIR --train.chunk=912
---train.epochs-per-chunk=20 --optimizer.schedule.period=10. Takes a quarter of an hour on two CPU cores once features
-are extracted.
+--train.epochs-per-chunk=20 --optimizer.schedule.period=10 --train.ema=0.999.
 """
 
 import ml_collections

@@ -5,8 +5,8 @@
 
 Prints SRCC, PLCC, KRCC and RMSE (after a logistic fit) for each dimension both have, and their mean, with 95 %
 confidence intervals, and writes OUTPUT/evaluation.csv and .json. Videos are joined by file name.
-MaxWell's MaxWell_val.csv has none: add --label-names=test_labels.txt. Takes 20 s for its 909 videos, and where a
-model is to score them first, seven seconds a video on two CPU cores.
+MaxWell's MaxWell_val.csv has none: add --label-names=test_labels.txt. Takes half a minute for its 909 videos; if a
+model is to score them first, ten seconds a video more on two CPU cores at full size.
 """
 
 import ml_collections

@@ -3,8 +3,8 @@
     python -m jaxvqa.main --config configs/maxwell.py --config.weights=DIR
 
 DIR holds the encoders (scripts/convert.py --fastvqa DOVER.pth --clip RN50.pt); data/maxwell holds the videos and the
-four label files of MaxWell (README.md, Train). Features are extracted once, into 51 GB of disk: seven seconds a video
-on two CPU cores, that is nine hours, decoding included. An epoch on a chunk of 912 videos is 57 steps. Ends with a
+four label files of MaxWell (README.md, Train). Features are extracted once, into 51 GB of disk: ten seconds a video
+on two CPU cores, that is thirteen hours, and decoding. An epoch on a chunk of 912 videos is 57 steps. Ends with a
 table of correlations on the validation videos, learning curves, and a model that configs/score.py takes. Stopped at
 any moment and started again, it goes on. All settings are in jaxvqa/tasks/defaults.py.
 """

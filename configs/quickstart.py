@@ -1,4 +1,4 @@
-"""Trains a new head on synthetic videos: everything there is to a training, on any laptop, offline.
+"""Trains a new head on synthetic videos: a complete training run, offline, on a CPU.
 
     python -m jaxvqa.main --config configs/quickstart.py
 

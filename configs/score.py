@@ -4,7 +4,7 @@
 
 Prints a table and writes OUTPUT/scores.csv, OUTPUT/scores.jsonl and OUTPUT/config.json. Videos already scored there
 with the same settings, and unchanged since, are not scored again. With weights of full size, about 10 s for a
-video, 20 s more for the first one, and 2 GB on two CPU cores; --repeats and --dense take that many times as
+video, 16 s more for the first one, and 2 GB on two CPU cores; --repeats and --dense take that many times as
 long. Exit code 1 if a video could not be scored.
 """
 

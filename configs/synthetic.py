@@ -3,7 +3,7 @@
     python -m jaxvqa.main --config configs/synthetic.py
 
 Trainings that name synthetic_maxwell render it by themselves, 240 clips with seed 0; this is for other sizes and seeds.
-Two clips a second on two CPU cores, 0.1 MB each. Nobody rated these clips: results on them say nothing about
+About a clip a second on two CPU cores, 0.1 MB each. Nobody rated these clips: results on them say nothing about
 real videos.
 """
 

@@ -6,6 +6,7 @@ import http.server
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -15,12 +16,23 @@ from pathlib import Path
 import pytest
 
 import jaxvqa
+from jaxvqa.cli import read
 from jaxvqa.dimensions import DIMENSIONS, default_prompts
 from jaxvqa.tasks import TASKS
 from jaxvqa.tasks.configuration import config_path, describe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMED = [*PAGES, ROOT / "notebooks" / "README.md"]
+FOLDERS = "configs docs jaxvqa notebooks scripts tests"
+ROOMS = sorted(path.name for path in (ROOT / "jaxvqa").iterdir() if path.is_dir() and path.name[0] != "_")
+SUFFIXES = {"csv", "json", "jsonl", "html", "png", "huber_delta"}  # of files called like a room, and a field
+STANDS_FOR = re.compile(r"NAME|ROOM|FILE|\.\.\.")  # in a path, any name
+# Options of pip, pytest, mkdocs, ruff, SLURM, XLA and Beam's runners, and one that stands for any.
+OTHERS = (
+    "--complete --strict --check --requeue --xla_cpu_max_isa --xla_force_host_platform_device_count --flink_master "
+    "--environment_type --no-NAME"
+).split()
 GENERATED = re.compile(r"^(:::|<!--) ", re.MULTILINE)  # what only the site has the headings of
 FETCHED = {
     **dict.fromkeys(
@@ -192,3 +204,48 @@ def test_links_lead_somewhere(path):
 def test_links_out_of_the_docs_lead_to_the_repository(site):
     text = (site / "MINI" / "index.html").read_text(encoding="utf-8")
     assert 'href="https://github.com/jaxvqa/jaxvqa/blob/main/README.md#weights"' in text
+
+
+@pytest.mark.parametrize("path", NAMED, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_and_modules_that_are_named_exist(path):
+    text = path.read_text(encoding="utf-8")
+    files = re.findall(rf"(?<![\w/.])(?:{'|'.join(FOLDERS.split())})/[\w/.-]*\w", text)
+    lacking = [file for file in files if not (ROOT / file).exists() and not STANDS_FOR.search(file)]
+    for room, module in re.findall(rf"`(?:jaxvqa\.)?({'|'.join(ROOMS)})\.(\w+)", text):
+        folder = ROOT / "jaxvqa" / room
+        if not (folder / f"{module}.py").exists() and module not in SUFFIXES:
+            lacking.append(f"{room}.{module}")
+    assert lacking == []
+
+
+def arguments():
+    """The options of all commands, and of those scripts that pages name."""
+    found = {"--config", "--help", "--version"}
+    for task in TASKS:
+        for field in describe(config_path(task.config))[1]:
+            prefixes = ["config."] if field.name in task.positional else ["config.", "", "no_"]
+            found |= {f"--{prefix}{field.name}" for prefix in prefixes}
+    for script in (ROOT / "scripts").iterdir():
+        if script.is_file():
+            found |= set(re.findall(r"[\"'](--[\w-]+)[\"']", script.read_text(encoding="utf-8")))
+    return {option.replace("-", "_") for option in found}
+
+
+@pytest.mark.parametrize("path", NAMED, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_options_that_are_named_exist(path):
+    known = arguments()
+    options = re.findall(r"(?<![\w-])--[a-zA-Z][\w.-]*\w", path.read_text(encoding="utf-8"))
+    assert [o for o in options if o not in OTHERS and o.replace("-", "_") not in known] == []
+
+
+def commands(path):
+    """The `jaxvqa` commands in the blocks of a page, without comments."""
+    blocks = re.findall(r"^```(?:bash)?\n(.*?)^```$", path.read_text(encoding="utf-8"), re.M | re.S)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("jaxvqa ")]
+
+
+@pytest.mark.parametrize("path", NAMED, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_commands_are_understood(path):
+    for command in commands(path):
+        assert read(command).task

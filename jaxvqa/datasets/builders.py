@@ -74,7 +74,7 @@ def read_maxwell_labels(
         list_path: for MaxWell, whose tables have all dimensions and no names: the list with these.
 
     Raises:
-        UserError: as `read_scores`, or a dimension is lacking that must be there.
+        UserError: as `read_table`, or a dimension is lacking that must be there.
     """
     rated = read_table(table, list_path, missing=not list_path)
     lacking = [dimension.code for dimension in DIMENSIONS if dimension.code not in rated.scores]

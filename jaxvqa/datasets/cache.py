@@ -86,7 +86,7 @@ def render_if_missing(root: Path, home: Path) -> None:
         return
     with exclusive(root, home.name):
         if not home.exists():
-            Log()(f"rendering {home}, a synthetic database in MaxWell's layout, which takes about two minutes.")
+            Log()(f"rendering {home}, a synthetic database in MaxWell's layout, which takes some minutes.")
             render(home)
 
 

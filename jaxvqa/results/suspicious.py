@@ -11,7 +11,7 @@ from .rows import RAW
 
 FEW = 5  # videos; scores of fewer may be close by chance
 # Raw scores this close in a dimension are constant: other frames and patches of one and the same video move them by
-# 27 times as much (docs/RELIABILITY.md), and different videos more; rounding, by a hundredth of it.
+# more, as the tests check, and rounding by a hundredth of it.
 CLOSE = 1e-4
 NAMED = 5  # files of a sentence
 

@@ -202,7 +202,7 @@ def read_list(path: Path, table: Path, scores: dict[str, np.ndarray]) -> list[st
 
 
 def write_table(path: str | os.PathLike, table: ScoreTable) -> None:
-    """Writes a table as a CSV that `read_scores` reads: `filename`, and a column for each dimension by its code."""
+    """Writes a table as a CSV that `read_table` reads: `filename`, and a column for each dimension by its code."""
     lines = [csv_line(["filename", *table.scores])]
     for name, *scores in zip(table.names, *table.scores.values(), strict=True):
         lines.append(",".join([cell(name), *("" if np.isnan(score) else f"{score:.9f}" for score in scores)]) + "\n")

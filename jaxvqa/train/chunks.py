@@ -1,7 +1,7 @@
 """The order in which videos are trained on: chunk after chunk, each for some epochs, shuffled within.
 
-A chunk is what fits into the memory of a machine; what does not is on disk. Source: REFERENCE section "chunkwise",
-the follow-up of MaxVQA (arXiv:2305.12726).
+A chunk is what fits into the memory of a machine; what does not is on disk. Source: the follow-up of MaxVQA
+(arXiv:2305.12726).
 """
 
 from collections import deque

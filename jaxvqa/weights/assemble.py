@@ -79,7 +79,7 @@ def assemble_part(part: str, config: Any, tensors: dict[str, np.ndarray]) -> nnx
 
 
 def tensors_of(part: str, module: nnx.Module) -> dict[str, np.ndarray]:
-    """The parameters of a part by name: the inverse of `assemble`."""
+    """The parameters of a part by name: the inverse of `assemble_part`."""
     return {
         parameter_name(part, path): np.asarray(variable[...]) for path, variable in nnx.to_flat_state(nnx.state(module))
     }

@@ -82,8 +82,8 @@ def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = N
     """Reads and verifies a weights directory.
 
     Args:
-        directory: as written by `save`; "mini" for the small model that comes with the package; "maxvqa" for the
-            published weights that `jaxvqa download` made; "random" or "random-small" for untrained weights.
+        directory: as written by `save_weights`; "mini" for the small model that comes with the package; "maxvqa" for
+            the published weights that `jaxvqa download` made; "random" or "random-small" for untrained weights.
         parts: names of the parts to build; by default all that it holds. Where the head holds the features of its
             prompts, there is no `clip_text`, whoever asks for it.
 
