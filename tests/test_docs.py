@@ -218,6 +218,7 @@ def test_files_and_modules_that_are_named_exist(path):
     assert lacking == []
 
 
+@functools.cache
 def arguments():
     """The options of all commands, and of those scripts that pages name."""
     found = {"--config", "--help", "--version"}
