@@ -3,8 +3,8 @@
     python -m jaxvqa.main --config configs/convert.py --config.fastvqa=DOVER.pth --config.clip=RN50.pt \\
         --config.maxvqa=maxvqa_maxwell.pt --config.output=weights
 
-Needs PyTorch (`pip install 'jaxvqa[convert]'`), ten seconds and 1.5 GB of memory. Nothing stored in a checkpoint is
-run. If one does not fit, nothing is written. Scoring needs all three; training on its own needs the first two.
+Takes five seconds and 1 GB of memory. PyTorch is not needed, and nothing stored in a checkpoint is run. If one does not
+fit, nothing is written. Scoring needs all three; training on its own needs the first two.
 """
 
 import ml_collections

@@ -3,8 +3,8 @@
     python -m jaxvqa.main --config configs/download.py
 
 MaxVQA's and DOVER's authors allow non-commercial use only; CLIP is under the MIT license. Fetches three files, some
-hundred megabytes, goes on where an earlier run broke off, and verifies what it gets. Needs PyTorch, for conversion
-alone (`pip install 'jaxvqa[convert]'`). Where the weights are there already, it only makes sure that they are sound.
+hundred megabytes, goes on where an earlier run broke off, and verifies what it gets. Where the weights are there
+already, it only makes sure that they are sound.
 """
 
 import ml_collections

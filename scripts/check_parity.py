@@ -15,7 +15,7 @@ from pathlib import Path
 
 from jaxvqa.errors import UserError
 from jaxvqa.parity import check_folder
-from jaxvqa.weights.assemble import PARTS
+from jaxvqa.weights.assemble import PUBLISHED_PARTS
 from jaxvqa.weights.load import load_weights
 
 
@@ -30,7 +30,7 @@ def main() -> int:
     args = parser.parse_args()
     passed = failed = 0
     try:
-        loaded = load_weights(args.weights, tuple(PARTS))
+        loaded = load_weights(args.weights, PUBLISHED_PARTS)
         deep = load_weights(args.deep, ("clip_text", "maxvqa")) if args.deep else None
         for file, comparison in check_folder(args.golden, loaded, args.videos, deep):
             if isinstance(comparison, str):

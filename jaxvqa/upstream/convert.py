@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from ..dimensions import default_prompts
@@ -17,6 +18,7 @@ from ..weights.assemble import PARTS, flat_shapes, is_finite
 from ..weights.directory import check_free, save_weights
 from . import parameter_names
 from .reader import read_checkpoint
+from .values import shown
 
 # The prefixes of backbone and head in DOVER.pth, in FAST_VQA_B_1_4.pth, and in some exports of the latter.
 FASTVQA_PREFIXES = (
@@ -120,18 +122,21 @@ def fit_tensors(
             problems.append(f"missing: {key}")
             continue
         try:
-            value = np.ascontiguousarray(row.transform(state[key]))
+            value = row.transform(state[key])
         except (ValueError, IndexError):
             value = None
         if value is None or value.shape != shape:
             problems.append(f"misshapen: {key} is {list(state[key].shape)}, which does not make {ours} {list(shape)}")
-        elif not is_finite(value):
-            problems.append(f"not finite: {key} holds what is no number in float32")
+            continue
+        if value.dtype == ml_dtypes.bfloat16:  # which neither numpy's functions nor its Safetensors know
+            value = value.astype(np.float32)
+        if is_finite(value):
+            fitted[ours] = np.ascontiguousarray(value)
         else:
-            fitted[ours] = value
+            problems.append(f"not finite: {key} holds what is no number in float32")
     for key, value in state.items():
         if key not in used and not re.fullmatch(table.ignored, key):
-            problems.append(f"unexpected: {key} {list(value.shape)}")
+            problems.append(f"unexpected: {shown(key)} {list(value.shape)}")
     if problems:
         parts = " and ".join(sorted({name.split("/")[0] for name in shapes}))
         raise CheckpointError(

@@ -71,7 +71,7 @@ BLOCK = 1 << 18  # bytes that are read at a time
 TIMEOUT = 30.0  # seconds without a sign of life after which a connection is given up
 PAUSES = (1.0, 4.0, 16.0)  # seconds before each further try
 PASSING = (408, 425, 429)  # what servers answer, of 400 to 499, when another try may do
-BY_HAND = "or fetch the files by hand (README.md, Weights) and name their folder as source"
+BY_HAND = "or fetch the files by hand (docs/weights.md) and name their folder as source"
 
 
 class BrokenError(Exception):

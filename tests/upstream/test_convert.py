@@ -6,7 +6,9 @@ from safetensors.numpy import load_file
 from jaxvqa import UserError
 from jaxvqa.errors import CheckpointError
 from jaxvqa.system.files import file_sha256
-from jaxvqa.upstream.convert import convert_checkpoints
+from jaxvqa.upstream import parameter_names
+from jaxvqa.upstream.convert import convert_checkpoints, fit_tensors
+from jaxvqa.upstream.reader import read_checkpoint
 from jaxvqa.weights.assemble import ENCODERS, SCORING_PARTS
 from jaxvqa.weights.directory import read_description
 from jaxvqa.weights.load import load_weights
@@ -104,6 +106,30 @@ def test_numbers_that_are_none_in_float32(standin, tmp_path):
         state["technical_backbone.norm.bias"] = values
         with pytest.raises(CheckpointError, match=r"1 tensors do not fit:\n  not finite: technical_backbone.norm.bias"):
             convert_checkpoints(tmp_path / "weights", fastvqa=save(tmp_path / "odd.pth", state))
+
+
+def test_bfloat16_becomes_float32(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    state = {"implicit_mlp.in_ln.weight": torch.randn((4, 16), generator=generator).bfloat16()}
+    state |= {"implicit_mlp.out_ln.weight": torch.randn((9, 4), generator=generator).bfloat16()}
+    state |= {"ctx": torch.randn((1, 1, 8), generator=generator).bfloat16()}
+    shapes = {"maxvqa/context": (8,), "maxvqa/layers/0/kernel": (16, 4), "maxvqa/layers/1/kernel": (4, 9)}
+    found = []
+    for name, each in (("half", state), ("full", {key: value.float() for key, value in state.items()})):
+        torch.save(each, tmp_path / name)
+        found.append(fit_tensors(name, read_checkpoint(tmp_path / name), parameter_names.maxvqa(False), shapes))
+    half, full = found
+    assert half.keys() == full.keys() == shapes.keys()
+    for key, value in half.items():
+        assert value.dtype == np.float32
+        assert value.flags.c_contiguous
+        np.testing.assert_array_equal(value, full[key])
+
+
+def test_keys_of_strangers_do_not_steer_the_terminal(standin, tmp_path):
+    state = standin("dover") | {"\x1b[2J\nunexpected": np.zeros(3)}
+    with pytest.raises(CheckpointError, match=r"unexpected: \ufffd\[2J\ufffdunexpected \[3\]"):
+        convert_checkpoints(tmp_path / "weights", fastvqa=save(tmp_path / "odd.pth", state))
 
 
 def test_output_is_never_overwritten(checkpoints, tmp_path):
