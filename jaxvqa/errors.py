@@ -36,3 +36,7 @@ class VideoError(UserError):
 
 class DamagedError(VideoError):
     """A video file that is not whole, so that scores of it would not be the video's."""
+
+
+class MiscountError(DamagedError):
+    """A video file that lists other frames than its decoder gives: it is not whole, or its packets are no frames."""

@@ -1,6 +1,7 @@
 """Databases as TFDS builders, and readers of their label files."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from jaxtyping import Float
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
-from ..results.table import number, read_table
+from ..results.cells import Line, Score, Sheet, ends_with_number, leading_text, numbers, read_sheet
+from ..results.names import name_key
+from ..results.table import read_table
+from ..video.find import SUFFIXES
 from .databases import DATABASES, MOS
 from .match import match_names
 
@@ -24,7 +28,7 @@ class Maxwell(tfds.core.GeneratorBasedBuilder):
     Labels and file names are checked in `_split_generators`, from where a `UserError` reaches the caller as it is.
     """
 
-    VERSION = tfds.core.Version("1.1.0")
+    VERSION = tfds.core.Version("1.2.0")
     url_infos = None  # none, and TFDS's own search for them imports importlib_resources, which it does not require
     MANUAL_DOWNLOAD_INSTRUCTIONS = DATABASES["maxwell"].instructions
     DESCRIPTION = (
@@ -68,7 +72,9 @@ class Custom(Maxwell):
 def read_maxwell_labels(
     table: Path, list_path: Path | None = None
 ) -> tuple[list[str], Float[np.ndarray, "videos 16"], list[str]]:
-    """File names, labels and groups of a split, in the order of its files; NaN and "" where there are none.
+    """File names with the folders that are given, labels and groups of a split, in the order of its files.
+
+    Labels are NaN and groups "" where there are none.
 
     Args:
         list_path: for MaxWell, whose tables have all dimensions and no names: the list with these.
@@ -82,7 +88,7 @@ def read_maxwell_labels(
         raise UserError(f"{table} lacks {', '.join(lacking)}: it must have a column for each of the 16 dimensions.")
     none = np.full(len(rated.names), np.nan)
     labels = np.stack([rated.scores.get(dimension.code, none) for dimension in DIMENSIONS], axis=1)
-    return rated.names, labels, rated.groups or [""] * len(rated.names)
+    return rated.paths, labels, rated.groups or [""] * len(rated.names)
 
 
 def information(builder: tfds.core.DatasetBuilder, description: str) -> tfds.core.DatasetInfo:
@@ -119,7 +125,7 @@ class Mos(tfds.core.GeneratorBasedBuilder):
     `labels.txt` is checked in `_split_generators`, from where a `UserError` reaches the caller as it is.
     """
 
-    VERSION = tfds.core.Version("1.1.0")
+    VERSION = tfds.core.Version("1.2.0")
     url_infos = None  # as for Maxwell
     BUILDER_CONFIGS = [  # noqa: RUF012
         tfds.core.BuilderConfig(name=name, description=f"{source}.") for name, source in MOS.items()
@@ -150,21 +156,48 @@ def read_mos_labels(path: Path) -> tuple[list[str], Float[np.ndarray, "videos 16
     The first line is a header, and skipped, if its last field is `mos` or `score`, in whatever case.
 
     Raises:
-        UserError: unreadable, empty, a line without a name, or a score that is no finite number.
+        UserError: unreadable, empty, a line without a name or with more fields than the header, or a score that is no
+            finite number, or might be the decimals of one.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    lines = [(i, [field.strip() for field in line.split(",")]) for i, line in enumerate(text.split("\n"), 1)]
-    if lines[0][1][-1].lower() in ("mos", "score"):
-        del lines[0]
-    lines = [(i, fields) for i, fields in lines if any(fields)]
+    sheet = read_sheet(path, lambda cells, separator: ends_with_number(cells, separator) or is_header(cells))
+    lines, width = sheet.lines, 0
+    if lines and is_header(lines[0].cells):
+        lines, width = lines[1:], len(lines[0].cells)
     if not lines:
         raise UserError(f"{path} holds no line `name, ..., mos`.")
-    for i, fields in lines:
-        if len(fields) < 2 or not fields[0]:
-            raise UserError(f"{path}, line {i}: {','.join(fields)!r} is not of the form `name, ..., mos`.")
+    names = [name_of(sheet, line, width) for line in lines]
     labels = np.full((len(lines), len(DIMENSIONS)), np.nan)
-    labels[:, 0] = [number(path, i, "mos", {"mos": fields[-1]}) for i, fields in lines]  # the first dimension is O
-    return [fields[0] for _, fields in lines], labels
+    labels[:, 0] = numbers(sheet, [Score(line.number, "mos", line.cells[-1]) for line in lines])  # first comes O
+    return names, labels
+
+
+def is_header(cells: list[str]) -> bool:
+    """Whether the first line of a list names columns."""
+    return len(cells) > 1 and cells[-1].lower() in ("mos", "score")
+
+
+def name_of(sheet: Sheet, line: Line, width: int) -> str:
+    """The name in a line of a list: what ends with a video's suffix, separators included, else the first field.
+
+    Args:
+        width: the number of columns, or 0 if there is no header.
+
+    Raises:
+        UserError: there is no name, or it is not clear where a field ends.
+    """
+    cells, separator = line.cells, sheet.separator
+    if len(cells) < 2 or not name_key(cells[0]):
+        raise UserError(f"{sheet.path}, line {line.number}: {','.join(cells)!r} is not of the form `name, ..., mos`.")
+    ends = (i for i, cell in enumerate(cells[:-1], 1) if os.path.splitext(cell)[1].lower() in SUFFIXES)
+    behind = len(cells) - (1 if len(cells) == width else next(ends, 1))
+    if width and behind >= width:
+        raise UserError(
+            f"{sheet.path}, line {line.number}: it has {len(cells)} cells, but the header has {width}: write decimals "
+            "with a point, and put names with commas in quotes."
+        )
+    if not width and separator == "," and behind > 1 and re.search(r"(?<![\d.])[+-]?\d+,\d+$", line.text.rstrip()):
+        raise UserError(
+            f"{sheet.path}, line {line.number}: {','.join(cells[-2:])!r} might be one number or two: write decimals "
+            "with a point, and a blank after commas between fields."
+        )
+    return leading_text(line, separator, behind)

@@ -98,7 +98,7 @@ def check_folder(home: Path, synthetic: bool) -> None:
     """
     database = DATABASES[home.name]
     if not home.is_dir():
-        raise UserError(f"there is no folder {home}: {database.instructions} (see the README).")
+        raise UserError(f"there is no folder {home}: {database.instructions} (see docs/databases.md).")
     if synthetic and not (home / MARK).exists():
         raise UserError(f"{home} lacks {MARK}: it is unfinished or not synthetic; {database.instructions}.")
     if not synthetic and (home / MARK).exists():
@@ -106,7 +106,7 @@ def check_folder(home: Path, synthetic: bool) -> None:
     for files in database.label_files.values():
         for file in files:
             if not (home / file).is_file():
-                raise UserError(f"{home} lacks the label file {file}: {database.instructions} (see the README).")
+                raise UserError(f"{home} lacks the label file {file}: {database.instructions} (see docs/databases.md).")
 
 
 def prepare(database: str, root: Path, videos: list[str]) -> tfds.core.DatasetBuilder:

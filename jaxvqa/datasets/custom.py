@@ -19,7 +19,7 @@ def load_custom(table: str | os.PathLike, folder: str | os.PathLike, allow_missi
     Args:
         table: a CSV with a column `filename`, and one for each dimension, named by code, by name, or by its
             prompt pair (`cinematic / amateurish`). Cells without a label are empty. Videos of the same
-            `group`, if there is such a column, belong together.
+            `group`, if there is such a column, belong together. Names may have folders before them.
         folder: where the videos are, anywhere in it.
         allow_missing: leave out videos that are not there, and say how many on stderr.
 
@@ -34,10 +34,10 @@ def load_custom(table: str | os.PathLike, folder: str | os.PathLike, allow_missi
     custom = [pair for code in rated.scores if code not in codes(()) for pair in read_pairs(code)]
     none = np.full(len(rated.names), np.nan)
     labels = np.stack([rated.scores.get(code, none) for code in codes(custom)], axis=1)
-    paths = match_names(rated.names, folder)
+    paths = match_names(rated.paths, folder)
     if spare := [video for video in videos_below(folder) if video not in paths.values()]:
         Log()(f"{folder}: left out {len(spare)} videos without labels, such as {spare[0]}.")
-    missing = [name for name in rated.names if not paths[name]]
+    missing = [name for name in rated.paths if not paths[name]]
     if missing and (not allow_missing or len(missing) == len(rated.names)):
         whole_list = table.with_name(f"missing_{table.stem}.txt")
         raise UserError(missing_videos(str(table), missing, len(rated.names), whole_list, folder))
@@ -46,10 +46,10 @@ def load_custom(table: str | os.PathLike, folder: str | os.PathLike, allow_missi
     videos = RatedVideos(
         table.stem,
         rated.names,
-        [str(folder / paths[name]) for name in rated.names],
+        [str(folder / paths[name]) for name in rated.paths],
         labels,
         False,
         tuple(custom),
         tuple(rated.groups),
     )
-    return videos.select(np.array([i for i, name in enumerate(rated.names) if paths[name]]))
+    return videos.select(np.array([i for i, name in enumerate(rated.paths) if paths[name]]))

@@ -12,8 +12,10 @@ from ..errors import UserError
 RAW = [dimension.column for dimension in DIMENSIONS]
 DISPLAY = [f"{name}_display" for name in RAW]
 DEVIATION = [f"{name}_deviation" for name in RAW]
-FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "repeats", "dense", "weights", "unvalidated", "sha256"]
+FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "repeats", "dense", "weights", "unvalidated"]
+FACTS += ["not_scored", "sha256", "display_height"]
 FACTS += ["jaxvqa", "av"]  # versions of this package and of PyAV, which decodes
+FACTS += ["notes"]  # what was met in showing frames, such as HDR
 FORMATS = ("table", "csv", "jsonl")
 COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "custom", *FACTS]
 
@@ -56,6 +58,8 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
 def is_sound(row: Row) -> bool:
     """Whether the fields of a row that others go by are of their types, and all can be written again.
 
+    Scores are numbers, except in the dimensions that the row names as not scored: there they are missing.
+
     Raises:
         ValueError, AttributeError, TypeError: they are not.
     """
@@ -65,7 +69,13 @@ def is_sound(row: Row) -> bool:
     if row["status"] != "ok":
         return kinds == [str, int, str, int]
     facts = {"path", "status", "error", "custom", *FACTS, *(DEVIATION if row.get("repeats", 1) == 1 else ())}
-    scores = [value for column, value in row.items() if column not in facts] + [*row.get("custom", {}).values()]
+    unscored = (row.get("not_scored") or "").split()
+    columns = zip(DIMENSIONS, RAW, DISPLAY, DEVIATION, strict=True)
+    missing = {name for dimension, *names in columns if dimension.code in unscored for name in names}
+    if any(row[name] is not None for name in missing):
+        return False
+    scores = [value for column, value in row.items() if column not in facts | missing]
+    scores += row.get("custom", {}).values()
     return kinds == [str, int, str, int] and all(isinstance(score, float | int) for score in scores)
 
 

@@ -13,6 +13,8 @@ from ..text.prompts import PromptPair
 class Scores:
     """What a model says of one video. Higher is always better, for noise or compression as well.
 
+    All arrays are NaN in dimensions that the model was not trained in: it does not score them.
+
     Attributes:
         local: float32 in (0, 1), score of each of the 64 moments and 7x7 positions (row by row) in each
             of the 16 dimensions, in the order of `jaxvqa.DIMENSIONS`; of several samplings, one after the other.
@@ -32,10 +34,11 @@ class Scores:
 
     @property
     def overall(self) -> float:
-        """The overall raw score."""
+        """The overall raw score; NaN if the model does not score it."""
         return float(self.raw[0])
 
     @property
     def dimensions(self) -> dict[str, float]:
-        """Raw score by dimension name, such as "sharpness"."""
-        return {dimension.name: float(score) for dimension, score in zip(DIMENSIONS, self.raw, strict=True)}
+        """Raw score by dimension name, such as "sharpness", without the dimensions that the model does not score."""
+        pairs = zip(DIMENSIONS, self.raw, strict=True)
+        return {dimension.name: float(score) for dimension, score in pairs if not np.isnan(score)}

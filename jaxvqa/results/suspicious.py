@@ -11,8 +11,10 @@ from .rows import RAW
 
 FEW = 5  # videos; scores of fewer may be close by chance
 # Raw scores this close in a dimension are constant: other frames and patches of one and the same video move them by
-# more, as the tests check, and rounding by a hundredth of it.
+# more, as the tests check, and rounding by a hundredth of it. Near 0 and 1, the ends of the sigmoid, scores that differ
+# lie closer, so that they are compared before it; there, four times the difference is one of scores in the middle.
 CLOSE = 1e-4
+ROUNDED = 1e-6  # scores that are as close to 0 or 1 cannot be told from them
 NAMED = 5  # files of a sentence
 
 
@@ -43,10 +45,12 @@ def constant_scores(rows: Sequence[dict[str, Any]]) -> list[str]:
     files = {row["sha256"]: row for row in scored}.values()
     if len(files) < FEW:
         return sentences
-    spread = np.ptp([[row[column] for column in RAW] for row in files], axis=0)
+    # Scores are missing, and so is their spread, in dimensions that the weights do not score.
+    scores = np.array([[row[column] for column in RAW] for row in files], float).clip(ROUNDED, 1 - ROUNDED)
+    spread = np.ptp(np.log(scores / (1 - scores)), axis=0) / 4
     if (spread < CLOSE).any():
         where = [f"{d.code} {d.name}" for d, close in zip(DIMENSIONS, spread < CLOSE, strict=True) if close]
-        where = "every dimension" if len(where) == len(DIMENSIONS) else ", ".join(where)
+        where = "every dimension" if len(where) == np.count_nonzero(~np.isnan(spread)) else ", ".join(where)
         paths = name_paths([row["path"] for row in files])
         sentences.append(
             f"suspicious: {len(files)} different files score the same, within {CLOSE:g}, in {where}: {paths}; look "

@@ -1,28 +1,34 @@
 """Tables of scores by file name and dimension, from people or from a model."""
 
-import csv
 import os
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import spearmanr
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..system.files import write_atomic
 from ..text.prompts import read_pairs
+from .cells import Score, Sheet, numbers, read_sheet
+from .lists import read_list
+from .names import name_key, short_names
 from .rows import cell, csv_line, plain
 
+# Columns of a `scores.csv` that name the settings on which scores depend, next to the weights.
+SETTINGS = ("seed", "sampling", "repeats", "dense", "display_height")
 NAME_COLUMNS = ("filename", "path")
+MEANINGS = {name: name for name in (*NAME_COLUMNS, "group", "status", "weights", *SETTINGS)}
+MEANINGS |= {name.casefold(): d.code for d in DIMENSIONS for name in (d.code, d.column)}
 
-Cells = dict[Any, Any]  # csv: a cell that is not there is None, and None is the key of those too many
+Row = dict[str, str]  # cells by what their columns mean
 
 
 @dataclass(frozen=True)
@@ -31,12 +37,14 @@ class ScoreTable:
 
     Attributes:
         path: the file they come from.
-        names: file names without folders, one per row, no two the same.
+        names: file names, one per row, no two the same: without folders, unless videos of several folders have the
+            same name.
         scores: a column of float64 scores per dimension, by code (`O`, `A-1`, ...), or by a prompt pair
             (`cinematic / amateurish`) where there are such; NaN where there is no score.
         groups: what keeps videos together, such as their scene, "" for a video that nothing does; no list if none has
             a group.
         weights: id of the weights that gave the scores; empty if that is not known.
+        folders: the path of each name for which the file gives one, as it stands there.
     """
 
     path: Path
@@ -44,6 +52,12 @@ class ScoreTable:
     scores: dict[str, Float[np.ndarray, " videos"]]
     groups: list[str] = field(default_factory=list)
     weights: str = ""
+    folders: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> list[str]:
+        """The videos by path, or by name where no path is known."""
+        return [self.folders.get(name, name) for name in self.names]
 
 
 def read_table(
@@ -55,9 +69,12 @@ def read_table(
 ) -> ScoreTable:
     """Reads a CSV of scores.
 
-    Its dimensions are the columns named by a code (`T-3`) or a name (`noise`, as in `scores.csv`); it skips
-    the rest. File names stand in a column `filename` or `path`, or in a list beside it. Videos with the same text in
-    the column `group`, if there is one, belong together; an empty cell stands for a video of no group.
+    Its dimensions are the columns named by a code (`T-3`) or a name (`noise`, as in `scores.csv`), in whatever case; it
+    skips the rest. Unless scores may be missing, it also skips columns without any score: `scores.csv` has them for
+    dimensions that the weights do not score. File names stand in a column `filename` or `path`, or in a list beside it.
+    Videos with the same text in the column `group`, if there is one, belong together; an empty cell stands for a video
+    of no group. Cells are separated by commas, semicolons, tabs or vertical bars, in UTF-8 or UTF-16; decimals may
+    follow a comma if no comma separates cells.
 
     Args:
         list_path: where the CSV has no file names, as MaxWell's: the list (`file.mp4, -1, -1, overall`) whose
@@ -67,61 +84,123 @@ def read_table(
         weights_id: of a `scores.csv`, whose rows may be by several weights, takes those by these.
 
     Raises:
-        UserError: unreadable, without names or dimensions, a row with other cells than the header, two rows for a
-            name, a score that is no number, a list that does not go with it, or rows by several weights of which none
-            is chosen.
+        UserError: unreadable, without names, dimensions or scores, two columns for one dimension, a row with other
+            cells than the header, two rows for a name, a score that is no number, a list that does not go with it,
+            rows by several weights of which none is chosen, or rows that were scored with different settings.
     """
     path = Path(path)
-    columns, rows = read_cells(path)
-    found = {d.code: column for d in DIMENSIONS for column in (d.code, d.column) if column in columns}
-    if custom:
-        found |= {str(pair): column for column in columns if " / " in column for pair in read_pairs(column)[:1]}
-    if not found or not rows:
+    sheet = read_sheet(path, lambda cells, _: len(cells) > 1 and any(map(meaning, cells)))
+    header = [plain(column) for column in sheet.lines[0].cells] if sheet.lines else []
+    columns = find_columns(sheet, header, custom)
+    codes = [d.code for d in DIMENSIONS if d.code in columns] + [code for code in columns if " / " in code]
+    if not codes or len(sheet.lines) == 1:
+        found = f"{path.name} has {max(len(sheet.lines) - 1, 0)} rows and no column named as a dimension"
         pair = ", or by a prompt pair (cinematic / amateurish)" * custom
-        raise UserError(f"{path} has {len(rows)} rows and no column named as a dimension (O, A-1, ... T-all){pair}.")
+        raise UserError(f"{told_columns(sheet, header)}, and {found} (O, A-1, ... T-all){pair}.")
+    check_lengths(sheet, header)
+    rows = [(line.number, {known: line.cells[i] for known, i in columns.items()}) for line in sheet.lines[1:]]
     weights = ""
     if weights_id or {"status", "weights"} <= set(columns):  # a `scores.csv`
         rows, weights = rows_by_one(path, rows, weights_id)
-    scores = {
-        code: np.array([number(path, line, column, row, missing) for line, row in rows])
-        for code, column in found.items()
-    }
+        check_scored_alike(path, rows)
+    if not missing:
+        codes = [code for code in codes if any(row[code] for _, row in rows)]
+    if not codes:
+        raise UserError(f"{path} has {len(rows)} rows, and none of them has a score.")
+    cells = [Score(line, header[columns[code]], row[code]) for line, row in rows for code in codes]
+    scores = dict(zip(codes, numbers(sheet, cells, missing).reshape(len(rows), -1).T.copy(), strict=True))
 
-    name_column = next((column for column in NAME_COLUMNS if column in columns), None)
-    if list_path:
-        names = read_list(Path(list_path), path, scores)
-    elif name_column:
-        names = [os.path.basename(plain(row[name_column])) for _, row in rows]
-    else:
-        raise UserError(f"{path} has no column `filename` or `path`: name the list of its files as well.")
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise UserError(f"{path} has more than one row for {name}.")
-        seen.add(name)
-    groups = [(row["group"] or "").strip() for _, row in rows] if "group" in columns else []
-    return ScoreTable(path, names, scores, groups, weights)
+    given = read_list(Path(list_path), path, scores) if list_path else read_names(sheet, header, rows)
+    names = short_names(path, given)
+    folders = {name: place for name, place in zip(names, given, strict=True) if place != name}
+    groups = [unicodedata.normalize("NFC", row["group"]) for _, row in rows] if "group" in columns else []
+    return ScoreTable(path, names, scores, groups, weights, folders)
 
 
-def read_cells(path: Path) -> tuple[list[str], list[tuple[int, Cells]]]:
-    """Reads the columns of a CSV, and its rows, each with its line.
+def meaning(column: str, custom: bool = False) -> str:
+    """What a column is: a code, a prompt pair if there may be such, another column with a meaning, or ""."""
+    known = MEANINGS.get("_".join(column.casefold().split()), "")
+    if not known and custom and " / " in column:
+        pairs = read_pairs(column)
+        if len(pairs) > 1:
+            raise UserError(f"column {column!r} names several prompt pairs; it must name one.")
+        known = str(pairs[0])
+    return known
+
+
+def find_columns(sheet: Sheet, header: list[str], custom: bool) -> dict[str, int]:
+    """The columns of a table by what they mean.
 
     Raises:
-        UserError: unreadable, or a row has fewer cells than the header, or more that hold something.
+        UserError: two mean the same, or one is named almost as a prompt pair.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            reader = csv.DictReader(file)
-            reader.fieldnames = columns = list(map(plain, reader.fieldnames or []))
-            rows: list[tuple[int, Cells]] = list(enumerate(reader, 2))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    for line, row in rows:
-        there = sum(row[column] is not None for column in columns)
-        there += len(row.get(None, ())) * any(row.get(None, ()))
-        if there != len(columns):
-            raise UserError(f"{path}, line {line}: it has {there} cells, but the header has {len(columns)}.")
-    return columns, rows
+    columns: dict[str, int] = {}
+    for i, column in enumerate(header):
+        try:
+            known = meaning(column, custom)
+        except UserError as error:
+            raise UserError(f"{sheet.path}, line {sheet.lines[0].number}: {error}") from error
+        if known and (first := columns.setdefault(known, i)) != i:
+            raise UserError(
+                f"{sheet.path}, line {sheet.lines[0].number}: columns {first + 1} and {i + 1}, {header[first]!r} and "
+                f"{column!r}, both stand for {known}: remove one of them."
+            )
+    return columns
+
+
+def told_columns(sheet: Sheet, header: list[str]) -> str:
+    """Words for how a file was read."""
+    shown = ", ".join(map(repr, header[:8])) + f" and {len(header) - 8} more" * (len(header) > 8)
+    return f"{sheet.path} is {sheet.form}, its columns are {shown or 'none'}"
+
+
+def check_lengths(sheet: Sheet, header: list[str]) -> None:
+    """Makes sure that rows have as many cells as the header, apart from empty ones at the end.
+
+    Raises:
+        UserError: one has not, has a quote without a second one, or holds what seems to be another row.
+    """
+    n = max((i for i, column in enumerate(header, 1) if column), default=0)
+    rows = sheet.lines[1:]
+    wrong = [line for line in rows if len(line.cells) < n or any(line.cells[n:])]
+    if wrong:
+        there, remedy = len(wrong[0].cells), f", in {sheet.form}" * (sheet.separator != ",")
+        if len(wrong) == len(rows) > 1:
+            remedy = f", as have all {len(rows)} rows of this {sheet.form}"
+            remedy += ": write decimals with a point, and put names with commas in quotes" * (there > n)
+        raise UserError(f"{sheet.path}, line {wrong[0].number}: it has {there} cells, but the header has {n}{remedy}.")
+    for line in sheet.lines:
+        if line.text.count('"') % 2:
+            raise UserError(
+                f"{sheet.path}, line {line.number}: it has a quotation mark without a second one; put cells with such "
+                "marks in quotes, and double those inside."
+            )
+        pieces = [piece for piece in re.split(r"\r\n|\r|\n", line.text) if piece.strip()]
+        if len(pieces) > 1 and all(piece.count(sheet.separator) == n - 1 for piece in pieces):
+            raise UserError(
+                f"{sheet.path}, line {line.number}: a quote that opens here closes in a later line, and each of the "
+                "lines looks like a row; correct the quotation marks, or write the cell in one line."
+            )
+
+
+def read_names(sheet: Sheet, header: list[str], rows: list[tuple[int, Row]]) -> list[str]:
+    """The names of videos as a table gives them: file names, or their paths if it has both and they agree.
+
+    Raises:
+        UserError: there is no column for them, or one is empty.
+    """
+    known = [column for column in NAME_COLUMNS if column in rows[0][1]]
+    if not known:
+        raise UserError(
+            f"{sheet.path} has no column `filename` or `path` ({told_columns(sheet, header)}): name the list of its "
+            "files as well."
+        )
+    short, full = ([plain(row[column]) for _, row in rows] for column in (known[0], known[-1]))
+    for (line, _), name in zip(rows, short, strict=True):
+        if not name_key(name):
+            raise UserError(f"{sheet.path}, line {line}: {known[0]} is {name!r}, not the name of a file.")
+    agree = all(f"/{name_key(place)}".endswith(f"/{name_key(name)}") for name, place in zip(short, full, strict=True))
+    return full if agree else short
 
 
 def group_numbers(*keys: Sequence[str]) -> Int[np.ndarray, " n"]:
@@ -140,7 +219,7 @@ def group_numbers(*keys: Sequence[str]) -> Int[np.ndarray, " n"]:
     return np.unique(component, return_index=True)[1].argsort().argsort()[component]
 
 
-def rows_by_one(path: Path, rows: list[tuple[int, Cells]], weights_id: str) -> tuple[list[tuple[int, Cells]], str]:
+def rows_by_one(path: Path, rows: list[tuple[int, Row]], weights_id: str) -> tuple[list[tuple[int, Row]], str]:
     """Those rows of a `scores.csv`, each with its line, that are by the same weights, and the id of these.
 
     Args:
@@ -149,56 +228,33 @@ def rows_by_one(path: Path, rows: list[tuple[int, Cells]], weights_id: str) -> t
     Raises:
         UserError: rows are by several weights and none is chosen, or no row is by those that are.
     """
-    counts = Counter(row.get("weights") or "" for _, row in rows)
+    counts = Counter(row.get("weights", "") for _, row in rows)
     told = ", ".join(f"{name or 'unnamed'} ({count} rows)" for name, count in sorted(counts.items()))
     if not weights_id and len(counts) > 1:
         raise UserError(f"{path} has rows by several weights: {told}; choose one of them with weights_id.")
     [chosen] = [weights_id] if weights_id else counts
     if chosen not in counts:
         raise UserError(f"{path} has no row by weights {weights_id!r}, but by {told}.")
-    return [(line, row) for line, row in rows if (row.get("weights") or "") == chosen], chosen
+    return [(line, row) for line, row in rows if (row.get("weights", "")) == chosen], chosen
 
 
-def number(path: Path, line: int, column: str, row: Cells, missing: bool = False) -> float:
-    """One score of a row; NaN for an empty cell, where scores may be missing.
+def check_scored_alike(path: Path, rows: list[tuple[int, Row]]) -> None:
+    """Raises a UserError if rows of a `scores.csv` were scored with different settings, so that they do not compare."""
 
-    Raises:
-        UserError: it is missing, or no finite number.
-    """
-    cell = row[column]
-    if missing and cell is not None and not cell.strip():
-        return np.nan
-    try:
-        value = float(cell or "")
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        raise UserError(f"{path}, line {line}: {column} is {row[column]!r}, not a number.")
-    return value
+    def settings(row: Row) -> tuple[str, ...]:
+        values = {name: row.get(name, "") for name in SETTINGS}
+        if values["dense"] == "True":  # as many samplings as it takes, which differs between videos
+            values["repeats"] = ""
+        return tuple(values.values())
 
-
-def read_list(path: Path, table: Path, scores: dict[str, np.ndarray]) -> list[str]:
-    """File names from a MaxWell list, after checking that it goes with a table of labels.
-
-    Raises:
-        UserError: unreadable, of another length, or with overall scores that rank the videos otherwise.
-    """
-    try:
-        lines = [line.split(",") for line in path.read_text(errors="surrogateescape").splitlines() if line.strip()]
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    rows = len(next(iter(scores.values())))
-    if len(lines) != rows:
-        raise UserError(f"{path} has {len(lines)} lines, but {table} {rows} rows: they do not belong together.")
-    try:
-        overall = [float(line[-1]) for line in lines]
-    except ValueError as error:
-        raise UserError(f"{path}: a line does not end with an overall score ({error}).") from error
-    if "O" in scores and not spearmanr(overall, scores["O"]).statistic > 0.99:
-        raise UserError(
-            f"{path} and {table} rank the videos differently by overall score: they do not belong together."
-        )
-    return [line[0].strip() for line in lines]
+    counts = Counter(settings(row) for _, row in rows)
+    differ = [i for i in range(len(SETTINGS)) if len({each[i] for each in counts}) > 1]
+    if differ:
+        kinds = []
+        for each, count in sorted(counts.items()):
+            values = (f"{SETTINGS[i]} {each[i]}" if each[i] else f"no {SETTINGS[i]}" for i in differ)
+            kinds.append(f"{', '.join(values)} ({count} rows)")
+        raise UserError(f"{path} has rows of different settings: {'; '.join(kinds)}; score all videos with the same.")
 
 
 def write_table(path: str | os.PathLike, table: ScoreTable) -> None:

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
-import platformdirs
 from flax import nnx
+
+from .files import user_cache
 
 
 def keep_compiled() -> None:
     """Keeps what JAX compiles in the user's cache folder, unless a folder was chosen (JAX_COMPILATION_CACHE_DIR)."""
-    if getattr(jax.config, "jax_compilation_cache_dir", None) is None:
-        folder = platformdirs.user_cache_path("jaxvqa") / f"compiled-{processor_id()}"
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is None and (cache := user_cache()):
+        folder = cache / f"compiled-{processor_id()}"
         with contextlib.suppress(OSError):  # where it cannot be written, each process compiles
             folder.mkdir(parents=True, exist_ok=True)
             jax.config.update("jax_compilation_cache_dir", str(folder))

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Generator, Iterable
@@ -11,8 +12,54 @@ from pathlib import Path
 from typing import BinaryIO
 
 import filelock
+import platformdirs
 
 from ..errors import UserError
+
+NO_HOME = "there is no home folder: set HOME"
+ADDRESS = r"[a-z][a-z0-9+.-]+://|file:/|magnet:\?|data:video/"  # one letter and a colon is a drive
+
+
+def expand_home(path: str) -> str:
+    """A path with the home folder of a user in place of a `~` at its beginning, as in a shell.
+
+    Raises:
+        UserError: this user has none.
+    """
+    expanded = os.path.expanduser(path)
+    if expanded == path and (path + "/").startswith("~/"):
+        raise UserError(f"{path} lies in the home folder, but {NO_HOME}, or give the whole path.")
+    return expanded
+
+
+def local_path(path: str) -> str:
+    """The path that a user means: as it is, with the home folder for `~`.
+
+    Raises:
+        UserError: it is an address, or this user has no home folder.
+    """
+    if re.match(ADDRESS, path, re.IGNORECASE):
+        raise UserError(f"{path} is an address, and addresses are not fetched: download it first, and name the file.")
+    return expand_home(path)
+
+
+def user_cache() -> Path | None:
+    """This user's folder for caches, which need not exist; None for a user without a home."""
+    return user_folder(platformdirs.user_cache_path)
+
+
+def user_data() -> Path | None:
+    """This user's folder for downloads, which need not exist; None for a user without a home."""
+    return user_folder(platformdirs.user_data_path)
+
+
+def user_folder(find: Callable[[str], Path]) -> Path | None:
+    """What a function of platformdirs finds for this package."""
+    try:
+        folder = find("jaxvqa")
+    except RuntimeError:  # neither HOME nor an account
+        return None
+    return folder if folder.is_absolute() else None  # earlier versions leave the ~ in it
 
 
 def write_atomic(path: Path, content: str | bytes | Iterable[str]) -> None:

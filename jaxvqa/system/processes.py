@@ -1,9 +1,74 @@
-"""Processes of this package."""
+"""Processes of this package, which import nothing from the current folder.
 
+Python starts processes by `python -c` and `python -m`, which put the current folder in front of the folders that
+modules are imported from: a `signal.py` in a folder of downloads would be run.
+"""
+
+import contextlib
 import multiprocessing
 import os
 import resource
 import threading
+from collections.abc import Generator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
+
+SAFE_PATH = "PYTHONSAFEPATH"
+changing = threading.Lock()
+before: list[str | None] = []  # what it was, once for each context that is entered
+
+
+@contextlib.contextmanager
+def safe_path() -> Generator[None, None, None]:
+    """Keeps the current folder out of the path of all Python processes that are started meanwhile, and of theirs.
+
+    Threads may enter it at once. Source: https://docs.python.org/3/using/cmdline.html#envvar-PYTHONSAFEPATH
+    """
+    with changing:
+        before.append(os.environ.get(SAFE_PATH))
+        os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        with changing:
+            last = before.pop()  # of threads that overlap, whoever leaves last puts back what was found first
+            if last is None:
+                del os.environ[SAFE_PATH]
+            else:
+                os.environ[SAFE_PATH] = last
+
+
+class SafeProcess(SpawnProcess):
+    """A fresh interpreter whose path is that of the process that starts it, from its first import on."""
+
+    def start(self) -> None:
+        with safe_path():
+            super().start()
+
+
+class SafeContext(SpawnContext):
+    """What `multiprocessing.get_context` gives, for `SafeProcess`."""
+
+    Process = SafeProcess
+
+
+def fresh_interpreters() -> SafeContext:
+    """The context to start processes in: JAX's threads do not survive a fork."""
+    with safe_path():
+        resource_tracker.ensure_running()  # also a process, which would start with the first one
+    return SafeContext()
+
+
+@contextlib.contextmanager
+def process_pool(workers: int) -> Generator[ProcessPoolExecutor, None, None]:
+    """A pool of processes that end with this one.
+
+    Args:
+        workers: their number; 0, as many as there are cores.
+    """
+    with ProcessPoolExecutor(workers or cores(), fresh_interpreters(), follow_parent) as pool:
+        yield pool
 
 
 def cores() -> int:

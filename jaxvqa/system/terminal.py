@@ -1,7 +1,10 @@
 """What a person sees: tables on stdout; a log and progress on stderr."""
 
 import contextlib
+import errno
 import logging
+import os
+import sys
 import unicodedata
 from collections.abc import Generator
 
@@ -43,6 +46,30 @@ class Log:
             TimeRemainingColumn(),
         )
         return Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+
+
+def open_streams() -> None:
+    """Opens those of stdin, stdout and stderr that are closed, as after `>&-`, and loses what is written to them.
+
+    The next file that is opened would take its number, and with it all that libraries write there; Python has None.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None or (number > 0 and not is_writable(number)):
+            null = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.dup2(null, number)
+            os.set_inheritable(number, True)  # for processes that are started
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115, it stays open
+            if null != number:
+                os.close(null)
+
+
+def is_writable(number: int) -> bool:
+    """Whether the file of a number is open for writing; of a closed stderr, shells make that of their script."""
+    try:
+        os.write(number, b"")
+    except OSError as error:
+        return error.errno != errno.EBADF
+    return True
 
 
 def table_console() -> Console:

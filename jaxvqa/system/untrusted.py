@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Generator
@@ -17,6 +18,7 @@ ABOUT_FILES = {
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EFBIG, errno.EOVERFLOW),
     *(errno.EILSEQ, errno.ENAMETOOLONG, errno.ELOOP),
 }
+PLATFORMS = ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")  # variables by which JAX is asked for a kind of device
 
 
 @contextlib.contextmanager
@@ -38,7 +40,8 @@ def untrusted(
         error: kind of the error to raise.
         remedy: what the user can do.
         problem: what the subject cannot do.
-        kinds: errors that what is read can be the cause of; others stay as they are.
+        kinds: errors that what is read can be the cause of; others stay as they are. If that is `Exception`, which
+            foresees none, the sentence names the kind.
     """
     try:
         with whole_tracebacks():
@@ -46,7 +49,8 @@ def untrusted(
     except kinds as cause:
         if not is_foreign(cause):
             raise
-        raise error(f"{subject} {problem} ({first_line(cause)}): {remedy}.") from cause
+        kind = f"{type(cause).__name__}: " if kinds is Exception else ""
+        raise error(f"{subject} {problem} ({kind}{first_line(cause)}): {remedy}.") from cause
 
 
 def is_foreign(error: Exception) -> bool:
@@ -67,10 +71,28 @@ def raised_in(error: BaseException) -> str:
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, of the machine or of a device, is not enough, as JAX and PyTorch put it."""
+    """Whether an error says that memory, of the machine or of a device, is not enough, as JAX puts it."""
     said = str(error) if isinstance(error, RuntimeError) else ""
     signs = ("RESOURCE_EXHAUSTED", "allocate memory", "out of memory")
     return isinstance(error, MemoryError) or any(sign in said for sign in signs)
+
+
+def lacks_device() -> str:
+    """A sentence if JAX was asked for a kind of device that it does not find here, else "".
+
+    What it then raises, wherever devices are first needed, is of several kinds, and may have no text: so it is asked
+    again.
+    """
+    jax = sys.modules.get("jax")
+    asked = [f"{name}={os.environ[name]}" for name in PLATFORMS if os.environ.get(name)]
+    if jax is None or not asked:
+        return ""
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        reason = f" ({first_line(error).partition(' (set ')[0].rstrip('.')})" if str(error) else ""
+        return f"{asked[0]} asks for devices that are not there{reason}: unset it, or set it to cpu."
+    return ""
 
 
 @contextlib.contextmanager

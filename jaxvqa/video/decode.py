@@ -1,22 +1,28 @@
 """A video file to RGB frames, through PyAV."""
 
 import contextlib
+import itertools
 import os
-import struct
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from ..errors import DamagedError, VideoError, first_line
+from ..errors import DamagedError, MiscountError, VideoError, first_line
+from .ffmpeg_log import ffmpeg_errors
 from .integrity import check_file
+from .nal_units import BESIDE, holds_picture
+from .presentation import Presentation, Screen
+from .rate import frame_rate, header_rate
+from .streams import JPEG_SUFFIXES, READERS, choose_stream, holds_images, what_it_is
+from .times import Clock, decoded_times, frame_seconds, packet_times
 
 # Containers whose header tells how long they last; of others, FFmpeg's figure is a guess.
 LASTING = ("matroska,webm", "flv", "avi")
+Decode = Callable[[av.Packet | None], list[av.VideoFrame]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +33,9 @@ class Video:
         frames: number of frames.
         height: pixels, as it is shown: a phone's upright video is stored on its side.
         width: pixels, likewise.
-        fps: average frames per second.
+        fps: average frames per second; NaN if that is not known.
         seconds: when each frame is shown, from the first on; by the average rate where the file does not tell.
+        presentation: how frames are shown.
     """
 
     path: Path
@@ -37,70 +44,54 @@ class Video:
     width: int
     fps: float
     seconds: Float[np.ndarray, " frames"]
+    presentation: Presentation = field(default_factory=Presentation)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was met in showing frames, as far as they were read, such as HDR; empty of an ordinary video."""
+        return tuple(self.presentation.notes)
 
 
-def open_video(path: str | os.PathLike, each: Callable[[], None] = lambda: None) -> Video:
-    """Counts the frames of a video file, without decoding them, and decodes the first.
+def open_video(path: str | os.PathLike, each: Callable[[], None] = lambda: None, decode: bool = False) -> Video:
+    """Lists the frames of a video file.
+
+    Its packets list them, which takes little time. Where a packet is no frame (a field, a hidden picture), that list is
+    wrong; then `read_frames` raises MiscountError, and `decode` is the way to a list that is right.
 
     Args:
-        each: called after every frame that is counted.
+        each: called after every frame that is listed.
+        decode: whether to decode all frames to list them, instead of the first alone.
 
     Raises:
         VideoError: no regular file, empty, not a video, or its first frame cannot be decoded.
-        DamagedError: cut short.
+        DamagedError: cut short, or a frame cannot be decoded while all are.
     """
     check_file(path)
     try:
         with open_container(path) as container:
-            stream = video_stream(container)
-            fps = float(stream.average_rate or stream.guessed_rate or 0)
+            stream, track = choose_stream(container)
+            rates = stream.average_rate, stream.guessed_rate
+            presentation = Presentation.of(path, stream)
+            presentation.note(track)
             frame = next(container.decode(stream))
         with open_container(path) as container:
-            stream = video_stream(container)
-            times, end, begun = [], Fraction(0), False
-            for packet in container.demux():
-                each()
-                if packet.pts is not None and packet.time_base:
-                    end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
-                # Of a recording that begins between two key frames, what comes before the first cannot be decoded.
-                begun |= packet.stream is stream and packet.is_keyframe
-                if begun and packet.stream is stream and packet.size > 0 and not packet.is_discard:
-                    times.append(packet.pts)
-            # Nor can what is shown before it.
-            times = [time for time in times if None in (time, frame.pts) or time >= frame.pts]
-            seconds = frame_seconds(times, stream.time_base, fps)
-            lasting = (container.duration or 0) / av.time_base if container.format.name in LASTING else 0
+            stream, _ = choose_stream(container)
+            if decode:
+                frames = decode_frames(path, container, stream)
+                times = decoded_times(frames, Clock(container, stream), each)
+            else:
+                with ffmpeg_errors() as errors:
+                    times, end = packet_times(container, stream, frame.pts, each)
+                check_length(path, container, end, errors)
+            if len(times) <= 1 and holds_images(container):
+                raise ValueError("it is an image")
+            seconds = frame_seconds(times, stream.time_base, header_rate(rates))
     except MemoryError:
         raise
     except (av.FFmpegError, OSError, ValueError, StopIteration) as error:
-        raise VideoError(f"{path} cannot be opened as a video: {reason(error)}.") from error
-    if end < lasting - max(0.5, 0.02 * lasting):  # a track of sound may be let to end a little earlier
-        raise DamagedError(
-            f"{path} is damaged: it says that it lasts {lasting:.1f} s, but ends after {float(end):.1f} s."
-        )
-    height, width = shown_size(frame)
-    return Video(Path(path), len(times), height, width, fps, seconds)
-
-
-def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
-    """How often a frame is to be turned by 90 degrees, anticlockwise, to be shown, and whether then to be mirrored."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    a, b, _, c, d = struct.unpack("5i", bytes(matrix)[:20]) if matrix else (1, 0, 0, 0, 1)
-    mirrored = a * d < b * c
-    return round((-180 - frame.rotation if mirrored else frame.rotation) / 90) % 4, mirrored
-
-
-def shown_size(frame: av.VideoFrame) -> tuple[int, int]:
-    """Height and width of a frame as it is shown."""
-    return (frame.width, frame.height) if orientation(frame)[0] % 2 else (frame.height, frame.width)
-
-
-def frame_seconds(times: list[int | None], unit: Fraction | None, fps: float) -> Float[np.ndarray, " frames"]:
-    """When frames are shown, from their times in a container, which stand in the order of decoding."""
-    known = [time for time in times if time is not None]
-    if not unit or len(set(known)) < len(times):
-        return np.arange(len(times)) / (fps or 25.0)
-    return (np.sort(np.array(known, np.int64)) - min(known, default=0)) * float(unit)
+        raise VideoError(f"{path} cannot be opened as a video: {what_it_is(path) or reason(error)}.") from error
+    height, width = Screen(presentation).begin(frame)
+    return Video(Path(path), len(times), height, width, frame_rate(seconds, rates), seconds, presentation)
 
 
 def read_frames(
@@ -114,59 +105,133 @@ def read_frames(
     frame, wanted or not. All are decoded, to see whether they are those that the container lists.
 
     Raises:
-        DamagedError: a frame cannot be decoded, or there are more than the file lists.
+        DamagedError: a frame cannot be decoded.
+        MiscountError: there are fewer or more than the video lists.
         VideoError: the size of frames changes.
     """
-    wanted = set(indices.tolist())
+    wanted, count, screen = set(indices.tolist()), 0, Screen(video.presentation, video.frames)
     with open_container(video.path) as container:
-        stream = video_stream(container)
-        stream.thread_type = "AUTO"
-        decoded = container.decode(stream)
-        for index in range(video.frames):
-            try:
-                frame = next(decoded)
-                if frame.is_corrupt:
-                    raise ValueError("parts of it are missing")
-            except MemoryError:
-                raise
-            except (av.FFmpegError, ValueError, StopIteration) as error:  # not the system's: its errors are no damage
-                raise DamagedError(
-                    f"{video.path} is damaged: of {video.frames} frames that it lists, number {index} cannot be "
-                    f"decoded ({reason(error)})."
-                ) from error
+        stream, _ = choose_stream(container)
+        decoded = screen.frames(decode_frames(video.path, container, stream, video.frames))
+        for index, frame in enumerate(decoded):
             each()
-            if index not in wanted:
-                continue
-            height, width = shown_size(frame)
+            count += 1
+            height, width = screen.size(frame)
             if (height, width) != (video.height, video.width):
                 raise VideoError(
                     f"{video.path} changes its size at frame {index}, from {video.width}x{video.height} to "
                     f"{width}x{height}: cut it into parts of one size."
                 )
-            turns, mirrored = orientation(frame)
-            pixels = np.rot90(frame.to_ndarray(format="rgb24"), turns)
-            yield index, np.ascontiguousarray(pixels[:, ::-1] if mirrored else pixels)
-        with contextlib.suppress(av.FFmpegError):
-            if next(decoded, None) is not None:
-                raise DamagedError(f"{video.path} is damaged: it lists {video.frames} frames, but holds more.")
+            if index in wanted:
+                yield index, screen.show(frame)
+    if count != video.frames:
+        raise MiscountError(f"{video.path} is damaged: it lists {video.frames} frames, but {count} can be decoded.")
+
+
+def check_length(
+    path: str | os.PathLike, container: av.container.InputContainer, end: float, errors: Sequence[str]
+) -> None:
+    """Makes sure that a file did not break off at what its reader could not understand.
+
+    Either alone proves nothing: a last picture may stand for long, and readers complain of what they get over.
+
+    Args:
+        end: when its last packet ends, in seconds.
+        errors: what its reader complained of.
+
+    Raises:
+        DamagedError: it did, and its header says that it goes on.
+    """
+    lasting = (container.duration or 0) / av.time_base if container.format.name in LASTING else 0
+    if errors and end < lasting - max(0.5, 0.02 * lasting):
+        raise DamagedError(
+            f"{path} is damaged: of {lasting:.1f} s, as it says that it lasts, {end:.1f} s can be read ({errors[0]})."
+        )
+
+
+def decode_frames(
+    path: str | os.PathLike, container: av.container.InputContainer, stream: av.VideoStream, listed: int | None = None
+) -> Iterator[av.VideoFrame]:
+    """Decodes all frames of a stream, one more than `listed` at most; without a list, none may be lost unheard.
+
+    Raises:
+        DamagedError: a frame cannot be decoded, or only in part.
+    """
+    stream.thread_type = "AUTO"
+    decode = strict_decoder(stream.codec_context) if listed is None else stream.codec_context.decode
+    decoded = picture_frames(container, stream, decode)
+    for index in itertools.count() if listed is None else range(listed + 1):
+        try:
+            frame = next(decoded, None)
+            if frame is None:
+                return
+            if frame.is_corrupt:
+                raise ValueError("parts of it are missing")
+        except MemoryError:
+            raise
+        except (av.FFmpegError, ValueError) as error:  # not the system's: its errors are no damage
+            if index == listed:  # what fails behind the last frame is none
+                return
+            which = f"frame {index}" if listed is None else f"of {listed} frames that it lists, number {index}"
+            raise DamagedError(f"{path} is damaged: {which} cannot be decoded ({reason(error)}).") from error
+        yield frame
+
+
+def strict_decoder(context: av.VideoCodecContext) -> Decode:
+    """Decodes packets as a decoder does, but stops at errors that it speaks of and passes over.
+
+    Of a recording that begins between two key frames, the first pictures are lost, and no error.
+    """
+    context.thread_count = 1  # what is said in other threads is not heard
+    begun = False
+
+    def decode(packet: av.Packet | None) -> list[av.VideoFrame]:
+        nonlocal begun
+        with ffmpeg_errors() as errors:
+            frames = context.decode(packet)
+        if begun and errors:
+            raise ValueError(errors[0])
+        begun |= bool(frames)
+        return frames
+
+    return decode
+
+
+def picture_frames(
+    container: av.container.InputContainer, stream: av.VideoStream, decode: Decode
+) -> Iterator[av.VideoFrame]:
+    """The frames of a stream; a packet that holds nothing of a picture, which decoders refuse, goes with the next."""
+    name, extradata, before = stream.codec_context.name, stream.codec_context.extradata or b"", b""
+    for packet in container.demux(stream):
+        if packet.size == 0:  # as AVI repeats a frame; to the decoder, it would be the end
+            continue
+        if name in BESIDE:
+            if not holds_picture(name, extradata, memoryview(packet)):
+                before += bytes(packet)
+                continue
+            if before:
+                joined = av.Packet(before + bytes(packet))
+                joined.pts, joined.dts, joined.time_base = packet.pts, packet.dts, packet.time_base
+                joined.is_keyframe, packet, before = packet.is_keyframe, joined, b""
+        yield from decode(packet)
+    for frame in decode(None):
+        frame.time_base = stream.time_base  # which no packet gives to the last ones
+        yield frame
 
 
 @contextlib.contextmanager
 def open_container(path: str | os.PathLike) -> Generator[av.container.InputContainer, None, None]:
-    """Opens a file by its content alone, whatever its name looks like, and none that it refers to."""
-    with open(path, "rb") as file, av.open(file, "r", options={"protocol_whitelist": "none"}) as container:
-        yield container
+    """Opens a file by its content alone, whatever its name looks like, and none that it refers to.
 
-
-def video_stream(container: av.container.InputContainer) -> av.VideoStream:
-    """The first video stream of a file."""
-    if "image2" in container.format.name or container.format.name.endswith("_pipe"):
-        raise ValueError("it is an image")
-    if not container.streams.video:
-        raise ValueError("no video is in it")
-    if container.streams.video[0].codec_context is None:
-        raise ValueError("nothing is known that decodes it")
-    return container.streams.video[0]
+    Moving JPEGs with nothing around them are told from an image by there being more than one, so that FFmpeg, which
+    looks at the first, is told to take them for a video.
+    """
+    with open(path, "rb") as file:
+        moving = file.read(3) == b"\xff\xd8\xff" and Path(path).suffix.lower() not in JPEG_SUFFIXES
+        file.seek(0)
+        options = {"protocol_whitelist": "none", "format_whitelist": READERS}
+        with av.open(file, "r", format="mjpeg" if moving else None, options=options) as container:
+            yield container
 
 
 def reason(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from jaxtyping import Int
 from ..errors import UserError
 from ..geometry import CLIP_FRAMES, CLIPS, GRID, INTERVAL, MOMENTS, PATCH, SIDE
 from .decode import Video
+from .display import DisplayPlan, dense_display_plans, draw_display_plan
 
 RULES = ("whole", "published")
 SPAN = CLIP_FRAMES * INTERVAL  # of a clip; the frames that it leaves out are those of the clip one frame later
@@ -32,6 +33,16 @@ class SamplingPlan:
     row_offsets: Int[np.ndarray, "7 7 clips"]
     column_offsets: Int[np.ndarray, "7 7 clips"]
 
+    @property
+    def frames(self) -> Int[np.ndarray, " n"]:
+        """Numbers of all frames that it asks for."""
+        return np.concatenate([self.technical_indices, self.aesthetic_indices])
+
+    @property
+    def stills(self) -> set[int]:
+        """Numbers of the frames that moments begin with."""
+        return {*self.aesthetic_indices.tolist(), *self.technical_indices[::2].tolist()}
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -42,19 +53,28 @@ class Sampling:
         repeats: number of samples, drawn with seeds from `seed` on.
         dense: whether to take as many samples instead as it takes to cover the video, with nothing left to chance.
         rule: how frames are drawn: "whole" or "published", see `draw_plan`.
+        display_height: lines of the display that scores hold for, where views are "pieces".
+        views: what the encoders of a model see, which its weights tell: "fragments" and whole frames (MaxVQA), or
+            "pieces" of frames as a display shows them (`display.DisplayPlan`).
 
     Raises:
-        UserError: a negative seed, no repeats, repeats of dense sampling, or a rule that does not exist or does not go
-            with it.
+        UserError: a negative seed, no repeats, repeats of dense sampling, a display that is too small, or a rule that
+            does not exist or does not go with it.
     """
 
     seed: int = 0
     repeats: int = 1
     dense: bool = False
     rule: str = "whole"
+    display_height: int = 1080
+    views: str = "fragments"
 
     def __post_init__(self):
         check_seed(self.seed)
+        if self.views == "pieces" and self.rule != "whole":
+            raise UserError(f"sampling {self.rule} is of MaxVQA's views, which these weights do not take.")
+        if not 240 <= self.display_height <= 4320:
+            raise UserError(f"display_height is {self.display_height}; it must be from 240 to 4320.")
         if self.repeats < 1:
             raise UserError(f"repeats is {self.repeats}; it must be 1 or larger.")
         check_rule(self.rule)
@@ -63,8 +83,13 @@ class Sampling:
         if self.dense and self.rule != "whole":
             raise UserError(f"dense covers the whole video, which sampling {self.rule} does not: choose one of them.")
 
-    def plans(self, video: Video, sha256: str) -> list[SamplingPlan]:
+    def plans(self, video: Video, sha256: str) -> list[SamplingPlan] | list[DisplayPlan]:
         """The plans of all samples of a video, whose content has this SHA-256 (`integrity.content_sha256`)."""
+        if self.views == "pieces":
+            if self.dense:
+                return dense_display_plans(video, self.display_height)
+            generators = (generator_of(self.seed + number, sha256) for number in range(self.repeats))
+            return [draw_display_plan(video, self.display_height, generator) for generator in generators]
         size = video.frames, video.height, video.width
         if self.dense:
             return dense_plans(*size)
@@ -86,7 +111,7 @@ def draw_plan(rule: str, seed: int, sha256: str, frames: int, height: int, width
     """
     check_seed(seed)
     check_rule(rule)
-    generator = np.random.default_rng([seed, int(sha256[:32], 16)])
+    generator = generator_of(seed, sha256)
     whole = rule == "whole"
     technical, aesthetic = (draw_frames if whole else draw_published)(frames, generator)
     rows, columns = (
@@ -94,6 +119,11 @@ def draw_plan(rule: str, seed: int, sha256: str, frames: int, height: int, width
         for size in upsampled_size(height, width)
     )
     return SamplingPlan(technical, aesthetic, rows, columns)
+
+
+def generator_of(seed: int, sha256: str) -> np.random.Generator:
+    """What decides where a video is looked at: its content and a seed."""
+    return np.random.default_rng([seed, int(sha256[:32], 16)])
 
 
 def draw_frames(

@@ -4,13 +4,14 @@ Source: FAST-VQA (arXiv:2207.02595, section 3.1) and MaxVQA (arXiv:2305.12726).
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from ..geometry import CLIP_FRAMES, GRID, PATCH, SIDE
 from .decode import Video, read_frames
+from .display import DisplayPlan, DisplayViews, make_display_views
 from .sampling import SamplingPlan, check_plan, patch_corners, upsampled_size
 from .stills import keep_stills
 
@@ -22,13 +23,25 @@ class Views(NamedTuple):
     aesthetic: UInt8[np.ndarray, "aesthetic 224 224 3"]
 
 
+@overload
+def video_views(
+    video: Video, plan: SamplingPlan, each: Callable[[], None] = ..., stills: dict[int, bytes] | None = ...
+) -> Views: ...
+
+
+@overload
+def video_views(
+    video: Video, plan: DisplayPlan, each: Callable[[], None] = ..., stills: dict[int, bytes] | None = ...
+) -> DisplayViews: ...
+
+
 def video_views(
     video: Video,
-    plan: SamplingPlan,
+    plan: SamplingPlan | DisplayPlan,
     each: Callable[[], None] = lambda: None,
     stills: dict[int, bytes] | None = None,
-) -> Views:
-    """Decodes what a plan asks for, each frame once, and cuts the views from it.
+) -> Views | DisplayViews:
+    """Decodes what a plan asks for, each frame once, and makes its views.
 
     Args:
         each: called after every frame that is decoded.
@@ -38,12 +51,12 @@ def video_views(
         VideoError: a frame cannot be decoded.
         UserError: the plan does not fit the video.
     """
-    check_plan(plan, video.frames, video.height, video.width)
-    indices = np.concatenate([plan.technical_indices, plan.aesthetic_indices])
-    frames = read_frames(video, indices, each)
+    if isinstance(plan, SamplingPlan):
+        check_plan(plan, video.frames, video.height, video.width)
+    frames = read_frames(video, plan.frames, each)
     if stills is not None:
-        frames = keep_stills(frames, {*plan.aesthetic_indices.tolist(), *plan.technical_indices[::2].tolist()}, stills)
-    return make_views(frames, plan)
+        frames = keep_stills(frames, plan.stills, stills)
+    return make_views(frames, plan) if isinstance(plan, SamplingPlan) else make_display_views(video, frames, plan)
 
 
 def make_views(frames: Iterable[tuple[int, UInt8[np.ndarray, "h w 3"]]], plan: SamplingPlan) -> Views:

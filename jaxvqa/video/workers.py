@@ -7,24 +7,24 @@ import contextlib
 import dataclasses
 import gc
 import math
-import multiprocessing
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import NamedTuple
 
 import av
 
-from ..errors import DamagedError, VideoError
-from ..system.processes import cores, follow_parent, limit_memory
+from ..errors import DamagedError, MiscountError, VideoError
+from ..system.processes import cores, follow_parent, fresh_interpreters, limit_memory
+from ..system.untrusted import untrusted
 from .decode import Video, open_video
-from .integrity import content_sha256
+from .display import DisplayPlan, DisplayViews
+from .integrity import content_sha256, unchanged
 from .limits import DecodeLimits
 from .sampling import Sampling, SamplingPlan
 from .views import Views, video_views
@@ -59,12 +59,27 @@ class Decoded:
 
     path: str
     facts: dict[str, str | int | float | None]
-    views: Views | None
+    views: Views | DisplayViews | None
     error: str = ""
     video: Video | None = None
-    plan: SamplingPlan | None = None
+    plan: SamplingPlan | DisplayPlan | None = None
     stills: dict[int, bytes] | None = None
     damaged: bool = False
+
+    def failure(self) -> VideoError:
+        """What kept the file from being decoded, to be raised."""
+        return (DamagedError if self.damaged else VideoError)(self.error)
+
+    def checked(self) -> Views | DisplayViews:
+        """The views; raises a VideoError if the file could not be decoded."""
+        if self.views is None:
+            raise self.failure()
+        return self.views
+
+
+def noted(samples: Sequence[Decoded]) -> str:
+    """What was met in showing the frames of a video, in one or several samples; empty of an ordinary one."""
+    return "; ".join(dict.fromkeys(note for sample in samples if sample.video for note in sample.video.notes))
 
 
 def decode_samples(
@@ -158,13 +173,11 @@ class Worker:
         self.start()
 
     def start(self) -> None:
-        # A fresh interpreter: JAX's threads do not survive a fork.
-        context = multiprocessing.get_context("spawn")
+        # Before the mask, which Python's resource tracker would lift, were it to start with the first process.
+        context = fresh_interpreters()
         self.connection, far_end = context.Pipe()
         self.process = context.Process(target=serve, args=(far_end, self.limits.gigabytes), daemon=True)
-        # What stops a run is the parent's: a process inherits the mask of the thread that starts it. Python's resource
-        # tracker, were it to start with the first process, would lift it.
-        resource_tracker.ensure_running()
+        # What stops a run is the parent's: a process inherits the mask of the thread that starts it.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         self.process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -244,6 +257,8 @@ def decode_file(
 ) -> Decoded:
     """Decodes a video file in this process.
 
+    Whatever the file makes a decoder raise becomes its error; slips of this package keep their traceback.
+
     Args:
         number: of the sample, among the plans of `sampling`.
         stills: whether to keep pictures of frames.
@@ -253,19 +268,29 @@ def decode_file(
     facts: dict[str, str | int | float | None] = {"av": av.__version__}
     video, kept = None, {} if stills else None
     try:
-        facts["sha256"] = sha256 = content_sha256(path, alive)
-        video = open_video(path, alive)
-        facts |= {"frames": video.frames, "height": video.height, "width": video.width}
-        facts["fps"] = round(video.fps, 6) if math.isfinite(video.fps) else None
-        if (seconds := max(video.seconds, default=0)) > longest:
-            raise VideoError(f"{path} lasts {seconds:.0f} s: no more than {longest:g} s are taken here.")
-        plan = sampling.plans(video, sha256)[number]
-        return Decoded(path, facts, video_views(video, plan, alive, kept), "", video, plan, kept)
+        refusal = untrusted(path, VideoError, "convert it, with FFmpeg for example", "cannot be decoded", Exception)
+        with refusal, unchanged(path):
+            facts["sha256"] = sha256 = content_sha256(path, alive)
+            for decode in (False, True):  # where packets are no frames, frames are listed by decoding them
+                video = open_video(path, alive, decode)
+                facts |= {"frames": video.frames, "height": video.height, "width": video.width}
+                facts["fps"] = round(video.fps, 6) if math.isfinite(video.fps) else None
+                if (seconds := max(video.seconds, default=0)) > longest:
+                    raise VideoError(f"{path} lasts {seconds:.0f} s: no more than {longest:g} s are taken here.")
+                plan = sampling.plans(video, sha256)[number]
+                try:
+                    views = video_views(video, plan, alive, kept)
+                    break
+                except MiscountError:
+                    if decode:
+                        raise
+        return Decoded(path, facts, views, "", video, plan, kept)
     except VideoError as error:
         return Decoded(path, facts, None, str(error), video, damaged=isinstance(error, DamagedError))
     except MemoryError:
         return Decoded(
             path, facts, None, f"{path} cannot be decoded: it takes more memory than there is for it.", video
         )
-    except OSError as error:
-        return Decoded(path, facts, None, f"{path} cannot be read: {error.strerror}.", video)
+    except OSError as error:  # FFmpeg borrows the system's errors, to say that it cannot do a thing
+        problem = "decoded" if isinstance(error, av.FFmpegError) else "read"
+        return Decoded(path, facts, None, f"{path} cannot be {problem}: {error.strerror}.", video)

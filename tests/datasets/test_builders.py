@@ -76,12 +76,53 @@ def test_a_header_ends_with_mos_or_score(tmp_path, add, header):
         ("three/x.mp4, 3\n", "three/x.mp4 of the labels in .* might be one/x.mp4 or two/x.mp4"),
         ("b.avi, 3\n", "lacks 1 of 1 videos"),
         ("../a.mp4, 3\n../b/a.mp4, 3\n", "lacks 2 of 2 videos"),
+        ("a.mp4, 3\n\nb.mp4, 1_9\n", "line 3: mos is '1_9', not a number"),
+        ("a.mp4,3,9\n", "line 1: '3,9' might be one number or two: write decimals with a point"),
+        ("name, mos\na.mp4, 3, 9\n", "line 2: it has 3 cells, but the header has 2: write decimals with a point"),
+        ("a.mp4;3,9\nb.mp4;4.2\n", "has decimal commas and decimal points"),
+        ('"a.mp4, 3\nb.mp4, 2\n', "line 1: it begins a cell in quotes that is never closed"),
+        (
+            "\u00e9.mp4, 3\n",
+            r"\u00e9.mp4 of the labels in .* might be 'e.u0301.mp4' or '.xe9.mp4', which differ only in",
+        ),
     ],
 )
 def test_wrong_labels_of_mean_opinion_scores(tmp_path, add, text, match):
-    add("konvid_1k", "a.mp4", "b.mp4", "one/x.mp4", "two/x.mp4", "y.mkv", "y.mp4")
+    add("konvid_1k", "a.mp4", "b.mp4", "one/x.mp4", "two/x.mp4", "y.mkv", "y.mp4", "\u00e9.mp4", "e\u0301.mp4")
     write_mos(tmp_path, text)
     fails(match, "konvid_1k", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("a, b.mp4, 3.5\nc.mp4, 1, x, 2\nd, 4\n", "utf-8"),
+        ('"a, b.mp4",3.5\r\n,\r\nc.mp4,2\r\n   \r\nd,4\r\n', "utf-8-sig"),
+        ("name;votes;MOS\ra, b.mp4;7;3,5\rc.mp4;8;2\rd;9;4\r", "utf-8"),
+        ("a, b.mp4\t7\t3.5\nc.mp4\t8\t2\nd\t9\t4\n", "utf-16"),
+        ("sep=;\na, b.mp4;3,5\nc.mp4;2\nd;4\n", "utf-8"),
+        ("name,who,mos\nx\\a, b.mp4,me,3.5\nc.mp4,7,2\nd,c.mp4,4\n", "utf-8"),
+    ],
+)
+def test_lists_of_mean_opinion_scores_as_spreadsheets_write_them(tmp_path, add, text, encoding):
+    add("konvid_1k/x", "a, b.mp4", "c.mp4", "d.mp4")
+    (tmp_path / "konvid_1k" / "labels.txt").write_bytes(text.encode(encoding))
+    videos = load_rated("konvid_1k", tmp_path)
+    assert videos.paths == [f"{tmp_path}/konvid_1k/x/{name}.mp4" for name in ("a, b", "c", "d")]
+    np.testing.assert_array_equal(videos.labels[:, 0], [3.5, 2, 4])
+
+
+def test_own_tables_name_folders_and_are_of_any_spreadsheet(tmp_path, add):
+    add("custom/clips/one", "a.mp4", "e\u0301.mp4")
+    add("custom/clips", "two/a.mp4", "three/a.mp4")
+    table = "FILENAME;Overall\none\\a.mp4;1,5\ntwo\\a.mp4;2\n"
+    (tmp_path / "custom" / "train.csv").write_bytes(table.encode("utf-16"))
+    table = "sep=,\nfilename, O\n\u00e9.mp4 , 2.5\n,\nthree/a.mp4,3\n"  # a name that the other table has as well
+    (tmp_path / "custom" / "validation.csv").write_text(table, encoding="utf-8")
+    videos = load_rated("custom", tmp_path)
+    wanted = ("one/a", "two/a", "one/e\u0301", "three/a")
+    assert videos.paths == [f"{tmp_path}/custom/clips/{name}.mp4" for name in wanted]
+    np.testing.assert_array_equal(videos.labels[:, 0], [1.5, 2, 2.5, 3])
 
 
 def test_own_databases_have_the_dimensions_of_their_columns(tmp_path, add):

@@ -25,6 +25,16 @@ def test_videos_may_lie_in_a_linked_folder(maxwell):
     assert load_rated("maxwell:train", maxwell).names == NAMES["train"]
 
 
+def test_leftovers_are_no_videos_of_a_name(maxwell):
+    name = NAMES["train"][0]
+    for other in (f"__MACOSX/{name}", f".Trashes/501/{name}", f"lost+found/{name}"):
+        path = maxwell / "maxwell" / other
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (found,) = [path for path in load_rated("maxwell:train", maxwell).paths if path.endswith(f"/{name}")]
+    assert found == str(maxwell / "maxwell" / "videos" / name)
+
+
 def test_missing_videos(maxwell, capsys):
     for name in NAMES["train"][:3]:
         (maxwell / "maxwell" / "videos" / name).unlink()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies
 
 from jaxvqa import UserError
-from jaxvqa.results.rows import COLUMNS, DISPLAY, RAW, cell, plain
+from jaxvqa.results.rows import COLUMNS, DEVIATION, DISPLAY, RAW, cell, plain
 from jaxvqa.results.store import Results
 
 
@@ -28,7 +28,8 @@ def test_columns_are_stable():
     assert COLUMNS[:5] == ["path", "status", "error", "overall", "content"]
     assert COLUMNS[19] == "overall_display"
     assert COLUMNS[35] == "overall_deviation"
-    facts = "custom frames height width fps seed sampling repeats dense weights unvalidated sha256 jaxvqa av".split()
+    facts = "custom frames height width fps seed sampling repeats dense weights unvalidated not_scored"
+    facts = f"{facts} sha256 display_height jaxvqa av notes".split()
     assert COLUMNS[3 + 48 :] == facts
 
 
@@ -53,6 +54,25 @@ def test_rows_of_another_kind_are_refused(tmp_path):
     for text in (*(json.dumps({**line, **change}) for change in wrong), "[" * 10**5):
         (tmp_path / "scores.jsonl").write_text(text + "\n")
         with pytest.raises(UserError, match="line 1: not a row of scores, or one of another version"):
+            Results(tmp_path)
+
+
+def test_scores_are_missing_only_where_they_are_not_scored(tmp_path):
+    none = dict.fromkeys(["content", "content_display", "content_deviation"])
+    one = row("a.mp4", not_scored="A-1", repeats=2, **dict.fromkeys(DEVIATION, 0.1))
+    table, lines = write(tmp_path, one | none)
+    [found] = csv.DictReader(io.StringIO(table.decode(), newline=""))
+    assert {found[name] for name in none} == {""}
+    assert {json.loads(lines)[name] for name in none} == {None}
+    assert len(Results(tmp_path).rows) == 1
+    for wrong in (
+        {"not_scored": ""},
+        {"not_scored": ["A-1"]},
+        {"composition": None},
+        {"content_display": 0.5},
+    ):
+        (tmp_path / "scores.jsonl").write_text(json.dumps({**json.loads(lines), **wrong}) + "\n")
+        with pytest.raises(UserError, match="line 1: not a row of scores"):
             Results(tmp_path)
 
 

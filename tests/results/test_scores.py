@@ -10,3 +10,5 @@ def test_scores_have_names():
     assert list(scores.dimensions.values()) == raw.tolist()
     assert scores.dimensions["overall"] == scores.overall
     assert scores.dimensions.keys() >= {"sharpness", "noise", "content"}
+    raw[1:] = np.nan
+    assert scores.dimensions == {"overall": scores.overall}

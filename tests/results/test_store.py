@@ -1,8 +1,10 @@
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.results.rows import DISPLAY, RAW
-from jaxvqa.results.store import Results
+from jaxvqa.results.rows import COLUMNS, DISPLAY, RAW
+from jaxvqa.results.store import Results, remove_report
+from jaxvqa.system.files import lock_folder
+from jaxvqa.system.terminal import Log
 
 
 def row(path, status="ok", seed=0, weights="abc", **fields):
@@ -50,6 +52,59 @@ def test_file_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(UserError, match=r"scores.jsonl, line 1: not a row of scores"):
         Results(tmp_path)
     assert (tmp_path / "scores.jsonl").read_text() == '{"loss": 1}\n'
+    with lock_folder(tmp_path):  # nor does it keep the folder from others
+        pass
+
+
+def test_rows_are_on_disk_at_once_behind_those_of_earlier_runs(tmp_path):
+    write(tmp_path, row("b.mp4"))
+    results = Results(tmp_path)
+    results.add(row("a.mp4"))
+    for name in ("scores.csv", "scores.jsonl"):
+        text = (tmp_path / name).read_text()
+        assert 0 < text.index("b.mp4") < text.index("a.mp4")  # in order of path once it is closed
+    results.add(row("a.mp4", repeats=2))
+    assert results.rows["a.mp4", 0, "abc"]["repeats"] == 2
+    results.close()
+    assert (tmp_path / "scores.jsonl").read_text().count("a.mp4") == 1
+
+
+def test_the_end_of_a_context_closes(tmp_path):
+    with Results(tmp_path) as results:
+        results.add(row("b.mp4"))
+        results.add(row("a.mp4"))
+    text = (tmp_path / "scores.csv").read_text()
+    assert text.index("a.mp4") < text.index("b.mp4")
+    with Results(tmp_path) as again:  # while the first one is still there
+        assert [path for path, *_ in again.rows] == ["a.mp4", "b.mp4"]
+
+
+def test_paths_of_any_bytes_and_columns_of_ones_own_come_back(tmp_path):
+    columns = [*COLUMNS, "mine"]
+    with Results(tmp_path, columns) as results:
+        results.add(row("caf\udce9.mp4", mine=0.5))
+        assert b"caf\xe9.mp4" in (tmp_path / "scores.csv").read_bytes()
+    with Results(tmp_path, columns) as results:
+        assert [(each["path"], each["mine"]) for each in results.rows.values()] == [("caf\udce9.mp4", 0.5)]
+
+
+def test_files_that_cannot_be_written_are_one_sentence(tmp_path):
+    (tmp_path / "scores.csv").mkdir()
+    with pytest.raises(UserError, match=rf"^folder {tmp_path} cannot be written: Is a directory\.$"):
+        Results(tmp_path)
+    with lock_folder(tmp_path):
+        pass
+
+
+def test_reports_of_earlier_scores_are_removed(tmp_path, capfd):
+    report = tmp_path / "report.html"
+    remove_report(tmp_path, Log())
+    for log in (Log(), None):
+        report.touch()
+        assert capfd.readouterr().err == ""
+        remove_report(tmp_path, log)
+        assert not report.exists()
+        assert ("report.html showed earlier scores and was removed" in capfd.readouterr().err) == bool(log)
 
 
 def test_two_runs_at_once_are_refused(tmp_path):
@@ -75,8 +130,9 @@ def test_full_disk_costs_the_last_row(small_disk):
     with pytest.raises(OSError, match="No space left on device") as caught:
         write_more()
     assert caught.value.filename.startswith(f"{folder}/scores.")
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(OSError, match="No space left on device") as caught:
         results.close()
+    assert caught.value.filename.startswith(f"{folder}/scores.")
     small_disk("1m", "remount")
     results = Results(folder)
     assert [key[0] for key in results.rows] == [f"{i}.mp4" for i in range(len(results.rows))]

@@ -27,7 +27,7 @@ def rows(scores, **fields):
 
 
 def test_a_constant_dimension_is_named():
-    scores = np.random.default_rng(0).uniform(size=(7, 16))
+    scores = np.random.default_rng(0).uniform(0.3, 0.7, (7, 16))
     assert constant_scores(rows(scores)) == []
     scores[:, 9] = 0.5 + CLOSE / 10 * np.arange(7)
     [sentence] = constant_scores(rows(scores))
@@ -40,6 +40,22 @@ def test_a_constant_dimension_is_named():
     assert constant_scores(rows(scores, status="error")) == []
     scores[:] = scores[:1] + CLOSE / 10 * np.arange(7)[:, None]
     assert " in every dimension: " in constant_scores(rows(scores))[0]
+
+
+def test_scores_at_an_end_of_the_scale_are_not_constant():
+    scores = np.random.default_rng(0).uniform(size=(7, 16))
+    scores[:, 9] = 1 - 1e-5 * np.arange(1, 8)  # as those of videos without noise
+    assert constant_scores(rows(scores)) == []
+    scores[:, 9] = 1 - 1e-7 * np.arange(7)
+    assert " in T-3 noise: " in constant_scores(rows(scores))[0]
+
+
+def test_dimensions_that_are_not_scored_are_not_constant():
+    scores = np.random.default_rng(0).uniform(size=(7, 16))
+    missing = rows(scores, content=None, overall=None)
+    assert constant_scores(missing) == []
+    alike = [{**row, **dict.fromkeys(RAW[2:], 0.5 + CLOSE / 10 * i)} for i, row in enumerate(missing)]
+    assert " in every dimension: " in constant_scores(alike)[0]
 
 
 def test_identical_scores_are_named():

@@ -1,4 +1,6 @@
 import contextlib
+import errno
+import hashlib
 import os
 import stat
 import subprocess
@@ -7,7 +9,19 @@ import sys
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.system.files import allocate, atomic_folder, lock_folder, write_atomic
+from jaxvqa.system.files import (
+    allocate,
+    atomic_folder,
+    expand_home,
+    file_sha256,
+    local_path,
+    lock_folder,
+    private_folder,
+    user_cache,
+    user_data,
+    with_filename,
+    write_atomic,
+)
 
 
 @pytest.fixture
@@ -17,6 +31,58 @@ def folder(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("~", "/home/me"),
+        ("~/a b/~", "/home/me/a b/~"),
+        ("./~/a", "./~/a"),
+        ("a/~", "a/~"),
+        ("~root/a", os.path.expanduser("~root/a")),
+        ("~$draft.mp4", "~$draft.mp4"),
+        ("", ""),
+        ("C:/a.mp4", "C:/a.mp4"),
+        ("a: b.mp4", "a: b.mp4"),
+        ("12:30.mp4", "12:30.mp4"),
+        ("./https://a", "./https://a"),
+    ],
+)
+def test_a_tilde_is_the_home_folder(monkeypatch, path, meant):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert expand_home(path) == local_path(path) == meant
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://a.b/c.mp4?d=~",
+        "HTTP://a",
+        "rtsp://camera/1",
+        "s3://b/c",
+        "file:///c.mp4",
+        "file:/c.mp4",
+        "magnet:?xt=1",
+    ],
+)
+def test_addresses_are_no_paths(address):
+    with pytest.raises(UserError) as caught:
+        local_path(address)
+    assert str(caught.value) == (
+        f"{address} is an address, and addresses are not fetched: download it first, and name the file."
+    )
+    assert expand_home(address) == address
+
+
+def test_who_has_no_home(no_home, monkeypatch):
+    assert (user_cache(), user_data()) == (None, None)
+    assert expand_home("a") == "a"
+    for path in ("~", "~/a"):
+        with pytest.raises(UserError, match=f"^{path} lies in the home folder, but there is no home folder: set HOME"):
+            expand_home(path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert str(user_cache()) == "/cache/jaxvqa"
 
 
 def test_a_folder_is_claimed_by_one_at_a_time(tmp_path):
@@ -102,3 +168,79 @@ def test_a_folder_that_others_can_write_to_holds_no_half_finished_one(tmp_path):
     with atomic_folder(tmp_path / "weights") as scratch:
         assert stat.S_IMODE(scratch.parent.stat().st_mode) & 0o022 == 0
     assert (tmp_path / "weights").is_dir()
+
+
+def test_who_has_a_file_open_keeps_what_it_was(tmp_path):
+    path = tmp_path / "scores.csv"
+    write_atomic(path, "before")
+    with path.open() as file:
+        write_atomic(path, ["caf\udce9 ", "after"])
+        assert file.read() == "before"
+    assert path.read_bytes() == b"caf\xe9 after"
+    write_atomic(path, b"\0\1")
+    assert path.read_bytes() == b"\0\1"
+
+
+def test_what_breaks_off_a_text_leaves_no_file(tmp_path):
+    def parts():
+        yield "half"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "report.html", parts())
+    assert not list(tmp_path.iterdir())
+
+
+def test_errors_name_the_file_unless_the_system_did(tmp_path):
+    for known, named in ((None, str(tmp_path)), ("other", "other")):
+        with pytest.raises(OSError, match="No space left") as caught, with_filename(tmp_path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), known)
+        assert caught.value.filename == named
+
+
+@pytest.mark.parametrize(("size", "calls"), [(0, 0), (1, 1), (1 << 20, 1), ((2 << 20) + 1, 3)])
+def test_digests_are_of_whole_files_megabyte_by_megabyte(tmp_path, size, calls):
+    path, called = tmp_path / "file", []
+    path.write_bytes(bytes(range(251)) * (size // 251) + bytes(size % 251))
+    assert file_sha256(path, lambda: called.append(1)) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert len(called) == calls
+
+
+def test_room_is_reserved_before_anything_is_written(small_disk):
+    path = small_disk(1 << 20) / "file"
+    with path.open("wb") as file:
+        allocate(file, 1 << 19)
+        assert path.stat().st_blocks * 512 >= 1 << 19
+        with pytest.raises(OSError, match="No space left"):
+            allocate(file, 1 << 21)
+
+
+def test_folders_that_are_made_are_private_whatever_the_system_would_allow(tmp_path):
+    before = os.umask(0)
+    try:
+        private_folder(tmp_path / "deep" / "folder")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "deep" / "folder").stat().st_mode) == 0o700
+    private_folder(tmp_path / "deep" / "folder")  # is there already
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702])
+def test_folders_that_others_can_write_to_are_refused(tmp_path, mode):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder").chmod(mode)
+    with pytest.raises(UserError, match="is no folder, or other users can write to it"):
+        private_folder(tmp_path / "folder")
+
+
+def test_what_is_no_folder_of_this_user_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "file").touch(mode=0o600)
+    (tmp_path / "folder").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    for name in ("file", "link"):
+        with pytest.raises(UserError, match="is no folder, or other users can write to it"):
+            private_folder(tmp_path / name)
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    with pytest.raises(UserError, match="is no folder, or other users can write to it"):
+        private_folder(tmp_path / "folder")

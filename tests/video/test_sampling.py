@@ -1,11 +1,14 @@
 import hashlib
 import json
+from dataclasses import astuple, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import GOLDEN
 
 from jaxvqa import UserError
+from jaxvqa.video.decode import Video
 from jaxvqa.video.sampling import (
     RULES,
     Sampling,
@@ -49,6 +52,50 @@ def test_plan_depends_on_rule_seed_and_content_and_nothing_else():
             assert np.array_equal(getattr(plan, field), getattr(other, field)) == same, field
 
 
+def same(plans, others):
+    return len(plans) == len(others) and all(
+        np.array_equal(one, other)
+        for pair in zip(plans, others, strict=True)
+        for one, other in zip(*map(astuple, pair), strict=True)
+    )
+
+
+def test_samples_are_those_of_the_seeds_from_the_first_on():
+    video = Video(Path("clip.mp4"), 300, 540, 960, 25.0, np.arange(300) / 25)
+    plans = Sampling(seed=3, repeats=3, rule="published").plans(video, CONTENT)
+    assert same(plans, [draw_plan("published", seed, CONTENT, 300, 540, 960) for seed in (3, 4, 5)])
+    assert same(Sampling(dense=True).plans(video, CONTENT), dense_plans(300, 540, 960))
+
+
+@pytest.mark.parametrize(
+    ("field", "index", "value"),
+    [
+        ("technical_indices", 5, 300),
+        ("technical_indices", 5, -1),
+        ("aesthetic_indices", 5, 300),
+        ("aesthetic_indices", 5, -1),
+        ("row_offsets", (1, 2, 3), 540 // 7 - 31),
+        ("row_offsets", (1, 2, 3), -1),
+        ("column_offsets", (1, 2, 3), 960 // 7 - 31),
+        ("column_offsets", (1, 2, 3), -1),
+    ],
+)
+def test_plans_that_leave_the_video_are_refused(field, index, value):
+    plan = draw_plan("whole", 0, CONTENT, 300, 540, 960)
+    for number in (value, value - 1 if value > 0 else 0):  # the last within and the first
+        values = getattr(plan, field).copy()
+        values[index] = number
+        changed = replace(plan, **{field: values})
+        if number == value:
+            with pytest.raises(UserError, match=f"sampling plan: {field} must be of shape"):
+                check_plan(changed, 300, 540, 960)
+        else:
+            check_plan(changed, 300, 540, 960)
+    if values.ndim == 1:  # types hold the shapes of the others
+        with pytest.raises(UserError, match=f"sampling plan: {field} must be of shape"):
+            check_plan(replace(plan, **{field: getattr(plan, field)[:-1]}), 300, 540, 960)
+
+
 PLANS = [
     ("whole", [88, 293, 567, 828], [940, 953, 976, 990], [30, 104, 97, 25, 115, 72, 34]),
     ("published", [28, 425, 652, 890], [906, 917, 934, 950], [30, 103, 97, 25, 114, 72, 34]),
@@ -61,6 +108,13 @@ def test_plan_is_the_same_on_every_machine():
         assert plan.technical_indices[::32].tolist() == technical
         assert plan.aesthetic_indices[-4:].tolist() == aesthetic
         assert plan.row_offsets[0, :, 0].tolist() == rows
+
+
+def test_a_clip_may_begin_at_either_of_two_frames_where_only_one_place_covers_its_quarter():
+    """In a video of just a clip, the second half of its frames is what a start one frame later gets."""
+    plans = [draw_plan("whole", seed, CONTENT, 64, 224, 224) for seed in range(20)]
+    starts = np.array([plan.technical_indices[::32] for plan in plans])
+    assert [set(column) for column in starts.T] == [{0, 1}] * 4
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -137,14 +191,19 @@ def test_small_frames_are_brought_to_exactly_224(size, expected):
     assert upsampled_size(*size) == expected
 
 
-def test_negative_seed_is_refused():
-    with pytest.raises(UserError, match="seed is -1"):
-        draw_plan("whole", -1, CONTENT, 10, 240, 320)
+@pytest.mark.parametrize(
+    ("rule", "seed", "said"), [("whole", -1, "seed is -1; it must be 0 or larger."), ("all", 0, "sampling is 'all'")]
+)
+def test_plans_that_cannot_be_drawn_are_refused(rule, seed, said):
+    with pytest.raises(UserError, match=said):
+        draw_plan(rule, seed, CONTENT, 10, 240, 320)
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
+        ({"seed": -1}, "seed is -1; it must be 0 or larger."),
+        ({"repeats": 0}, "repeats is 0; it must be 1 or larger."),
         ({"rule": "all"}, "sampling is 'all'; it must be whole or published."),
         ({"rule": "published", "dense": True}, "dense covers the whole video, which sampling published does not"),
         ({"repeats": 2, "dense": True}, "leave repeats at 1"),
@@ -184,3 +243,20 @@ def test_dense_plans_show_the_whole_grid_in_each_quarter(height, width):
                 seen[top : top + 32, left : left + 32] = True
         assert seen[: large[0] // 7 * 7, : large[1] // 7 * 7].all()
     assert len(plans) == max(-(-(large[0] // 7) // 32) * -(-(large[1] // 7) // 32), -(-300 // 64))
+
+
+def spread(values):
+    """How much more often the most frequent of some values is than the least."""
+    counts = np.unique(values, axis=0, return_counts=True)[1]
+    return counts.max() - counts.min()
+
+
+@pytest.mark.parametrize(("frames", "height", "width"), [(320, 1080, 1920), (12800, 240, 320), (1280, 224, 224)])
+def test_dense_plans_show_nothing_much_more_often_than_the_rest(frames, height, width):
+    """Frames of equal segments, starts of clips, and patches."""
+    plans = dense_plans(frames, height, width)
+    for moment in range(64):
+        assert spread([plan.aesthetic_indices[moment] for plan in plans]) <= 1
+    for clip in range(4):
+        assert spread([plan.technical_indices[32 * clip] for plan in plans]) <= 1
+    assert spread([(plan.row_offsets[0, 0, 0], plan.column_offsets[0, 0, 0]) for plan in plans]) <= 1

@@ -1,5 +1,6 @@
 """Decoding in processes: the same views in the same order, whatever happens to a process."""
 
+import errno
 import io
 import itertools
 import multiprocessing
@@ -22,7 +23,7 @@ from jaxvqa import UserError
 from jaxvqa.video import workers
 from jaxvqa.video.limits import DecodeLimits
 from jaxvqa.video.sampling import Sampling
-from jaxvqa.video.workers import AHEAD, Decoded, Worker, decode_file, decode_files, serve
+from jaxvqa.video.workers import AHEAD, Decoded, Worker, decode_file, decode_files, noted, serve
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,64 @@ def test_what_is_damaged_is_told_from_what_is_no_video(videos, tmp_path):
         True,
         False,
     ]
+
+
+def opened_until(calls, error, module):
+    """PyAV's open, which from some call on raises an error, as code of a module does."""
+    error.__traceback__ = None  # of another test
+    program = {"__name__": module, "left": itertools.count(1), "calls": calls, "error": error, "whole": av.open}
+    exec(
+        "def open(*args, **options):\n if next(left) > calls: raise error\n return whole(*args, **options)",
+        program,
+    )
+    return program["open"]
+
+
+ERRORS = (KeyError(31), RuntimeError("broken"), AssertionError("odd"), TypeError("bad"), NotImplementedError("not yet"))
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("calls", [0, 2])
+def test_whatever_a_decoder_raises_is_a_sentence_with_its_kind(videos, monkeypatch, error, calls):
+    monkeypatch.setattr(av, "open", opened_until(calls, error, "av.somewhere"))
+    decoded = decode_file(videos[0], Sampling())
+    said = f"({type(error).__name__}: {error})"
+    assert decoded.error == f"{videos[0]} cannot be decoded {said}: convert it, with FFmpeg for example."
+    assert decoded.views is None
+    assert decoded.facts.get("frames") == (8 if calls else None)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_slips_of_this_package_keep_their_traceback(videos, monkeypatch, error):
+    monkeypatch.setattr(av, "open", opened_until(0, error, "jaxvqa.somewhere"))
+    with pytest.raises(type(error)) as caught:
+        decode_file(videos[0], Sampling())
+    assert caught.value is error
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "read: Input/output error"),
+        (OSError(errno.EACCES, "Permission denied"), "read: Permission denied"),
+        (av.error.OSError(errno.EOPNOTSUPP, "Operation not supported"), "decoded: Operation not supported"),
+        (OSError("odd"), "decoded (OSError: odd): convert it, with FFmpeg for example"),
+    ],
+)
+def test_errors_of_the_system_are_told_from_those_of_ffmpeg(videos, monkeypatch, error, said):
+    monkeypatch.setattr(av, "open", opened_until(2, error, "av.somewhere"))
+    assert decode_file(videos[0], Sampling()).error == f"{videos[0]} cannot be {said}."
+
+
+def test_what_was_met_comes_with_what_was_decoded(videos, tmp_path):
+    options = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
+    path = str(moving_clip(tmp_path / "interlaced.mp4", frames=8, codec_options=options))
+    plain, interlaced, missing = decode_files([videos[0], path, "nowhere.mp4"], Sampling(), DecodeLimits(workers=1))
+    assert [noted([each]) for each in (plain, interlaced, missing)] == ["", "interlaced, deinterlaced by bwdif", ""]
+    assert noted([plain, interlaced, interlaced]) == "interlaced, deinterlaced by bwdif"
 
 
 def test_left_early_no_process_stays(videos):
