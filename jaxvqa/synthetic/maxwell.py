@@ -5,9 +5,7 @@ compare training where there is no MaxWell; results on it say nothing about real
 """
 
 import json
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import numpy as np
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..system.files import atomic_folder
-from ..system.processes import cores, follow_parent
+from ..system.processes import cores, process_pool
 from ..system.terminal import Log
 from ..video.sampling import check_seed
 from .degradations import AESTHETIC, TECHNICAL, compression_crf, degrade, perceived
@@ -57,10 +55,7 @@ def render(folder: str | os.PathLike, clips: int = CLIPS, seed: int = 0, workers
     with atomic_folder(folder) as scratch:
         (scratch / "videos").mkdir()
         workers = min(workers or cores(), clips)
-        with (
-            ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), follow_parent) as pool,
-            Log().progress("rendering") as bar,
-        ):
+        with process_pool(workers) as pool, Log().progress("rendering") as bar:
             jobs = [pool.submit(render_clip, scratch / "videos", seed, number) for number in range(clips)]
             try:
                 facts = [job.result() for job in bar.track(jobs)]

@@ -226,3 +226,27 @@ def colour(generator: np.random.Generator) -> tuple[int, int, int]:
     """A colour that is neither very dark nor very pale."""
     red, green, blue = generator.integers(30, 230, 3).tolist()
     return red, green, blue
+
+
+def rendered(frames: int, generator: np.random.Generator) -> UInt8[np.ndarray, "frames height width 3"]:
+    """What is as it should be, though little moves or little light is in it: slides, night skies, greys, graphics."""
+    height, width = [(540, 960), (480, 640), (640, 360)][generator.integers(3)]
+    kind = generator.choice(["slide", "night", "flat", "graphic"], p=(0.3, 0.3, 0.15, 0.25))
+    if kind in ("slide", "graphic"):
+        name = "text" if kind == "slide" else str(generator.choice(RENDERED))
+        picture = np.asarray(render(name, generator))
+        if kind == "slide" and generator.random() < 0.4:
+            picture = 255 - picture
+    else:
+        level = generator.integers(0, 14 if kind == "night" or generator.random() < 0.5 else 256)
+        picture = np.full((900, 900, 3), level, np.uint8)
+        if kind == "night":
+            light = np.zeros((900, 900))
+            places = generator.integers(0, 900, (int(generator.integers(20, 400)), 2))
+            light[places[:, 0], places[:, 1]] = generator.exponential(1, len(places)) * 600
+            light = gaussian_filter(light, generator.uniform(0.6, 1.5)) + 30 * gaussian_filter(light, 8)
+            tint = generator.uniform(0.6, 1, 3)
+            picture = np.clip(picture + light[..., None] * tint, 0, 255).astype(np.uint8)
+    picture = picture[:height, : min(width, 900)]
+    picture = np.pad(picture, ((0, 0), (0, width - picture.shape[1]), (0, 0)), "edge")
+    return picture[None].repeat(frames, 0)

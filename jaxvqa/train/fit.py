@@ -1,5 +1,6 @@
 """The network that a training starts from, the training, and its predictions."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -15,9 +16,10 @@ from ..models.maxvqa import HeadConfig, MaxVQA
 from ..models.swin3d import VideoSwin
 from ..results.table import ScoreTable
 from ..text.tokens import tokenize
-from ..weights.assemble import ENCODERS
+from ..weights.assemble import ENCODERS, feature_widths
 from ..weights.directory import HOW_TO_GET, Weights
 from ..weights.load import load_weights
+from ..weights.model_card import not_scored
 from .chunks import batch_shares
 from .data import LabeledFeatures, check_apart, label_scales, rated_features, without_outliers
 from .loop import FitResult, Trainer, train
@@ -87,6 +89,10 @@ def make_network(settings: TrainSettings, encoders: Weights) -> MaxVQA | LastSta
     head, last = make_head(settings, encoders), settings.unfreeze.stages
     if not last:
         return head
+    if "display" in encoders.parts:
+        raise UserError(
+            f"stages is {last}; it must be 0 for weights {encoders.id}, whose encoder is trained as a whole."
+        )
     swin, clip = cast(VideoSwin, encoders.parts["swin"]), cast(CLIPResNet, encoders.parts["clip_visual"])
     try:
         return LastStages(swin, clip, head, last)
@@ -104,11 +110,11 @@ def make_head(settings: TrainSettings, encoders: Weights) -> MaxVQA:
     if settings.head.warm_start:
         # Training changes it, and others start from it as well.
         return nnx.clone(cast(MaxVQA, encoders.parts["maxvqa"]))
-    swin, clip = cast(VideoSwin, encoders.parts["swin"]), cast(CLIPResNet, encoders.parts["clip_visual"])
     text = cast(CLIPText | None, encoders.parts.get("clip_text"))
+    clip_width, technical_width = feature_widths(encoders.parts)
     sizes = HeadConfig(
-        clip_width=clip.config.output_width,
-        technical_width=swin.config.output_width,
+        clip_width=clip_width,
+        technical_width=technical_width,
         hidden=settings.head.hidden,
         depth=settings.head.depth,
         **({"text_width": text.config.width} if text else {"prompts": len(encoders.prompts)}),
@@ -124,3 +130,10 @@ def predict(trainer: Trainer, network: MaxVQA | LastStages, one: LabeledFeatures
     scores = trainer.predict(nnx.state(network), one.features)
     columns = {code: scores[:, i].astype(np.float64) for i, code in trainer.codes.items()}
     return ScoreTable(Path(f"predictions for {one.spec}"), one.videos.names, columns)
+
+
+def predict_start(trainer: Trainer, one: LabeledFeatures) -> ScoreTable:
+    """The scores of the network that a training started from, without dimensions that its weights do not score."""
+    table = predict(trainer, make_network(trainer.settings, trainer.encoders), one)
+    unscored = not_scored(trainer.encoders.card)
+    return replace(table, scores={code: column for code, column in table.scores.items() if code not in unscored})

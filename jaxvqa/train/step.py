@@ -95,7 +95,7 @@ class TrainStep:
     """Compiled functions of a network and a text transformer; the arrays they work on are arguments.
 
     The network is MaxVQA's head, which scores features; with the last stages of the encoders (`LastStages`), which
-    scores what goes into these; or with all of both (`EndToEnd`), which scores views.
+    scores what goes into these; or with the describer of pieces (`EndToEnd`), which scores their statistics.
 
     Attributes:
         update: (state, frozen, batch, rate, key) to (state, loss terms), on all devices. `state` is donated.
@@ -134,9 +134,9 @@ class TrainStep:
         if r.databases > 1:
             compared += [jnp.where(database[:, None] == i, targets, jnp.nan) for i in range(r.databases)]
         weighted = {
-            "plcc": (r.plcc, lambda: sum(plcc_loss(scores, each).sum() for each in compared)),
-            "huber": (r.huber, lambda: huber_loss(scores, targets, r.huber_delta).sum()),
-            "rank": (r.rank, lambda: sum(rank_loss(scores, each).sum() for each in compared)),
+            "loss_plcc": (r.plcc, lambda: sum(plcc_loss(scores, each).sum() for each in compared)),
+            "loss_huber": (r.huber, lambda: huber_loss(scores, targets, r.huber_delta).sum()),
+            "loss_rank": (r.rank, lambda: sum(rank_loss(scores, each).sum() for each in compared)),
             "decorrelation": (r.decorrelation, lambda: decorrelation_loss(scores)),
         }
         terms = {name: term() for name, (weight, term) in weighted.items() if weight}

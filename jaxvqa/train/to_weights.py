@@ -44,7 +44,9 @@ def export_weights(trainer: Trainer, trained: FitResult, training: list[LabeledF
     # Where each database has its own scale, scores have none of them.
     low, high = scales[0] if len(scales) == 1 else np.full((2, scores.shape[1]), np.nan)
     low, high = low.round(9), high.round(9)
-    scale, quantiles = calibrate(scores[:, :sixteen])
+    # What the network makes of dimensions that it was not trained in means nothing.
+    trained_in = [i in trainer.codes for i in range(sixteen)]
+    scale, quantiles = calibrate(np.where(trained_in, scores[:, :sixteen], np.nan))
     custom = zip(trainer.encoders.custom, low[sixteen:].tolist(), high[sixteen:].tolist(), strict=True)
     card = ModelCard(
         databases=tuple(printable(one.spec) for one in training),

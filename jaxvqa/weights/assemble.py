@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+from collections.abc import Container
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ from flax import nnx
 
 from ..models.clip_resnet import CLIPResNet, ResNetConfig
 from ..models.clip_text import CLIPText, TextConfig
+from ..models.display import DisplayConfig, DisplayEncoder
 from ..models.maxvqa import FastVQAConfig, FastVQAHead, HeadConfig, MaxVQA
 from ..models.swin3d import SwinConfig, VideoSwin
 
@@ -19,10 +21,26 @@ PARTS = {
     "fastvqa_head": (FastVQAHead, FastVQAConfig),
     "clip_visual": (CLIPResNet, ResNetConfig),
     "clip_text": (CLIPText, TextConfig),
+    "display": (DisplayEncoder, DisplayConfig),
     "maxvqa": (MaxVQA, HeadConfig),
 }
+# MaxVQA's; weights that hold the part "display" have that for both encoders, and features of their prompts.
 SCORING_PARTS = ("swin", "clip_visual", "clip_text", "maxvqa")
+PUBLISHED_PARTS = ("swin", "fastvqa_head", "clip_visual", "clip_text", "maxvqa")
 ENCODERS = ("swin", "clip_visual")
+
+
+def encoders_of(parts: Container[str]) -> tuple[str, ...]:
+    """Names of the encoders among the parts of weights."""
+    return ("display",) if "display" in parts else ENCODERS
+
+
+def feature_widths(parts: dict[str, Any]) -> tuple[int, int]:
+    """How many channels of features the head adds to, and how many others it takes."""
+    if "display" in parts:
+        sizes = parts["display"].config
+        return sizes.local, sizes.output_width - sizes.local
+    return parts["clip_visual"].config.output_width, parts["swin"].config.output_width
 
 
 def build(part: str, config: Any) -> nnx.Module:
@@ -59,9 +77,9 @@ def parameter_name(part: str, path: tuple) -> str:
 
 
 def encoders_id(parts: dict[str, Any]) -> str:
-    """12 hexadecimal digits that change with any size or number of the two encoders."""
+    """12 hexadecimal digits that change with any size or number of the encoders."""
     digest = hashlib.sha256()
-    for part in ENCODERS:
+    for part in encoders_of(parts):
         digest.update(repr(parts[part].config).encode())
         for name, values in tensors_of(part, parts[part]).items():
             digest.update(name.encode() + values.tobytes())

@@ -28,7 +28,7 @@ DESCRIPTION, TENSORS = "jaxvqa.json", "tensors.safetensors"
 
 HOW_TO_GET = (
     "run `jaxvqa download`, which makes the published ones, named maxvqa, or convert checkpoints by hand "
-    "(README.md, Weights)"
+    "(docs/weights.md)"
 )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from flax import nnx
 
 from ..dimensions import default_prompts
@@ -16,10 +15,11 @@ from ..models.clip_resnet import ResNetConfig
 from ..models.clip_text import TextConfig
 from ..models.maxvqa import HeadConfig, MaxVQA
 from ..models.swin3d import SwinConfig
+from ..system.files import NO_HOME, user_data
 from ..system.terminal import Log
 from ..system.untrusted import untrusted
 from ..text.prompts import PromptPair, with_pairs
-from .assemble import PARTS, SCORING_PARTS, assemble_part, flat_shapes, mismatches, tensors_of
+from .assemble import ENCODERS, PARTS, SCORING_PARTS, assemble_part, flat_shapes, mismatches, tensors_of
 from .directory import (
     DESCRIPTION,
     HOW_TO_GET,
@@ -48,20 +48,28 @@ PACKAGED = {"mini": Path(__file__).with_name("mini")}
 
 
 def find_weights(directory: str | os.PathLike) -> Path:
-    """Where weights are: in the directory of that path, or, if they go by a name, where "mini" and "maxvqa" are."""
+    """Where weights are: in the directory of that path, or, if they go by a name, where "mini" and "maxvqa" are.
+
+    Raises:
+        WeightsError: they are "maxvqa", and this user has no home.
+    """
     if str(directory) == "maxvqa":
-        return downloaded()
+        if not (folder := downloaded()):
+            raise WeightsError(f"weights are maxvqa, which lie in the home folder, but {NO_HOME}, or name a directory.")
+        return folder
     return PACKAGED.get(str(directory)) or Path(directory)
 
 
-def downloaded() -> Path:
-    """Where the published weights are, or would be, once `jaxvqa download` made them."""
-    return platformdirs.user_data_path("jaxvqa") / "maxvqa"
+def downloaded() -> Path | None:
+    """Where the published weights are, or would be after `jaxvqa download`; None for a user without a home."""
+    folder = user_data()
+    return folder and folder / "maxvqa"
 
 
 def default_weights() -> str:
     """The name of the weights that score where none are given: the downloaded ones if there are any, else mini's."""
-    return "maxvqa" if downloaded().exists() else "mini"
+    folder = downloaded()
+    return "maxvqa" if folder and os.path.exists(folder) else "mini"
 
 
 def choose_weights(given: str, log: Log) -> str:
@@ -85,7 +93,8 @@ def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = N
         directory: as written by `save_weights`; "mini" for the small model that comes with the package; "maxvqa" for
             the published weights that `jaxvqa download` made; "random" or "random-small" for untrained weights.
         parts: names of the parts to build; by default all that it holds. Where the head holds the features of its
-            prompts, there is no `clip_text`, whoever asks for it.
+            prompts, there is no `clip_text`, whoever asks for it, and where there is the part `display`, that stands
+            for the encoders.
 
     Raises:
         WeightsError: not a weights directory, of another version, incomplete, altered, or without a wanted part.
@@ -97,6 +106,8 @@ def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = N
     description = read_description(directory)
     if parts and holds_prompts(description):
         parts = tuple(part for part in parts if part != "clip_text")
+    if parts and "display" in description["parts"]:
+        parts = tuple(dict.fromkeys("display" if part in ENCODERS else part for part in parts))
     missing = [part for part in parts or () if part not in description["parts"]]
     if missing:
         held = ", ".join(description["parts"])

@@ -3,11 +3,13 @@
 Published weights have none: functions here take None for them.
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ..dimensions import DIMENSIONS, PERCENTS, PUBLISHED, DisplayScale
 from ..errors import UserError, WeightsError
@@ -38,7 +40,7 @@ class ModelCard:
     Attributes:
         databases: names of what they were trained on.
         synthetic: whether all of that is rendered.
-        dimensions: codes of those that had labels.
+        dimensions: codes of those that had labels. The weights score no other ones, where scale and quantiles are NaN.
         label_low: labels that a raw score of 0 stands for; NaN in dimensions without.
         label_high: labels that a raw score of 1 stands for; NaN in dimensions without.
         scale: display scale on which the average training video is at 0.5.
@@ -48,6 +50,8 @@ class ModelCard:
         limits: of released weights, a sentence.
         validated: of released weights, codes of the dimensions that were tested on real videos; None if they were not
             released.
+        vmaf_interval: of released weights whose overall score on the display scale estimates VMAF, the half-width of an
+            interval around it that holds VMAF of nine in ten encodes of scenes not trained on, in points of a hundred.
 
     Raises:
         WeightsError: a field has another shape or range, or a text that cannot be printed.
@@ -64,15 +68,19 @@ class ModelCard:
     name: str = ""
     limits: str = ""
     validated: tuple[str, ...] | None = None
+    vmaf_interval: float | None = None
 
     def __post_init__(self):
-        if not np.isfinite(self.scale.mean).all():
+        there = scored(self)
+        mean, deviation, table = self.scale.mean[there], self.scale.deviation[there], self.quantiles[:, there]
+        if not np.isfinite(mean).all():
             raise WeightsError("display_mean must be finite.")
-        if not (np.isfinite(self.scale.deviation) & (self.scale.deviation > 0)).all():
+        if not (np.isfinite(deviation) & (deviation > 0)).all():
             raise WeightsError("display_deviation must be finite and above 0.")
-        table = self.quantiles
-        if not ((np.diff(table, axis=0) >= 0).all() and table.min() >= 0 and table.max() <= 1):
+        if not ((np.diff(table, axis=0) >= 0).all() and ((table >= 0) & (table <= 1)).all()):
             raise WeightsError(QUANTILES)
+        if self.vmaf_interval is not None and not 0 < self.vmaf_interval <= 100:
+            raise WeightsError("vmaf_interval must be above 0, and 100 at most.")
         if len(set(trained_pairs(self))) < len(self.custom):
             raise WeightsError("custom has the same prompt pair twice.")
         # Terminals show them as they are.
@@ -95,13 +103,17 @@ class ModelCard:
         if any(field in value for field in RELEASE):
             released = {field: read_text(value, field) for field in RELEASE[:2]}
             released["validated"] = read_texts(value, "validated")
+        if "vmaf_interval" in value:
+            if not isinstance(value["vmaf_interval"], float):
+                raise WeightsError("vmaf_interval must be a number with a decimal point.")
+            released["vmaf_interval"] = value["vmaf_interval"]
         return cls(
             databases=read_texts(value, "databases"),
             synthetic=value["synthetic"],
             dimensions=read_texts(value, "dimensions"),
             label_low=read_numbers(value, "label_low"),
             label_high=read_numbers(value, "label_high"),
-            scale=DisplayScale(read_numbers(value, "display_mean"), read_numbers(value, "display_deviation")),
+            scale=read_scale(value),
             quantiles=read_quantiles(value),
             custom=read_custom(value.get("custom", [])),
             **released,
@@ -113,17 +125,29 @@ class ModelCard:
             "databases": list(self.databases),
             "synthetic": self.synthetic,
             "dimensions": list(self.dimensions),
-            "label_low": [number_or_none(label) for label in self.label_low],
-            "label_high": [number_or_none(label) for label in self.label_high],
-            "display_mean": self.scale.mean.tolist(),
-            "display_deviation": self.scale.deviation.tolist(),
-            "quantiles": self.quantiles.tolist(),
+            "label_low": numbers_or_none(self.label_low),
+            "label_high": numbers_or_none(self.label_high),
+            "display_mean": numbers_or_none(self.scale.mean),
+            "display_deviation": numbers_or_none(self.scale.deviation),
+            "quantiles": [numbers_or_none(row) for row in self.quantiles],
         }
+        if self.scale.linear:
+            value["display_linear"] = True
         if self.custom:
-            value["custom"] = [[*pair, number_or_none(low), number_or_none(high)] for pair, low, high in self.custom]
+            value["custom"] = [[*pair, *numbers_or_none(labels)] for pair, *labels in self.custom]
         if self.validated is not None:
             value |= {"name": self.name, "limits": self.limits, "validated": list(self.validated)}
+        if self.vmaf_interval is not None:
+            value["vmaf_interval"] = self.vmaf_interval
         return value
+
+
+def read_scale(value: dict[str, Any]) -> DisplayScale:
+    """Returns the display scale."""
+    linear = value.get("display_linear", False)
+    if not isinstance(linear, bool):
+        raise WeightsError("display_linear must be true or false.")
+    return DisplayScale(read_numbers(value, "display_mean"), read_numbers(value, "display_deviation"), linear)
 
 
 def read_text(value: dict[str, Any], field: str) -> str:
@@ -182,9 +206,9 @@ def read_custom(values: Any) -> tuple[CustomDimension, ...]:
     return tuple(custom)
 
 
-def number_or_none(value: float) -> float | None:
-    """Returns a number for JSON, which has no NaN."""
-    return None if np.isnan(value) else float(value)
+def numbers_or_none(values: Iterable[float]) -> list[float | None]:
+    """Returns numbers for JSON, which has no NaN."""
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def trained_pairs(card: ModelCard | None) -> tuple[PromptPair, ...]:
@@ -197,30 +221,46 @@ def display_scale(card: ModelCard | None) -> DisplayScale:
     return card.scale if card else PUBLISHED
 
 
+def scored(card: ModelCard | None) -> Bool[np.ndarray, "16"]:
+    """Returns whether weights score each dimension: published and random ones score all."""
+    return np.array([not card or dimension.code in card.dimensions for dimension in DIMENSIONS])
+
+
+def not_scored(card: ModelCard | None) -> list[str]:
+    """Returns the codes of the dimensions that weights do not score, because they were not trained in them."""
+    return [dimension.code for dimension, there in zip(DIMENSIONS, scored(card), strict=True) if not there]
+
+
 def unvalidated(card: ModelCard | None) -> list[str]:
-    """Returns the codes of the dimensions in which scores are not known to follow distortions of real videos.
+    """Returns the codes of scored dimensions in which scores are not known to follow distortions of real videos.
 
     Those are all except the ones in which released weights were tested. Of weights that were not released, they are
-    all if the weights were trained on synthetic videos only, else the ones without labels. Published weights have
-    none.
+    all if the weights were trained on synthetic videos only, else none. Published weights have none.
     """
     if not card:
         return []
     known = card.validated
     if known is None:
         known = () if card.synthetic else card.dimensions
-    return [dimension.code for dimension in DIMENSIONS if dimension.code not in known]
+    codes = [dimension.code for dimension in DIMENSIONS if dimension.code in card.dimensions]
+    return [code for code in codes if code not in known]
 
 
 def notice(card: ModelCard | None) -> str:
-    """Returns what a reader of scores must know of the weights; empty for published ones."""
+    """Returns what a reader of scores must know of the weights; empty for published ones.
+
+    The dimensions that they do not score are in a line of their own.
+    """
     if not card:
         return ""
+    stars = unvalidated(card)
     if card.validated is not None:
-        return f"{card.name}: {card.limits}. Dimensions with * are not validated."
-    untrained = [dimension.code for dimension in DIMENSIONS if dimension.code not in card.dimensions]
-    return (
-        f"Trained on {', '.join(card.databases)}."
-        + (" That is synthetic: no dimension is validated on real videos (*)." if card.synthetic else "")
-        + (f" Never trained (*): {', '.join(untrained)}." if untrained else "")
-    )
+        said = f"{card.name}: {card.limits}."
+        if card.vmaf_interval is not None:
+            said += f" Overall estimates VMAF on a 1080p display, ±{math.ceil(card.vmaf_interval)} for 90 % of encodes."
+        said += " Dimensions with * are not validated." * bool(stars)
+    else:
+        said = f"Trained on {', '.join(card.databases)}."
+        said += " That is synthetic: no dimension is validated on real videos (*)." * bool(stars)
+    untrained = [dimension.name for dimension in DIMENSIONS if dimension.code in not_scored(card)]
+    return said + f"\nNot scored by {card.name or 'this model'}: {', '.join(untrained)}." * bool(untrained)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import moving_clip, write_photographs
 
 import jaxvqa
 from jaxvqa.main import main
@@ -19,70 +20,94 @@ from jaxvqa.weights.load import load_weights
 ROOT = Path(__file__).parents[2]
 
 SETTINGS = {
-    "validation": 1,
+    "examples": 6,
+    "validation": 4,
     "workers": 2,
-    "swin.width": 8,
-    "swin.heads": "(1, 2, 2)",
-    "clip_visual.heads": 2,
-    "clip_visual.output_width": 16,
+    "looked_at": 3,
+    "display.stages": 2,
+    "display.local": 8,
+    "display.motion": 4,
     "head.hidden": 8,
-    "train.batch": 4,
-    "train.epoch_steps": 2,
-    "train.cycles": (1, 2),
+    "train.batch": 3,
+    "train.pieces": 2,
+    "train.epochs": 3,
     "optimizer.warmup": 1,
 }
 
 
-def command(output, **changes):
-    fields = {"output": output, **SETTINGS, **changes}
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("material")
+    photos, clips = root / "photos", root / "clips"
+    write_photographs(photos, 9, 330)
+    clips.mkdir()
+    moving_clip(clips / "walk.mp4", 34, 336, 448)
+    return {"photos": photos, "clips": clips}
+
+
+def command(output, folders, **changes):
+    fields = {"output": output, **folders, **SETTINGS, **changes}
     config = ROOT / "configs" / "mini.py"
     return ["jaxvqa", f"--config={config}", *(f"--config.{name}={value}" for name, value in fields.items())]
 
 
-def pretrain(output):
-    arguments = [sys.executable, "-m", "jaxvqa.main", *command(output)[1:]]
+def pretrain(output, folders):
+    arguments = [sys.executable, "-m", "jaxvqa.main", *command(output, folders)[1:]]
     return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, folders):
     output = tmp_path_factory.mktemp("pretrained") / "mini"
-    process = pretrain(output)
+    process = pretrain(output, folders)
     _, err = process.communicate()
     assert process.returncode == 0, err
     return output
 
 
 @pytest.mark.slow
-def test_trained_model_scores_without_text_transformer(trained, clips):
+def test_trained_model_scores_what_it_was_trained_in(trained, clips):
     with (trained / "history.csv").open() as file:
         history = list(csv.DictReader(file))
     assert len(history) == 3
-    assert all(np.isfinite(float(value)) for row in history for value in row.values())
+    assert all(np.isfinite(float(row["loss"])) for row in history)
     model = jaxvqa.load(trained / "model")
-    assert "clip_text" not in load_weights(trained / "model").parts
+    assert load_weights(trained / "model").parts.keys() == {"display", "maxvqa"}
     assert model.card.synthetic
+    assert {*model.card.dimensions} == {"O", "T-all", *(f"T-{i}" for i in range(1, 9))}
     scores = model.score(clips / "a.mp4")
-    assert scores.local.shape == (64, 49, 16)
-    assert np.isfinite(scores.display).all()
-    assert np.ptp(scores.raw) > 0
+    assert scores.local.shape == (16, 49, 16)
+    known = [i for i, dimension in enumerate(jaxvqa.DIMENSIONS) if dimension.code in model.card.dimensions]
+    # VMAF 0 and 100 are the targets of the worst and the best; estimates of flaws are shown as they are.
+    vmaf = [jaxvqa.DIMENSIONS[i].code in ("O", "T-all", "T-1", "T-7") for i in known]
+    expected = np.where(vmaf, np.clip((scores.raw[known] - 0.05) / 0.9, 0, 1), scores.raw[known])
+    np.testing.assert_allclose(scores.display[known], expected, atol=1e-6)
 
 
 @pytest.mark.slow
-def test_killed_training_goes_on_to_the_same_weights(trained, tmp_path):
+def test_each_epoch_leaves_a_model(trained, clips):
+    models = [trained / name for name in ("epoch-1", "epoch-2", "epoch-3", "model")]
+    scores = [jaxvqa.load(model).score(clips / "a.mp4").raw[0] for model in models]
+    assert len({*scores[:3]}) == 3
+    assert scores[2] == scores[3]
+
+
+@pytest.mark.slow
+def test_killed_training_goes_on_to_the_same_weights(trained, folders, tmp_path):
     output = tmp_path / "mini"
-    process = pretrain(output)
-    while not (output / "checkpoints" / "1").exists():
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not (output / "model").exists()
-    process = pretrain(output)
+    for sign in ("material/train/000001.npz", "checkpoints/1"):
+        process = pretrain(output, folders)
+        while not (output / sign).exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not (output / "model").exists()
+    process = pretrain(output, folders)
     _, err = process.communicate()
     assert process.returncode == 0, err
     assert "going on after epoch" in err
-    for part in ("swin", "clip_visual", "maxvqa"):
+    for part in ("display", "maxvqa"):
         one, other = (read_tensors(folder / "model" / TENSORS, part) for folder in (output, trained))
         assert all(np.array_equal(one[name], other[name]) for name in other)
 
@@ -90,22 +115,18 @@ def test_killed_training_goes_on_to_the_same_weights(trained, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train.batch": 6}, "batch is 6; it must be a multiple of 4"),
-        ({"train.cycles": (3, 0)}, "cycles is (3, 0); it must be numbers of epochs, each 1 or larger"),
-        ({"train.cycles": ()}, "cycles is (); it must be numbers of epochs, each 1 or larger"),
+        ({"train.batch": 7}, "batch is 7; it must be a multiple of 1, the number of devices, and no larger"),
         ({"train.ema": -1}, "ema is -1.0; it must be from 0 to below 1"),
-        ({"optimizer.warmup": 2}, "warmup is 2 steps; it must be from 0 to below 2, the steps of"),
-        ({"optimizer.warmup": -1}, "warmup is -1 steps"),
-        ({"seed": -1}, "seed is -1; it must be 0 or larger"),
+        ({"optimizer.warmup": 6}, "warmup is 6 steps; the whole training has no more than that"),
         ({"workers": -1}, "workers is -1; it must be 0 or larger"),
-        ({"swin.heads": "(3, 2, 2)"}, "the sizes of swin, clip_visual and head do not fit"),
-        ({"swin.depths": "(1, 1)"}, "the sizes of swin, clip_visual and head do not fit"),
-        ({"swin.patch": "(2, 16, 16)"}, "the sizes of swin, clip_visual and head do not fit"),
-        ({"clip_visual.heads": 7}, "the sizes of swin, clip_visual and head do not fit"),
+        ({"display.local": 0}, "the sizes of display do not fit"),
+        ({"display.stages": 6}, "the sizes of display do not fit"),
+        ({"train.pieces": 4}, r"pieces is 4; it must be no larger than looked_at (3)"),
+        ({"photos": "nowhere"}, "nowhere is no folder"),
     ],
 )
-def test_bad_settings_are_said(tmp_path, capfd, changes, message):
-    assert main(command(tmp_path / "out", **changes)) == 2
+def test_bad_settings_are_said(tmp_path, folders, capfd, changes, message):
+    assert main(command(tmp_path / "out", {**folders}, **changes)) == 2
     err = capfd.readouterr().err
     assert message in err
     assert err.count("\n") == 1
@@ -113,18 +134,18 @@ def test_bad_settings_are_said(tmp_path, capfd, changes, message):
 
 
 @pytest.mark.slow
-def test_a_finished_training_is_left_alone(trained, capfd):
+def test_a_finished_training_is_left_alone(trained, folders, capfd):
     before = sorted(trained.rglob("*"))
-    assert main(command(trained)) == 2
+    assert main(command(trained, folders)) == 2
     assert "model already exists: remove it or choose another output" in capfd.readouterr().err
-    assert main(command(trained, seed=1)) == 2
-    assert "holds a training with other seed: choose another output" in capfd.readouterr().err
+    assert main(command(trained, folders, **{"head.hidden": 9})) == 2
+    assert "holds a training with other hidden: choose another output" in capfd.readouterr().err
     assert sorted(trained.rglob("*")) == before
 
 
 @pytest.mark.slow
-def test_two_runs_at_once(tmp_path, capfd):
+def test_two_runs_at_once(tmp_path, folders, capfd):
     with lock_folder(tmp_path):
-        assert main(command(tmp_path)) == 2
+        assert main(command(tmp_path, folders)) == 2
     assert f"another run is writing to {tmp_path}" in capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == [".lock-0"]

@@ -49,12 +49,22 @@ def test_each_video_is_held_out_once_and_trained_on_otherwise():
         assert not {*fold.training[1].videos.groups} & {*fold.held_out[1].videos.groups}
 
 
+def test_databases_are_cut_into_as_many_folds_each():
+    databases = [database("a", 4), database("b", 4)]
+    masks = [make_folds(databases[0].videos, 2, 0), make_folds(databases[1].videos, 3, 0)]
+    with pytest.raises(ValueError, match="zip"):
+        cut_folds(databases, masks, Path("out"))
+    with pytest.raises(ValueError, match="zip"):
+        cut_folds(databases, masks[:1], Path("out"))
+
+
 def test_scores_are_joined_in_the_dimensions_of_all_folds():
     one = ScoreTable(Path("one"), ["a", "b"], {"O": np.array([1.0, 2.0]), "T-1": np.array([3.0, 4.0])})
     table = joined([one, ScoreTable(Path("two"), ["c"], {"O": np.array([5.0])})])
     assert table.names == ["a", "b", "c"]
     assert [*table.scores] == ["O"]
     assert table.scores["O"].tolist() == [1, 2, 5]
+    assert table.path == Path("one")
 
 
 VIDEOS, DRAWS = 24, 16
@@ -78,7 +88,7 @@ def correlations(trainer, network, one):
     return np.array([np.corrcoef(p, t)[0, 1] for p, t in zip(scores.T, one.videos.labels.T, strict=True)])
 
 
-def test_a_model_that_memorizes_labels_that_are_random_shows_no_agreement(random_database, tmp_path):
+def test_a_model_that_memorizes_labels_that_are_random_shows_no_agreement(random_database, tmp_path, capfd):
     """Sixteen draws of labels at once, one a dimension: learned by heart, and of no use for a video held out."""
     one = random_database
     head = build("maxvqa", HeadConfig(clip_width=64, technical_width=32, hidden=8, prompts=2 * DRAWS))
@@ -92,6 +102,10 @@ def test_a_model_that_memorizes_labels_that_are_random_shows_no_agreement(random
     folds = cut_folds([one], [make_folds(one.videos, 2, 0)], tmp_path / "out")
     scores = np.empty((VIDEOS, DRAWS))
     for fold, trainer, trained in fit_folds(settings, encoders, folds, partial(Monitor, brief=True)):
+        assert f"{fold.title}: epoch 10/10" in capfd.readouterr().err
+        assert (fold.folder / "history.csv").exists()
+        measured = correlations(trainer, trained.network, fold.held_out[0]).mean()
+        assert trained.history[-1]["plcc_mean"] == pytest.approx(measured, abs=1e-6)
         assert correlations(trainer, trained.network, fold.training[0]).mean() > 0.9  # by heart
         rows = [one.videos.names.index(name) for name in fold.held_out[0].videos.names]
         scores[rows] = trainer.predict(nnx.state(trained.network), fold.held_out[0].features)

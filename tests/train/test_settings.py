@@ -35,6 +35,8 @@ def test_settings_can_be_stored_and_compared():
         (lambda: UnfreezeSettings(1, float("nan")), "rate is nan; it must be 0 or larger."),
         (lambda: UnfreezeSettings(1, 0.0), "rate is 0, which trains no stage; set stages to 0, or a rate above 0."),
         (lambda: Recipe(huber_delta=0.0), "huber_delta is 0.0; it must be above 0."),
+        (lambda: Recipe(huber_delta=float("nan")), "huber_delta is nan; it must be above 0."),
+        (lambda: Recipe(ema=-0.1), "ema is -0.1; it must be from 0 to below 1."),
         (lambda: Recipe(ema=1.0), "ema is 1.0; it must be from 0 to below 1."),
         (lambda: TrainSettings(keep="first"), "keep is 'first'; it must be best or last."),
     ],
@@ -43,3 +45,7 @@ def test_values_out_of_range_are_one_sentence(make, said):
     with pytest.raises(UserError) as caught:
         make()
     assert str(caught.value) == said
+
+
+def test_values_at_the_edge_of_their_range_pass():
+    assert (Recipe(ema=0.0).ema, Recipe(huber_delta=1e-9).huber_delta, ChunkOrder(batch=2).batch) == (0, 1e-9, 2)

@@ -18,7 +18,7 @@ from jaxvqa.models.maxvqa import dropout
 from jaxvqa.tasks.configuration import config_path, read_config
 from jaxvqa.tasks.train_inputs import train_settings
 from jaxvqa.train.loop import Trainer
-from jaxvqa.train.losses import huber_loss, plcc_loss, rank_loss
+from jaxvqa.train.losses import decorrelation_loss, huber_loss, plcc_loss, rank_loss
 from jaxvqa.train.settings import TrainSettings
 from jaxvqa.train.step import AXIS, Batch, Recipe, replicate, shard, start
 
@@ -60,6 +60,33 @@ def test_processes_change_nothing(one_device):
         np.testing.assert_allclose(losses(process), one_device, rtol=1e-5)
 
 
+def changed(trainer, **recipe):
+    """The same training by another recipe."""
+    settings = replace(trainer.settings, recipe=Recipe(**recipe))
+    return Trainer(settings, trainer.encoders, trainer.network, list(trainer.codes))
+
+
+@pytest.mark.parametrize("devices", [2, 4])
+def test_gradients_are_those_of_the_whole_batch_on_each_device(trainer, devices):
+    """Devices in one process: to a function, the axis of `vmap` is as that of `pmap`."""
+    step = changed(trainer, huber=1.0, rank=0.3, decorrelation=0.005).step
+    random = np.random.default_rng(0)
+    features = random.normal(size=(8, 4, 9, 96)).astype(np.float16)
+    targets = random.uniform(size=(8, 16)).astype(np.float32)
+    params, key = nnx.state(trainer.network), jax.random.key(3)
+    frozen = jax.tree.map(lambda x: x[0], trainer.frozen)
+
+    def gradients(devices):
+        shares = (x.reshape(devices, 8 // devices, *x.shape[1:]) for x in (features, targets))
+        function = jax.vmap(step.gradients, in_axes=(None, None, 0, None), axis_name=AXIS)
+        return jax.tree.map(np.asarray, function(params, frozen, Batch(*shares), key))
+
+    whole, shared = gradients(1), gradients(devices)
+    for one, several in zip(jax.tree.leaves(whole), jax.tree.leaves(shared), strict=True):
+        for each in several:  # with the same dropout for each video, too
+            np.testing.assert_allclose(each, one[0], rtol=1e-4, atol=1e-5 * np.abs(one).max())
+
+
 def test_average_starts_from_the_parameters_and_follows_them_slowly(trainer):
     before, after, _ = one_step(trainer)
     for start_, parameter, average in zip(*map(jax.tree.leaves, (before.params, after.params, after.ema)), strict=True):
@@ -87,8 +114,8 @@ def test_rate_is_the_one_given(trainer):
 
 def test_terms_are_those_of_the_recipe(trainer):
     terms = one_step(trainer)[2]
-    assert set(terms) == {"loss", "plcc", "huber"}
-    np.testing.assert_allclose(terms["loss"], terms["plcc"] + terms["huber"], rtol=1e-6)
+    assert set(terms) == {"loss", "loss_plcc", "loss_huber"}
+    np.testing.assert_allclose(terms["loss"], terms["loss_plcc"] + terms["loss_huber"], rtol=1e-6)
 
 
 def test_dropout_is_on_in_training_and_off_in_prediction(trainer):
@@ -97,6 +124,19 @@ def test_dropout_is_on_in_training_and_off_in_prediction(trainer):
     settings = replace(trainer.settings, recipe=replace(trainer.settings.recipe, dropout=False))
     without = Trainer(settings, trainer.encoders, trainer.network, list(trainer.codes))
     assert loss != one_step(without)[2]["loss"]
+
+
+def test_dropout_is_another_in_each_step(trainer):
+    """Nothing else changes at a rate of 0."""
+    random = np.random.default_rng(1)
+    features, targets = random.normal(size=(8, 4, 9, 96)), random.uniform(size=(8, 16))
+    batch = Batch(shard(features.astype(np.float16)), shard(targets.astype(np.float32)))
+    state, losses = replicate(start(trainer.network, trainer.optimizer)), []
+    for number in range(3):
+        assert state.step.tolist() == [number]
+        state, terms = trainer.step.update(state, trainer.frozen, batch, 0.0, jax.random.key(0))
+        losses.append(float(terms["loss"]))
+    assert len(set(losses)) == 3
 
 
 def test_dropout_zeros_half_and_doubles_the_rest():
@@ -110,7 +150,8 @@ def test_dropout_zeros_half_and_doubles_the_rest():
 
 
 def test_losses_compare_within_each_database_and_over_all(trainer):
-    settings = replace(trainer.settings, recipe=Recipe(plcc=1.0, huber=1.0, rank=0.3, dropout=False))
+    recipe = Recipe(plcc=2.0, huber=3.0, huber_delta=0.1, rank=0.3, decorrelation=0.005, dropout=False)
+    settings = replace(trainer.settings, recipe=recipe)
     mixed = Trainer(settings, trainer.encoders, trainer.network, [0, 3], [5, 3])
     random = np.random.default_rng(0)
     features = random.normal(size=(8, 4, 9, 96)).astype(np.float16)
@@ -124,10 +165,14 @@ def test_losses_compare_within_each_database_and_over_all(trainer):
         state.params, mixed.frozen, batch
     )
     wanted = targets[:, [0, 3]]
-    for name, loss in (("plcc", plcc_loss), ("rank", rank_loss)):
+    for name, loss in (("loss_plcc", plcc_loss), ("loss_rank", rank_loss)):
         expected = sum(loss(scores[rows], wanted[rows]).sum() for rows in (slice(8), slice(5), slice(5, 8)))
         assert float(terms[name][0]) == pytest.approx(float(expected), rel=1e-4)
-    assert float(terms["huber"][0]) == pytest.approx(float(huber_loss(scores, wanted).sum()), rel=1e-4)
+    assert float(terms["loss_huber"][0]) == pytest.approx(float(huber_loss(scores, wanted, 0.1).sum()), rel=1e-4)
+    assert float(terms["decorrelation"][0]) == pytest.approx(float(decorrelation_loss(scores)), rel=1e-4)
+    weights = {"loss_plcc": 2, "loss_huber": 3, "loss_rank": 0.3, "decorrelation": 0.005}
+    total = sum(weight * float(terms[name][0]) for name, weight in weights.items())
+    assert float(terms["loss"][0]) == pytest.approx(total, rel=1e-5)
 
 
 def test_copies_for_devices_are_compiled_once():
