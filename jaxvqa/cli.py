@@ -2,6 +2,9 @@
 
 import argparse
 import functools
+import itertools
+import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +14,41 @@ import ml_collections
 
 from . import __version__
 from .errors import UserError
+from .system.files import expand_home
 from .tasks import TASKS, Task
 from .tasks.configuration import FLAG, Field, config_path, describe, read_config
 from .tasks.run import EXIT_CODES, exit_code_of, run, start
 
+# Numbers below 0, which are values.
+NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 TRAIN = "train a model on synthetic videos, on MaxWell or on other databases"  # all commands that begin with "train"
 
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence."""
+
+    def __init__(self, *arguments: Any, **settings: Any):
+        self.options: set[str] = set()
+        super().__init__(*arguments, **settings)
+
+    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
+        action = super().add_argument(*names, **settings)
+        self.options.update(action.option_strings)
+        return action
+
+    def check_names(self, arguments: Sequence[str]) -> None:
+        """Raises a UserError for what begins with a dash, but is no option: files may be named so."""
+        for argument in itertools.takewhile(lambda argument: argument != "--", arguments):
+            # As argparse does, which takes what has a space, and "-", for no option either.
+            value = not argument.startswith("-") or argument == "-" or " " in argument or NEGATIVE.fullmatch(argument)
+            if value or argument.partition("=")[0] in self.options:
+                continue
+            if os.path.lexists(argument) or not argument.startswith("--"):
+                raise UserError(
+                    f"{argument} begins with a dash, as options do: if it is a file, write ./{argument}, or put it "
+                    f"after --; for the options, see {self.prog} --help."
+                )
+            self.error(f"unrecognized arguments: {argument}")
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help.")
@@ -37,14 +66,13 @@ def read(argv: Sequence[str]) -> ml_collections.ConfigDict:
         UserError: an unknown command or option, or a value that does not fit.
     """
     task, rest = find_task(argv)
-    path = Path(task.config) if task.config.endswith(".py") else config_path(task.config)
-    said, fields = describe(path)
-    given = vars(command_parser(task, said, fields).parse_args(rest))
+    path = Path(expand_home(task.config)) if task.config.endswith(".py") else config_path(task.config)
+    parser = command_parser(task, *describe(path))
+    parser.check_names(rest)
+    given = vars(parser.parse_args(rest))
     changes = [f"{FLAG}.{field}={value}" for field, value in given.items() if field not in task.positional]
-    config = read_config([task.command, f"{FLAG}={path}", *changes])
-    with config.ignore_type():
-        config.update({**dict(task.fixed), **{field: given[field] for field in task.positional}})
-    return config
+    fields = {**dict(task.fixed), **{field: given[field] for field in task.positional}}
+    return read_config([task.command, f"{FLAG}={path}", *changes], fields)
 
 
 def find_task(argv: Sequence[str]) -> tuple[Task, Sequence[str]]:

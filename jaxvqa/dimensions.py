@@ -67,19 +67,23 @@ def prompt(description: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class DisplayScale:
-    """A scale from 0 to 1 on which 0.5 is the average of some videos, dimension by dimension.
+    """A scale from 0 to 1, dimension by dimension.
 
     Attributes:
-        mean: raw scores that become 0.5.
-        deviation: widths of the raw scores, above 0.
+        mean: raw scores that become 0.5: of the average of some videos, or of the middle of what was to be estimated.
+        deviation: widths of the raw scores, above 0: their deviation between videos, or from the worst to the best.
+        linear: whether the scale is that of what the scores estimate; else a sigmoid, on which a score tells how a
+            video compares with others.
     """
 
     mean: Float[np.ndarray, "16"]
     deviation: Float[np.ndarray, "16"]
+    linear: bool = False
 
     def apply(self, raw: Float[np.ndarray, "*batch 16"]) -> Float[np.ndarray, "*batch 16"]:
-        """Puts raw scores on the scale: `sigmoid((raw - mean) / deviation)`, in (0, 1)."""
-        return 1 / (1 + np.exp((self.mean - raw) / self.deviation))
+        """Puts raw scores on the scale: `sigmoid((raw - mean) / deviation)`, or 0.5 more than that, within 0 and 1."""
+        off = (raw - self.mean) / self.deviation
+        return (off + 0.5).clip(0, 1) if self.linear else 1 / (1 + np.exp(-off))
 
 
 # That of the published demo, which marks its constants as unfinished; they do not match the published predictions.

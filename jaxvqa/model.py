@@ -11,27 +11,27 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .dimensions import DIMENSIONS
-from .errors import DamagedError, UserError, VideoError, WeightsError
+from .errors import UserError, WeightsError
 from .explain.explanation import Explanation
-from .features.encoder import VIEWS, encode_ahead, result_of
-from .geometry import GRID, MOMENTS
+from .features.encoder import Encoder, encode_ahead, result_of
+from .geometry import POSITIONS
 from .models.clip_text import prompt_tree
 from .models.maxvqa import MaxVQA
-from .models.visual_encoders import PRECISIONS, encode_views, in_precision
+from .models.visual_encoders import PRECISIONS
 from .results.scores import Scores
 from .system.compilation import jitted
 from .system.untrusted import untrusted
 from .text.prompts import PromptPair, with_pairs
 from .text.tokens import tokenize
 from .video.decode import open_video
-from .video.integrity import content_sha256
+from .video.display import DisplayPlan, DisplayViews
 from .video.sampling import Sampling, SamplingPlan
 from .video.views import Views, video_views
 from .video.workers import Decoded, decode_file
-from .weights.assemble import ENCODERS, PARTS, SCORING_PARTS
+from .weights.assemble import PUBLISHED_PARTS, SCORING_PARTS
 from .weights.directory import HOW_TO_GET, Weights
 from .weights.load import default_weights, load_weights
-from .weights.model_card import display_scale
+from .weights.model_card import display_scale, scored
 
 
 class Model:
@@ -56,23 +56,31 @@ class Model:
             )
         prompts = with_pairs(loaded.prompts, new)
         tree = prompt_tree(tokenize(prompts)) if text else None
-        swin, clip_visual = (in_precision(loaded.parts[part], precision) for part in ENCODERS)
-        self.encode = jitted(encode_views, swin, clip_visual)
+        self.encode = Encoder(loaded.parts, precision)
         self.localize = jitted(MaxVQA.__call__, head)
         said, remedy = f"the parts of weights {loaded.id}", "copy or convert them again"
         with untrusted(said, WeightsError, remedy, "do not fit together"):
             embeddings = text.embedding(jnp.asarray(tree.tokens)) if text and tree else None
             self.text_features = jitted(MaxVQA.text_features, head, text)(embeddings, tree)
-            shape = result_of(self.localize, result_of(self.encode, *VIEWS), self.text_features).shape
-        if shape != (MOMENTS, GRID**2, len(prompts) // 2):
+            features = result_of(self.encode, *self.encode.shapes)
+            shape = result_of(self.localize, features, self.text_features).shape
+        if shape[1:] != (POSITIONS, len(prompts) // 2):
             raise WeightsError(f"{said} do not fit together (scores would be {list(shape)}): {remedy}.")
 
-    def features(self, views: Views) -> Float[np.ndarray, "64 49 c"]:
-        """Float32 features of a video's views: CLIP's channels (1024 at full size), then FAST-VQA's (768)."""
-        return np.asarray(self.encode(views.technical, views.aesthetic))
+    def sampling(self, sampling: Sampling) -> Sampling:
+        """A sampling of the views that these weights take.
 
-    def score_features(self, features: Float[np.ndarray | Array, "64 49 c"]) -> Scores:
-        """Scores of a video whose features are at hand."""
+        Raises:
+            UserError: its rule is of other views.
+        """
+        return replace(sampling, views=self.encode.views)
+
+    def features(self, views: Views | DisplayViews) -> Float[np.ndarray, "moments 49 c"]:
+        """Float32 features of a video's views; of MaxVQA, CLIP's (1024 at full size), then FAST-VQA's (768)."""
+        return np.asarray(self.encode(*views))
+
+    def score_features(self, features: Float[np.ndarray | Array, "moments 49 c"]) -> Scores:
+        """Scores of a video whose features are at hand, NaN in dimensions that the weights do not score."""
         local = np.asarray(self.localize(features, self.text_features))
         if not np.isfinite(local).all():
             raise UserError(
@@ -81,6 +89,7 @@ class Model:
             )
         raw = local.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
         local, raw, custom = local[..., : len(DIMENSIONS)], raw[: len(DIMENSIONS)], raw[len(DIMENSIONS) :]
+        local, raw = (np.where(scored(self.card), numbers, np.float32(np.nan)) for numbers in (local, raw))
         return Scores(local, raw, self.display(raw), custom=dict(zip(self.custom, custom.tolist(), strict=True)))
 
     def display(self, raw: Float[np.ndarray, "*batch 16"]) -> Float[np.ndarray, "*batch 16"]:
@@ -96,7 +105,12 @@ class Model:
         return Scores(np.concatenate([scores.local for scores in several]), mean, self.display(mean), deviation, custom)
 
     def score(
-        self, path: str | os.PathLike, seed: int = 0, plan: SamplingPlan | None = None, sampling: str = "whole"
+        self,
+        path: str | os.PathLike,
+        seed: int = 0,
+        plan: SamplingPlan | DisplayPlan | None = None,
+        sampling: str = "whole",
+        display_height: int = 1080,
     ) -> Scores:
         """Decodes and scores a video file.
 
@@ -104,15 +118,17 @@ class Model:
             seed: with the file's content, decides which frames and patches are looked at.
             plan: decides it instead.
             sampling: the rule by which they are drawn, "whole" or "published": see `jaxvqa.video.sampling.draw_plan`.
+            display_height: lines of the display that scores hold for, if the weights look at videos as one shows them.
 
         Raises:
             VideoError: the file cannot be decoded.
             UserError: the plan does not fit the video, a negative seed, or another rule.
         """
-        drawn = Sampling(seed, rule=sampling)
-        video = open_video(path)
-        plan = plan or drawn.plans(video, content_sha256(path))[0]
-        return self.score_features(self.features(video_views(video, plan)))
+        drawn = self.sampling(Sampling(seed, rule=sampling, display_height=display_height))
+        if plan is not None:
+            return self.score_features(self.features(video_views(open_video(path), plan)))
+        views = decode_file(os.fspath(path), drawn).checked()
+        return self.score_features(self.features(views))
 
     def explain(
         self,
@@ -121,6 +137,7 @@ class Model:
         repeats: int = 1,
         dense: bool = False,
         sampling: str = "whole",
+        display_height: int = 1080,
     ) -> Explanation:
         """Decodes and scores a video file, and keeps what it takes to show where, when and why.
 
@@ -130,12 +147,13 @@ class Model:
             dense: whether to sample so that every frame and the whole grid is looked at instead, as often as it takes:
                 see `jaxvqa.video.sampling.dense_plans`.
             sampling: the rule by which samplings are drawn, as in `score`.
+            display_height: as in `score`.
 
         Raises:
             VideoError: the file cannot be decoded.
             UserError: settings that `jaxvqa.video.sampling.Sampling` refuses.
         """
-        settings = Sampling(seed, repeats, dense, sampling)
+        settings = self.sampling(Sampling(seed, repeats, dense, sampling, display_height))
         path = os.fspath(path)
 
         def decode(number):
@@ -147,11 +165,11 @@ class Model:
         decoded = itertools.chain([first], map(decode, range(1, repeats)))
         samples, scores = self.score_samples(encode_ahead(self.encode, decoded))
         if scores is None:
-            raise (DamagedError if samples[0].damaged else VideoError)(samples[0].error)
+            raise samples[0].failure()
         return self.explanation(samples, scores, settings)
 
     def score_samples(
-        self, encoded: Iterable[tuple[Decoded, Float[Array, "64 49 c"] | None]]
+        self, encoded: Iterable[tuple[Decoded, Float[Array, "moments 49 c"] | None]]
     ) -> tuple[list[Decoded], Scores | None]:
         """The samples of a video, without views, and their scores.
 
@@ -170,6 +188,8 @@ class Model:
         first = samples[0]
         if first.video is None:
             raise ValueError(f"{first.path} was not decoded")
+        for note in (note for sample in samples if sample.video for note in sample.video.notes):
+            first.video.presentation.note(note)
         return Explanation(
             scores,
             first.path,
@@ -213,9 +233,9 @@ def check_weights(folder: Path) -> str:
     Raises:
         UserError: it does not.
     """
-    loaded = load_weights(folder, tuple(PARTS))
+    loaded = load_weights(folder, PUBLISHED_PARTS)
     sizes = loaded.parts["maxvqa"].config
-    shape = MOMENTS, GRID**2, sizes.clip_width + sizes.technical_width
+    shape = 1, POSITIONS, sizes.clip_width + sizes.technical_width
     # Raises an error where scores are not finite.
     Model(loaded).score_features(np.random.default_rng(0).standard_normal(shape, np.float32))
     return loaded.id

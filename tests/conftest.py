@@ -1,6 +1,8 @@
 import contextlib
+import gc
 import importlib.util
 import os
+import pwd
 import re
 import resource
 import shutil
@@ -106,6 +108,29 @@ def released_weights(tmp_path_factory):
     return save_random(tmp_path_factory.mktemp("released") / "weights", configs, card=card)
 
 
+SCORED = ("O", "T-1", "T-3")
+
+
+@pytest.fixture(scope="session")
+def partial_weights(tmp_path_factory):
+    """Small random weights that score the dimensions `SCORED` only."""
+    configs = {part: PARTS[part][1](**sizes) for part, sizes in SMALL.items()}
+    scale, quantiles = calibrate(np.linspace(0.3, 0.7, 41)[:, None].repeat(16, axis=1))
+    unscored = [dimension.code not in SCORED for dimension in DIMENSIONS]
+    for numbers in (scale.mean, scale.deviation, quantiles.T):
+        numbers[unscored] = np.nan
+    card = ModelCard(
+        databases=("konvid_1k",),
+        synthetic=False,
+        dimensions=SCORED,
+        label_low=np.where(unscored, np.nan, 1),
+        label_high=np.where(unscored, np.nan, 5),
+        scale=scale,
+        quantiles=quantiles,
+    )
+    return save_random(tmp_path_factory.mktemp("partial") / "weights", configs, card=card)
+
+
 def save_random(directory, configs, prompts=None, card=None):
     """Writes a weights directory with random parameters for some parts."""
     generator = np.random.default_rng(0)
@@ -132,6 +157,18 @@ def small_disk(tmp_path):
 
     yield mount
     subprocess.run(["umount", "-l", folder], capture_output=True)
+
+
+@pytest.fixture
+def no_home(monkeypatch):
+    """Takes this process its home folder: HOME, and the line of its account."""
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def getpwuid(number):
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", getpwuid)
 
 
 @pytest.fixture
@@ -189,6 +226,14 @@ def compiled_once(tmp_path_factory):
     for name, value in settings.items():
         jax.config.update(name, value)
         os.environ[name.upper()] = str(value)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_let_go():
+    """Lets go of a module's compiled functions: together they have more memory maps than Linux gives a process."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,8 @@ def skipped(config):
 
 
 def pytest_sessionfinish(session, exitstatus):
+    if hasattr(session.config, "workerinput"):  # a process of pytest-xdist's: the one that started it counts
+        return
     missed = [reason for reason in skipped(session.config) if not reason.startswith(OUTSIDE)]
     if session.config.getoption("complete") and missed and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -101,6 +101,15 @@ def test_evaluate(tmp_path, capfd):
         (["score", "x", "--format=xml"], "format is 'xml'; it must be table, csv or jsonl."),
         (["report", "x", "--no-report"], "unrecognized arguments: --no-report"),
         (["compare", "one"], "the following arguments are required: SECOND"),
+        (["score", "-clip.mp4"], "jaxvqa: -clip.mp4 begins with a dash, as options do: if it is a file, write ./-clip"),
+        (["score", "a.mp4", "-1.mp4", "--seed", "1"], "-1.mp4, or put it after --; for the options, see jaxvqa score"),
+        (["compare", "a.mp4", "-h.mp4"], "-h.mp4 begins with a dash"),
+        (["score", "a.mp4", "--output", "-out"], "write ./-out"),
+        (["score", "--clip.mp4"], "unrecognized arguments: --clip.mp4"),
+        (["score", "x", "--seed", "-1"], "seed is -1; it must be 0 or larger."),
+        (["score", "https://a.b/c.mp4?d=1"], "https://a.b/c.mp4?d=1 is an address, and addresses are not fetched"),
+        (["compare", "a.mp4", "rtsp://camera/1"], "rtsp://camera/1 is an address"),
+        (["score", "a.mp4", "--output=s3://bucket/a"], "s3://bucket/a is an address"),
         (["train"], "the following arguments are required: CONFIG"),
         (["train", "maxvell"], "there is no training 'maxvell', but quickstart, maxwell"),
         (["train", "nowhere.py"], "nowhere.py"),
@@ -127,6 +136,9 @@ def test_train_takes_a_config_of_ones_own(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text((CONFIGS / "quickstart.py").read_text().replace('"mini"', '"nowhere"'))
     assert main(["train", "mine.py"]) == 2
+    assert "weights directory nowhere does not exist" in capfd.readouterr().err
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["train", "~/mine.py"]) == 2
     assert "weights directory nowhere does not exist" in capfd.readouterr().err
     (tmp_path / "broken.py").write_text("get_config = 1 / 0")
     assert main(["train", "broken.py"]) == 2
@@ -174,8 +186,12 @@ def test_who_reads_may_stop_reading(clips, small_weights, tmp_path):
 
 def test_names_that_look_like_options_or_patterns(small_weights, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    for name in ("-odd.mp4", "[1].mp4"):
+    for name in ("-odd.mp4", "[1].mp4", "--odd.mp4"):
         moving_clip(tmp_path / name)
+    for name in ("-odd.mp4", "--odd.mp4"):
+        assert main(["score", name]) == 2
+        said = f"jaxvqa: {name} begins with a dash, as options do: if it is a file, write ./{name}, or put it after --;"
+        assert capfd.readouterr().err.startswith(said)
     command = ["score", f"--weights={small_weights}", "--format=jsonl", "--", "-odd.mp4", "[1].mp4"]
     assert main(command) == 0
     assert [json.loads(line)["path"] for line in capfd.readouterr().out.splitlines()] == ["-odd.mp4", "[1].mp4"]

@@ -202,8 +202,8 @@ def test_links_lead_somewhere(path):
 
 
 def test_links_out_of_the_docs_lead_to_the_repository(site):
-    text = (site / "MINI" / "index.html").read_text(encoding="utf-8")
-    assert 'href="https://github.com/jaxvqa/jaxvqa/blob/main/README.md#weights"' in text
+    text = (site / "index.html").read_text(encoding="utf-8")
+    assert 'href="https://github.com/jaxvqa/jaxvqa/blob/main/README.md"' in text
 
 
 @pytest.mark.parametrize("path", NAMED, ids=lambda path: path.relative_to(ROOT).as_posix())

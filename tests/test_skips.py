@@ -50,8 +50,9 @@ def test_each_skipped_test_is_counted_and_named(suite):
     ]
 
 
-def test_a_complete_run_fails_if_it_skips_what_a_clone_can_run(suite):
-    done = run(suite, "--complete")
+@pytest.mark.parametrize("options", [[], ["-n", "2"]])
+def test_a_complete_run_fails_if_it_skips_what_a_clone_can_run(suite, options):
+    done = run(suite, "--complete", *options)
     assert done.returncode == 1
     wrong = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert [line.split(": ")[1].split(" (")[0] for line in wrong] == [
@@ -63,4 +64,4 @@ def test_a_complete_run_fails_if_it_skips_what_a_clone_can_run(suite):
 
 def test_ci_runs_complete():
     script = (Path(__file__).parents[1] / ".ci" / "run").read_text()
-    assert script.splitlines()[-1] == "pytest --complete"
+    assert script.splitlines()[-1] == "pytest -n 2 --complete"

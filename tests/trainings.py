@@ -17,7 +17,7 @@ import jaxvqa
 from jaxvqa import cli
 from jaxvqa.datasets.databases import DATABASES
 from jaxvqa.dimensions import default_prompts
-from jaxvqa.features.encoder import VIEWS
+from jaxvqa.features.encoder import FRAGMENTS
 from jaxvqa.main import main
 from jaxvqa.train.chunks import ChunkOrder
 from jaxvqa.train.loop import Trainer
@@ -170,7 +170,7 @@ def sentence(capfd, match):
 def random_views(seed=0):
     """Views of a video, of random pixels."""
     random = np.random.default_rng(seed)
-    return [random.integers(0, 256, view.shape, np.uint8) for view in VIEWS]
+    return [random.integers(0, 256, view.shape, np.uint8) for view in FRAGMENTS]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The demo: a page, served on this machine, that takes one video or two and shows their reports."""
 
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from ..system.terminal import printable
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import decode_files
-from ..weights.model_card import ModelCard, notice, unvalidated
+from ..weights.model_card import ModelCard, notice, scored, unvalidated
 
 # For uploads and all that Gradio leaves, which reads where to put it when it is imported; goes with this process.
 SCRATCH = tempfile.TemporaryDirectory(prefix="jaxvqa-", ignore_cleanup_errors=True)
@@ -90,15 +91,18 @@ def page(model: Model, sampling: Sampling, limits: DecodeLimits, megabytes: int,
 
 
 def render_examples(folder: Path) -> list[str]:
-    """Films a photograph, and returns the paths of two clips: clean, and with noise from the middle on, compressed."""
+    """Films a photograph, and returns the paths of two clips: clean, and with noise from the middle on.
+
+    Both are encoded alike, and so lightly that the encoder keeps the noise.
+    """
     generator = np.random.default_rng(2)
-    frames, height, width = 128, 240, 360
+    frames, height, width = 128, 540, 810  # enough lines that noise is as fine on a display as that of a camera
     scene = [picture("cat", height, width, generator)] * frames
     clean = film(scene, height, width, 0, Camera(), generator)
     noisy = np.concatenate([clean[: frames // 2], add_noise(clean[frames // 2 :], 0.8, generator)])
     paths = [folder / "clean.mp4", folder / "noisy.mp4"]
-    encode(paths[0], clean, 24, compression_crf(0))
-    encode(paths[1], noisy, 24, compression_crf(0.2))
+    for path, clip in zip(paths, (clean, noisy), strict=True):
+        encode(path, clip, 24, compression_crf(0))
     return [str(path) for path in paths]
 
 
@@ -115,6 +119,7 @@ def score_uploads(
         yield show_result([Entry("", error="Drop a video above first, or try the example.")], model.card), None
         return
     entries = []
+    sampling = model.sampling(sampling)
     with closing(decode_files([upload["path"] for upload in uploads], sampling, limits, stills=True)) as decoded:
         for upload in uploads:
             name = printable(Path(upload["orig_name"]).name)
@@ -139,7 +144,8 @@ def show_result(entries: Sequence[Entry], card: ModelCard | None) -> str:
     whole = [entry for entry in entries if entry.section]
     rows = []
     if len(whole) == 2:
-        for dimension, *scores in zip(DIMENSIONS, *(entry.scores for entry in whole), strict=True):
+        each = zip(DIMENSIONS, *(entry.scores for entry in whole), strict=True)
+        for dimension, *scores in itertools.compress(each, scored(card)):
             first, second = (round(100 * score) for score in scores)
             rows.append((dimension, dimension.code in unvalidated(card), first, second, second - first))
     return template("demo").render(

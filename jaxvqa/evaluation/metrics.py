@@ -1,6 +1,7 @@
 """Agreement of predicted with human scores: SRCC, PLCC, KRCC and RMSE, with confidence intervals."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from scipy.stats import ConstantInputWarning, kendalltau, pearsonr, spearmanr
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
+from ..results.names import ambiguity, encoding_advice, match_paths
 from ..results.table import ScoreTable, group_numbers
 
 METRICS = ("srcc", "plcc", "krcc", "rmse")
@@ -32,11 +34,11 @@ class Agreement(NamedTuple):
 def evaluate(predictions: ScoreTable, labels: ScoreTable, resamples: int = 1000, seed: int = 0) -> dict[str, Agreement]:
     """Agreement for each dimension that both tables have, by code, and their `mean`.
 
-    Videos are joined by file name; those without a label in a dimension do not count in it. The interval of the mean
-    comes from resampling videos, the same for all dimensions, not from averaging the ends of intervals. If labels have
-    groups, whole groups are resampled, because videos of a group are alike (Davison and Hinkley, Bootstrap Methods and
-    their Application, 1997, section 3.8). Resamples of few videos may hold one alone, with which nothing correlates:
-    intervals are of the others, and NaN if there are none.
+    Videos are joined by path, or by file name if that is all that a table gives; those without a label in a dimension
+    do not count in it. The interval of the mean comes from resampling videos, the same for all dimensions, not from
+    averaging the ends of intervals. If labels have groups, whole groups are resampled, because videos of a group are
+    alike (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). Resamples of few videos may
+    hold one alone, with which nothing correlates: intervals are of the others, and NaN if there are none.
 
     Raises:
         UserError: the tables are not about the same videos, share no dimension, or hold a constant column.
@@ -59,14 +61,7 @@ def resampled(
     Samples follow from the seed, and the number and groups of videos, so that differences between predictions have
     intervals.
     """
-    for one, other in ((predictions, labels), (labels, predictions)):
-        if lacking := set(other.names) - set(one.names):
-            raise UserError(
-                f"{one.path} lacks {len(lacking)} of the {len(other.names)} videos of {other.path}, "
-                f"such as {min(lacking)}."
-            )
-    row_of = {name: i for i, name in enumerate(predictions.names)}
-    order = [row_of[name] for name in labels.names]
+    order = joined_rows(predictions, labels)
     known = [dimension.code for dimension in DIMENSIONS]
     both = [
         code for code in dict.fromkeys([*known, *labels.scores]) if code in predictions.scores.keys() & labels.scores
@@ -86,6 +81,34 @@ def resampled(
     rows = {code: metrics(*pair, samples) for code, pair in pairs.items()}
     rows["mean"] = np.mean(list(rows.values()), axis=0)
     return rows
+
+
+def joined_rows(predictions: ScoreTable, labels: ScoreTable) -> list[int]:
+    """The row of predictions for each row of labels: of the same path where both have one, else of the same name.
+
+    Raises:
+        UserError: a video of one table is not in the other, or a name might mean several.
+    """
+    found = match_paths(labels.paths, predictions.paths)
+    for name, rows in zip(labels.paths, found, strict=True):
+        if len(rows) > 1:
+            first, second = (predictions.paths[i] for i in rows[:2])
+            said = ambiguity(name, str(labels.path), first, second)
+            raise UserError(f"{said} of {predictions.path}: give the path of the one that is meant.")
+    order = [row for rows in found for row in rows]
+    counts = Counter(order)
+    lacking = [name for name, rows in zip(labels.names, found, strict=True) if not rows]
+    spare = [name for i, name in enumerate(predictions.names) if i not in counts]
+    for one, other, names in ((predictions, labels, lacking), (labels, predictions, spare)):
+        if names:
+            raise UserError(
+                f"{one.path} lacks {len(names)} of the {len(other.names)} videos of {other.path}, such as "
+                f"{min(names)}{encoding_advice(other.path, names)}."
+            )
+    for row in (row for row, count in counts.items() if count > 1):
+        first, second, *_ = (name for name, i in zip(labels.paths, order, strict=True) if i == row)
+        raise UserError(f"{first} and {second} of {labels.path} both mean {predictions.paths[row]}: correct the names.")
+    return order
 
 
 def bootstrap(groups: Sequence[str], resamples: int, seed: int) -> Iterator[Int[np.ndarray, " _"]]:

@@ -11,11 +11,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..dimensions import DIMENSIONS, PERCENTS, DisplayScale
-from ..geometry import GRID, INTERVAL, MOMENTS
+from ..errors import UserError
+from ..geometry import GRID, INTERVAL
 from ..results.scores import Scores
 from ..video.decode import Video
+from ..video.display import DisplayPlan
 from ..video.sampling import Sampling, SamplingPlan
-from ..weights.model_card import ModelCard, display_scale, unvalidated
+from ..weights.model_card import ModelCard, display_scale, not_scored, scored, unvalidated
 from .locations import TECHNICAL, Locations, locate
 
 GENERAL = ("O", "A-all", "T-all")  # dimensions that sum up others
@@ -56,7 +58,7 @@ class Explanation:
     """One video's scores with all that it takes to show where, when and why.
 
     Attributes:
-        plans: what was looked at; the local scores are of 64 moments each.
+        plans: what was looked at; the local scores are of as many moments for each.
         stills: JPEGs of the frames that moments begin with, by frame number.
         sampling: what the plans follow from.
         card: what is known of the weights; None for published ones.
@@ -65,7 +67,7 @@ class Explanation:
     scores: Scores
     path: str
     video: Video
-    plans: Sequence[SamplingPlan]
+    plans: Sequence[SamplingPlan | DisplayPlan]
     stills: dict[int, bytes]
     sampling: Sampling
     sha256: str
@@ -104,10 +106,20 @@ class Explanation:
         return display_scale(self.card)
 
     @cached_property
+    def quantiles(self) -> Float[np.ndarray, "21 16"]:
+        """Of the raw scores of the videos of `reference`, at `PERCENTS`."""
+        return self.card.quantiles if self.card else published_quantiles()
+
+    @cached_property
+    def spread(self) -> Float[np.ndarray, "16"]:
+        """Deviations between the videos of `reference`: half of what the middle seven of ten span."""
+        low, high = (int(np.flatnonzero(percent == PERCENTS)[0]) for percent in (15, 85))
+        return (self.quantiles[high] - self.quantiles[low]) / 2
+
+    @cached_property
     def percentiles(self) -> Float[np.ndarray, "16"]:
-        """Of how many of a hundred videos of `reference` this one is better, dimension by dimension."""
-        table = self.card.quantiles if self.card else published_quantiles()
-        pairs = zip(self.scores.raw, table.T, strict=True)
+        """Of how many of a hundred videos of `reference` this one is better; NaN in dimensions not scored."""
+        pairs = zip(self.scores.raw, self.quantiles.T, strict=True)
         return np.array([np.interp(raw, quantiles, PERCENTS) for raw, quantiles in pairs])
 
     @property
@@ -119,20 +131,30 @@ class Explanation:
 
     @cached_property
     def weakest(self) -> list[int]:
-        """Numbers of the three dimensions of lowest percentile, weakest first; general and unvalidated ones apart."""
-        passed_over = {*GENERAL, *unvalidated(self.card)}
+        """Numbers of the three dimensions of lowest percentile, weakest first.
+
+        General and unvalidated ones, and those that are not scored, are passed over.
+        """
+        passed_over = {*GENERAL, *unvalidated(self.card), *not_scored(self.card)}
         single = [i for i, dimension in enumerate(DIMENSIONS) if dimension.code not in passed_over]
         return sorted(single, key=lambda i: self.percentiles[i])[:3]
 
     def worst(self, dimension: int) -> Worst:
-        """Where a dimension, by its number, is at its worst."""
-        notable = NOTABLE * self.scale.deviation[dimension]
+        """Where a dimension, by its number, is at its worst.
+
+        Raises:
+            UserError: the weights do not score it.
+        """
+        if not scored(self.card)[dimension]:
+            raise UserError(f"{DIMENSIONS[dimension].name} is not scored by weights {self.weights_id}.")
+        notable = NOTABLE * self.spread[dimension]
         frames, seconds, raw = self.timeline(dimension)
         series = raw[:, dimension]
         at = int(series.argmin())
         bad = series <= series.min() + 0.25 * np.ptp(series)
         # Of what lies between two clips of the technical encoder nothing is known.
-        near = np.diff(frames) <= max(2 * INTERVAL, 2 * self.video.frames / MOMENTS)
+        moments = len(self.scores.local) / len(self.plans)
+        near = np.diff(frames) <= max(2 * INTERVAL, 2 * self.video.frames / moments)
         together = bad[:-1] & bad[1:] & near
         first = at - int(np.argmin(np.append(together[:at][::-1], False)))
         last = at + int(np.argmin(np.append(together[at:], False)))

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from ..dimensions import DIMENSIONS
 from ..geometry import CLIPS, GRID, MOMENTS, PATCH
 from ..video.decode import Video
+from ..video.display import DisplayPlan, piece_boxes
 from ..video.sampling import SamplingPlan, patch_corners, upsampled_size
 
 TECHNICAL: Bool[np.ndarray, "16"] = np.array([dimension.code.startswith("T-") for dimension in DIMENSIONS])
@@ -38,17 +39,37 @@ class Locations(NamedTuple):
     patches: Float[np.ndarray, "moments 49 4"]
 
 
-def locate(video: Video, plans: Sequence[SamplingPlan]) -> Locations:
+def locate(video: Video, plans: Sequence[SamplingPlan | DisplayPlan]) -> Locations:
     """Where and when the encoders look at a video by plans, one after the other."""
+    shown = [plan for plan in plans if isinstance(plan, DisplayPlan)]
+    if shown:
+        return locate_pieces(video, shown)
+    return locate_fragments(video, [plan for plan in plans if isinstance(plan, SamplingPlan)])
+
+
+def locate_pieces(video: Video, plans: Sequence[DisplayPlan]) -> Locations:
+    """Where and when pieces are cut: for all dimensions the same."""
+    corners = np.concatenate([piece_boxes(video, plan) for plan in plans])
+    boxes = np.concatenate([corners[..., :2], corners[..., 2:] - corners[..., :2]], axis=-1)
+    indices = np.concatenate([plan.indices for plan in plans])
+    return Locations(np.stack([indices, indices]), grid_cells(video), boxes)
+
+
+def grid_cells(video: Video) -> Float[np.ndarray, "49 4"]:
+    """The cells of a 7x7 grid over frames."""
+    rows, columns = np.divmod(np.arange(GRID * GRID), GRID)
+    height, width = video.height / GRID, video.width / GRID
+    return np.stack([columns * width, rows * height, np.full(GRID**2, width), np.full(GRID**2, height)], axis=1)
+
+
+def locate_fragments(video: Video, plans: Sequence[SamplingPlan]) -> Locations:
+    """Where and when MaxVQA's encoders look."""
     frames = np.stack(
         [
             np.concatenate([plan.aesthetic_indices for plan in plans]),
             np.concatenate([plan.technical_indices[::2] for plan in plans]),
         ]
     )
-    rows, columns = np.divmod(np.arange(GRID * GRID), GRID)
-    height, width = video.height / GRID, video.width / GRID
-    cells = np.stack([columns * width, rows * height, np.full(GRID**2, width), np.full(GRID**2, height)], axis=1)
     large = upsampled_size(video.height, video.width)
     shrink = np.array([video.height / large[0], video.width / large[1]])
     boxes = []
@@ -56,7 +77,7 @@ def locate(video: Video, plans: Sequence[SamplingPlan]) -> Locations:
         tops, lefts = patch_corners(*large, plan.row_offsets[..., clip], plan.column_offsets[..., clip])
         corners = np.stack([lefts.ravel() * shrink[1], tops.ravel() * shrink[0]], axis=1)
         boxes.append(np.concatenate([corners, np.tile(PATCH * shrink[::-1], (GRID**2, 1))], axis=1))
-    return Locations(frames, cells, np.repeat(boxes, MOMENTS // CLIPS, axis=0))
+    return Locations(frames, grid_cells(video), np.repeat(boxes, MOMENTS // CLIPS, axis=0))
 
 
 def boxes(where: Locations, dimension: int, moment: int) -> Float[np.ndarray, "49 4"]:

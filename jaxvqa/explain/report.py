@@ -3,6 +3,8 @@
 import base64
 import functools
 import io
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +20,7 @@ from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..geometry import GRID
 from ..system.terminal import printable
-from ..weights.model_card import ModelCard, notice, trained_pairs, unvalidated
+from ..weights.model_card import ModelCard, notice, scored, trained_pairs, unvalidated
 from .explanation import Explanation, ordinal
 from .locations import TECHNICAL, boxes
 
@@ -30,7 +32,7 @@ class Entry(NamedTuple):
 
     Attributes:
         name: shown as text, whatever is in it.
-        scores: on the display scale, 0 to 1, if it could be scored.
+        scores: on the display scale, 0 to 1, if it could be scored; NaN in dimensions that the weights do not score.
         section: gives what `section` made of it, once it is needed: those of many videos are large.
         error: a sentence, if it could not be scored.
     """
@@ -63,16 +65,19 @@ def page(entries: Sequence[Entry], card: ModelCard | None) -> Iterator[str]:
     Args:
         card: of the weights that scored them.
     """
+    there = scored(card)
+    shown = list(itertools.compress(DIMENSIONS, there))
     return template("page").generate(
         notice=notice(card),
         unvalidated=unvalidated(card),
-        dimensions=DIMENSIONS,
+        dimensions=shown,
+        aesthetic=any(dimension.code.startswith("A-") for dimension in shown),
         scale=png(colours(np.linspace(0, 1, 64)[None])),
         entries=[
             {
                 "number": number,
                 "name": printable(entry.name),
-                "scores": [round(100 * score) for score in entry.scores],
+                "scores": [round(100 * score) for score in itertools.compress(entry.scores, there)],
                 "section": entry.section,
                 "error": printable(entry.error),
             }
@@ -86,7 +91,8 @@ def section(explanation: Explanation) -> str:
     duration = max(float(explanation.video.seconds[-1]), 1e-3)
     return template("video").render(
         e=explanation,
-        rows=[row(explanation, i, duration) for i in range(len(DIMENSIONS))],
+        rows=[row(explanation, i, duration) for i in np.flatnonzero(scored(explanation.card)).tolist()],
+        vmaf=vmaf_interval(explanation),
         pictures=[picture(explanation, i) for i in explanation.weakest],
         duration=duration,
         facts=facts(explanation),
@@ -94,6 +100,14 @@ def section(explanation: Explanation) -> str:
         width=WIDTH,
         height=HEIGHT,
     )
+
+
+def vmaf_interval(explanation: Explanation) -> tuple[int, int] | None:
+    """Returns the ends of a 90 % interval of VMAF, 0 to 100, if the weights estimate it."""
+    if not explanation.card or explanation.card.vmaf_interval is None:
+        return None
+    estimate, half = 100 * float(explanation.scores.display[0]), explanation.card.vmaf_interval
+    return round(max(estimate - half, 0)), round(min(estimate + half, 100))
 
 
 def row(explanation: Explanation, dimension: int, duration: float) -> dict[str, Any]:
@@ -155,8 +169,9 @@ def facts(explanation: Explanation) -> list[tuple[str, str]]:
         drawn = "which cover every frame and the whole grid"
     else:
         drawn = f"by the rule {sampling.rule}, drawn from seed {sampling.seed} and the file's content"
+    rate = f"{video.fps:.3f} a second" if math.isfinite(video.fps) else "at an unknown rate"
     return [
-        ("frames", f"{video.frames} of {video.width}x{video.height}, {video.fps:.3f} a second"),
+        ("frames", f"{video.frames} of {video.width}x{video.height}, {rate}"),
         ("duration", f"{video.seconds[-1]:.2f} s to the last frame"),
         ("SHA-256", explanation.sha256),
         ("weights", explanation.weights_id),

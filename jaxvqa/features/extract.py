@@ -1,6 +1,7 @@
 """Features of videos, extracted once."""
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import json
@@ -13,7 +14,6 @@ import numpy as np
 
 from ..errors import VideoError
 from ..models.last_stages import encode_first
-from ..models.visual_encoders import encode_views
 from ..results.suspicious import identical_outputs
 from ..system.compilation import jitted
 from ..system.files import lock_folder
@@ -25,7 +25,7 @@ from ..video.sampling import Sampling
 from ..video.workers import decode_files
 from ..weights.assemble import encoders_id
 from ..weights.directory import Weights
-from .encoder import encode_ahead
+from .encoder import Encoder, encode_ahead
 from .store import VERSION, Features, open_shards, read_index, store_row
 
 
@@ -43,7 +43,7 @@ def extract(
 
     Args:
         paths: video files.
-        encoders: with the parts `swin` and `clip_visual`.
+        encoders: with the encoders among their parts.
         root: folder of all features; these go into a folder of their encoders, sampling rule and seed.
         sampling: of which features are of the first sample.
         last: where so many of the encoders' last stages are to be trained, what goes into them is stored instead.
@@ -55,15 +55,19 @@ def extract(
         UserError: the folder is in use or cannot be written, or a shard in it is not whole.
         OSError: no space is left; what was finished is kept.
     """
-    name = f"{encoders_id(encoders.parts)}-{sampling.rule}-seed{sampling.seed}-v{VERSION}"
+    encoder = Encoder(encoders.parts)
+    sampling = dataclasses.replace(sampling, views=encoder.views)
+    shown = f"-{sampling.display_height}" if encoder.views == "pieces" else ""
+    name = f"{encoders_id(encoders.parts)}-{sampling.rule}{shown}-seed{sampling.seed}-v{VERSION}"
     folder = Path(root) / (f"{name}-before-last{last}" if last else name)
     process, processes = jax.process_index(), jax.process_count()
     share = range(process, len(paths), processes)
     keys, errors = find_keys([paths[i] for i in share])
     if lacking(keys, folder):
         with lock_folder(folder, process):
-            function = functools.partial(encode_first, last=last) if last else encode_views
-            encode = jitted(function, encoders.parts["swin"], encoders.parts["clip_visual"])
+            encode: Callable = encoder
+            if last:
+                encode = jitted(functools.partial(encode_first, last=last), *encoder.modules)
             errors |= write_features(lacking(keys, folder), encode, folder, process, sampling, limits)
     return gather(paths, keys, errors, folder)
 

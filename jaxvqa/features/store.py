@@ -1,7 +1,7 @@
 """Features of videos on disk: read back by the row.
 
 A folder holds the features of one pair of encoders, one sampling rule and one seed, in shards: `shard-P-N.npy`, a
-memory-mapped float16 array [rows, 64, 49, channels], beside `shard-P-N.jsonl`, a line for each row that is
+memory-mapped float16 array [rows, moments, 49, channels], beside `shard-P-N.jsonl`, a line for each row that is
 whole: SHA-256 of the video, by which features are found, its name, and the versions of this package and of PyAV that it
 was extracted with. P is the process that wrote it.
 """
@@ -22,6 +22,7 @@ from ..errors import UserError
 from ..geometry import MOMENTS, POSITIONS
 from ..system.files import allocate, with_filename
 from ..system.untrusted import DAMAGE, untrusted
+from ..video import display
 
 VERSION = 2  # of what is sampled from a video, and how it is stored
 SHARD_ROWS = 64  # 0.7 GB at full size
@@ -48,7 +49,7 @@ class Features:
 
     def read(
         self, indices: Sequence[int] | Int[np.ndarray, " n"], each: Callable[[], None] = lambda: None
-    ) -> Float16[np.ndarray, "n 64 49 c"]:
+    ) -> Float16[np.ndarray, "n moments 49 c"]:
         """Copies the features of some videos into memory; `each` is called after every video."""
         # Shards are mapped for as long as this takes: what has been read stays in the system's cache while there is
         # room, and never counts as this process's memory.
@@ -86,7 +87,9 @@ def open_shards(folder: Path, process: int, videos: int) -> Iterator[tuple[Path,
         number += 1
 
 
-def store_row(place: tuple[Path, int, int], name: str, sha256: str, features: Float16[np.ndarray, "64 49 c"]) -> None:
+def store_row(
+    place: tuple[Path, int, int], name: str, sha256: str, features: Float16[np.ndarray, "moments 49 c"]
+) -> None:
     """Writes one row, and then the line that says so."""
     path, row, rows = place
     if not path.exists():
@@ -170,7 +173,8 @@ def is_shard(loaded: Any) -> bool:
         isinstance(loaded, np.ndarray)
         and loaded.dtype == np.float16
         and loaded.ndim == 4
-        and loaded.shape[1:3] == (MOMENTS, POSITIONS)
+        and loaded.shape[1] in (MOMENTS, display.MOMENTS)
+        and loaded.shape[2] == POSITIONS
     )
 
 

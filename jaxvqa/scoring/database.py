@@ -16,13 +16,14 @@ from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..weights.assemble import SCORING_PARTS
 from ..weights.load import load_weights
+from ..weights.model_card import scored
 
 
 class ScoredDatabase(NamedTuple):
     """Scores of a database.
 
     Attributes:
-        predictions: raw scores, in the dimensions that have labels.
+        predictions: raw scores, in the dimensions that have labels and that the weights score.
         labels: of the same videos.
         errors: a sentence for each video that could not be decoded, by path.
         title: what was scored with what.
@@ -62,12 +63,17 @@ def score_database(
         raise UserError(f"no video of {spec} could be decoded: {next(iter(errors.values()))}")
     videos, model = videos.select(kept), Model(loaded)
     scores = np.array([model.score_features(extracted.read([i])[0].astype(np.float32)).raw for i in range(len(kept))])
-    rated = [i for i in range(len(DIMENSIONS)) if not np.isnan(videos.labels[:, i]).all()]
+    rated = ~np.isnan(videos.labels).all(axis=0)
     predictions, labels = (
-        ScoreTable(Path(f"{what} {spec}"), videos.names, {DIMENSIONS[i].code: x[:, i] for i in rated}, weights=by)
-        for what, x, by in (
-            ("predictions for", scores.astype(np.float64), model.weights_id),
-            ("labels of", videos.labels, ""),
+        ScoreTable(
+            Path(f"{what} {spec}"),
+            videos.names,
+            {DIMENSIONS[i].code: x[:, i] for i in np.flatnonzero(there)},
+            weights=by,
+        )
+        for what, x, there, by in (
+            ("predictions for", scores.astype(np.float64), rated & scored(loaded.card), model.weights_id),
+            ("labels of", videos.labels, rated, ""),
         )
     )
     note = " (synthetic: rendered clips, simulated raters)" if videos.synthetic else ""

@@ -15,51 +15,51 @@ from jax.core import ShapedArray
 from jaxtyping import Array, Float, UInt8
 
 from ..dimensions import DIMENSIONS
-from ..features.encoder import VIEWS
+from ..features.encoder import Encoder
 from ..model import Model
-from ..models.visual_encoders import encode_views
+from ..video.display import DisplayViews
+from ..video.views import Views
 from ..weights.directory import Weights
-from ..weights.model_card import display_scale, notice, unvalidated
+from ..weights.model_card import display_scale, not_scored, notice, scored, unvalidated
 
 ARTIFACT, DESCRIPTION = "scorer.stablehlo", "scorer.json"
 PLATFORMS = ("cpu", "cuda", "tpu")
-INPUTS = ("technical", "aesthetic")
 
 
 def export_scorer(loaded: Weights) -> export.Exported:
     """The scorer of weights, for any number of videos and for all of `PLATFORMS`.
 
-    It takes the views of videos, uint8 [b, 128, 224, 224, 3] and [b, 64, 224, 224, 3], and gives a dict of float32
-    arrays: `raw` and `display`, [b, 16], `local`, [b, 64, 49, 16], and, if weights were trained in custom dimensions,
-    `custom`, [b, pairs].
+    It takes the views of videos, uint8, of MaxVQA [b, 128, 224, 224, 3] and [b, 64, 224, 224, 3], and gives a dict of
+    float32 arrays: `raw` and `display`, [b, 16], `local`, [b, moments, 49, 16], and, if weights were trained in custom
+    dimensions, `custom`, [b, pairs]. Dimensions that the weights do not score are NaN.
 
     Raises:
         WeightsError: the parts of the weights do not fit together.
     """
     (videos,) = export.symbolic_shape("b")
-    views = [jax.ShapeDtypeStruct((videos, *view.shape), view.dtype) for view in VIEWS]
+    views = [jax.ShapeDtypeStruct((videos, *view.shape), view.dtype) for view in Encoder(loaded.parts).shapes]
     return export.export(jax.jit(scorer(loaded)), platforms=PLATFORMS)(*views)
 
 
 def scorer(loaded: Weights) -> Callable:
     """Views of videos to their scores, as `export_scorer` says; one video after another, so that few are in memory."""
-    swin, clip_visual, head = (loaded.parts[part] for part in ("swin", "clip_visual", "maxvqa"))
-    text_features = jnp.asarray(Model(loaded).text_features)
+    model, head = Model(loaded), loaded.parts["maxvqa"]
+    encoder, text_features = model.encode, jnp.asarray(model.text_features)
     scale = display_scale(loaded.card)
     mean, deviation = scale.mean.astype(np.float32), scale.deviation.astype(np.float32)
+    onto_scale = (lambda off: jnp.clip(off + 0.5, 0, 1)) if scale.linear else jax.nn.sigmoid
+    there = np.concatenate([scored(loaded.card), np.ones(len(loaded.custom), bool)])
 
     def local_scores(
-        views: tuple[UInt8[Array, "128 224 224 3"], UInt8[Array, "64 224 224 3"]],
-    ) -> Float[Array, "64 49 dimensions"]:
+        views: tuple[UInt8[Array, "*first"], UInt8[Array, "*second"]],
+    ) -> Float[Array, "moments 49 dimensions"]:
         with jax.default_matmul_precision("float32"):
-            return head(encode_views(swin, clip_visual, *views), text_features)
+            return head(encoder.function(*encoder.modules, *views), text_features)
 
-    def score(
-        technical: UInt8[Array, "b 128 224 224 3"], aesthetic: UInt8[Array, "b 64 224 224 3"]
-    ) -> dict[str, Float[Array, "b *shape"]]:
-        local = jax.lax.map(local_scores, (technical, aesthetic))
+    def score(*views: UInt8[Array, "b ..."]) -> dict[str, Float[Array, "b *scores"]]:
+        local = jnp.where(there, jax.lax.map(local_scores, views), jnp.nan)
         raw, custom = jnp.split(local.mean(axis=(1, 2)), [len(DIMENSIONS)], axis=1)
-        shown = jax.nn.sigmoid((raw - mean) / deviation)
+        shown = onto_scale((raw - mean) / deviation)
         scores = {"raw": raw, "display": shown, "local": local[..., : len(DIMENSIONS)]}
         return scores | ({"custom": custom} if loaded.custom else {})
 
@@ -69,15 +69,22 @@ def scorer(loaded: Weights) -> Callable:
 def describe(loaded: Weights, exported: export.Exported) -> dict[str, Any]:
     """What who has the artifact, but not this package, needs to know of it."""
     outputs = jax.tree.unflatten(exported.out_tree, exported.out_avals)
-    untested = unvalidated(loaded.card)
+    names = (DisplayViews if Encoder(loaded.parts).views == "pieces" else Views)._fields
+    untested, unscored = unvalidated(loaded.card), not_scored(loaded.card)
     return {
         "format": "StableHLO, serialized by jax.export",
-        "inputs": [signature(name, value) for name, value in zip(INPUTS, exported.in_avals, strict=True)],
+        "inputs": [signature(name, value) for name, value in zip(names, exported.in_avals, strict=True)],
         "outputs": [signature(name, value) for name, value in outputs.items()],
         "scores": "b is any number of videos. Scores lie in (0, 1), higher is better in every dimension; compare "
-        "videos within a dimension. local is of 64 moments and 49 positions, 7x7 row by row.",
+        "videos within a dimension. Dimensions that are not scored are NaN. local is of moments and 49 positions, 7x7 "
+        "row by row.",
         "dimensions": [
-            {"code": dimension.code, "name": dimension.name, "validated": dimension.code not in untested}
+            {
+                "code": dimension.code,
+                "name": dimension.name,
+                "scored": dimension.code not in unscored,
+                "validated": dimension.code not in [*untested, *unscored],
+            }
             for dimension in DIMENSIONS
         ],
         "custom": [list(pair) for pair in loaded.custom],

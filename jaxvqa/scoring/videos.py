@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from .. import __version__
 from ..errors import VideoError
 from ..explain.report import Entry, page, section
@@ -22,8 +24,8 @@ from ..text.prompts import PromptPair
 from ..video.integrity import content_sha256
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
-from ..video.workers import Decoded, decode_samples
-from ..weights.model_card import unvalidated
+from ..video.workers import Decoded, decode_samples, noted
+from ..weights.model_card import not_scored, unvalidated
 
 
 class Scored(NamedTuple):
@@ -42,6 +44,7 @@ def score_videos(
     model: Model, paths: Sequence[str], sampling: Sampling, limits: DecodeLimits, results: Results, report: bool = False
 ) -> Scored:
     """Scores videos that earlier runs have not, and writes their rows, and the report if asked for."""
+    sampling = model.sampling(sampling)
     earlier = {path: results.rows.get((path, sampling.seed, model.weights_id)) for path in paths}
     kept = {
         path: row
@@ -77,10 +80,15 @@ def score_samples(model: Model, decoded: Iterable[Decoded]) -> Iterator[tuple[li
 
 def same_work(row: Row, sampling: Sampling, custom: Sequence[PromptPair]) -> bool:
     """Whether a row, of the same seed and weights, is of the samples and the words that are asked for now."""
-    if row["sampling"] != sampling.rule:
+    if row["sampling"] != sampling.rule or row["display_height"] != shown_height(sampling):
         return False
     sampled = row["dense"] if sampling.dense else row["repeats"] == sampling.repeats and not row["dense"]
     return sampled and set(map(str, custom)) <= row["custom"].keys()
+
+
+def shown_height(sampling: Sampling) -> int | None:
+    """Lines of the display that scores hold for; None where they hold for the file as it is."""
+    return sampling.display_height if sampling.views == "pieces" else None
 
 
 def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, sampling: Sampling) -> Row:
@@ -94,16 +102,17 @@ def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, s
         "jaxvqa": __version__,
         **video.facts,
     }
-    row |= {"sampling": sampling.rule, "repeats": len(samples), "dense": sampling.dense}
-    row["unvalidated"] = " ".join(unvalidated(model.card))
+    row |= {"sampling": sampling.rule, "display_height": shown_height(sampling)}
+    row |= {"repeats": len(samples), "dense": sampling.dense, "notes": noted(samples)}
+    row |= {"unvalidated": " ".join(unvalidated(model.card)), "not_scored": " ".join(not_scored(model.card))}
     if scores is None:
         return {**row, "error": video.error}
     row["status"] = "ok"
-    row.update((name, round(float(score), 6)) for name, score in zip(RAW, scores.raw, strict=True))
-    row.update((name, round(float(score), 6)) for name, score in zip(DISPLAY, scores.display, strict=True))
+    for names, numbers in ((RAW, scores.raw), (DISPLAY, scores.display), (DEVIATION, scores.deviation)):
+        if numbers is not None:
+            pairs = zip(names, numbers, strict=True)
+            row.update((name, None if np.isnan(number) else round(float(number), 6)) for name, number in pairs)
     row["custom"] = {str(pair): round(score, 6) for pair, score in scores.custom.items()}
-    if scores.deviation is not None:
-        row.update((name, round(float(score), 6)) for name, score in zip(DEVIATION, scores.deviation, strict=True))
     return row
 
 
@@ -114,7 +123,10 @@ def failure(video: Decoded) -> str:
 
 def section_path(results: Results, row: Row) -> Path:
     """Where a video's section of the report is kept."""
-    facts = [row[fact] for fact in ("path", "sha256", "seed", "sampling", "repeats", "dense", "custom", "weights")]
+    facts = [
+        row[fact]
+        for fact in ("path", "sha256", "seed", "sampling", "display_height", "repeats", "dense", "custom", "weights")
+    ]
     return results.folder / "sections" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.html"
 
 
@@ -123,7 +135,8 @@ def entry(results: Results, row: Row) -> Entry:
     if row["status"] != "ok":
         return Entry(row["path"], error=row["error"])
     path = section_path(results, row)
-    return Entry(row["path"], [row[name] for name in DISPLAY], lambda: path.read_text(encoding="utf-8"))
+    scores = [np.nan if row[name] is None else row[name] for name in DISPLAY]
+    return Entry(row["path"], scores, lambda: path.read_text(encoding="utf-8"))
 
 
 def content(path: str, each: Callable[[], None] = lambda: None) -> str | None:

@@ -1,5 +1,6 @@
 """The comparing task: two videos, or two folders of videos, dimension by dimension."""
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -22,9 +23,9 @@ from ..system.files import lock_folder, write_atomic
 from ..system.terminal import Log, printable, table_console
 from ..text.prompts import PromptPair, read_pairs
 from ..weights.load import choose_weights
-from ..weights.model_card import notice, trained_pairs, unvalidated
+from ..weights.model_card import ModelCard, notice, scored, trained_pairs, unvalidated
 from . import inputs
-from .output import print_custom, tell_scored, write_config
+from .output import print_custom, print_notes, tell_scored, write_config
 
 LEVEL = 0.05  # chance that a dimension is named where two videos differ in none
 SHOWN = 0.005  # on the display scale: smaller differences are printed as 0
@@ -67,8 +68,9 @@ def run(config: ml_collections.ConfigDict) -> int:
         columns, lines = differences(whole, list(dict.fromkeys([*trained_pairs(model.card), *custom])))
         write_atomic(path, text_of(lines, columns, "csv"))
     if config.format == "table":
-        print_comparison(whole, unvalidated(model.card), notice(model.card))
+        print_comparison(whole, model.card)
         print_custom(scored.rows, custom, model.card)
+        print_notes(scored.rows)
     else:
         sys.stdout.write(text_of(lines, columns, config.format))
     for name in alone:
@@ -125,26 +127,32 @@ def differences(compared: Sequence[tuple[Pair, Row, Row]], custom: Sequence[Prom
     rows = []
     for p, *both in compared:
         scores = [[*(row[name] for name in RAW), *(row["custom"][str(pair)] for pair in custom)] for row in both]
-        values = [round(x, 6) for first, second in zip(*scores, strict=True) for x in (first, second, second - first)]
+        values = []
+        for first, second in zip(*scores, strict=True):
+            missing = first is None  # and so is the second: both are by the same weights
+            values += [None] * 3 if missing else [round(x, 6) for x in (first, second, second - first)]
         rows.append(dict(zip(columns, [*p, *values], strict=True)))
     return columns, rows
 
 
-def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], untested: Sequence[str], said: str) -> None:
+def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], card: ModelCard | None) -> None:
     """Prints differences on the display scale, a pair a line, and their means."""
-    if not compared:
+    dimensions = list(itertools.compress(DIMENSIONS, scored(card)))
+    if not (compared and dimensions):
         return
     out = table_console()
     table = Table("second minus first", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for dimension in DIMENSIONS:
-        table.add_column(dimension.code + "*" * (dimension.code in untested), justify="right", no_wrap=True)
-    changes = np.array([[100 * (second[name] - first[name]) for name in DISPLAY] for _, first, second in compared])
+    shown = list(itertools.compress(DISPLAY, scored(card)))
+    for dimension in dimensions:
+        stars = "*" * (dimension.code in unvalidated(card))
+        table.add_column(dimension.code + stars, justify="right", no_wrap=True)
+    changes = np.array([[100 * (second[name] - first[name]) for name in shown] for _, first, second in compared])
     for (p, *_), row in zip(compared, changes, strict=True):
         table.add_row(Text(printable(p.name)), *(f"{x:+.0f}" for x in row))
     if len(compared) > 1:
         table.add_row("mean", *(f"{x:+.1f}" for x in changes.mean(axis=0)))
     out.print(table)
-    names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
+    names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in dimensions)
     out.print(Text(f"\n{names}.\nDifferences on a scale from 0 to 100: above 0, the second is better."))
     _, first, second = compared[0]
     if all(one["sha256"] == other["sha256"] for _, one, other in compared):
@@ -154,20 +162,21 @@ def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], untested: Sequen
         out.print(Text(f"{said_once}: --repeats 5 measures it."))
     elif len(compared) == 1 and not first["dense"]:
         out.print(Text(clear_differences(first, second)))
-    if said:
+    if said := notice(card):
         out.print(Text(said))
 
 
 def clear_differences(first: Row, second: Row) -> str:
     """Which dimensions differ by more than samplings of one video do, in a sentence that says how that was tested."""
-    means, deviations = (
-        np.array([[row[name] for name in names] for row in (first, second)]) for names in (RAW, DEVIATION)
+    means, deviations, display = (
+        np.array([[row[name] for name in names] for row in (first, second)], float)
+        for names in (RAW, DEVIATION, DISPLAY)
     )
-    shown = np.array([abs(second[name] - first[name]) >= SHOWN for name in DISPLAY])
-    clear = shown & (corrected_p(means, deviations, first["repeats"]) <= LEVEL)
+    p = corrected_p(means, deviations, first["repeats"])
+    clear = (abs(np.diff(display, axis=0)[0]) >= SHOWN) & (p <= LEVEL)
     names = [DIMENSIONS[i].name for i in np.flatnonzero(clear)]
     test = f"Welch's t-test of {first['repeats']} samplings of each video"
-    level = f"at {LEVEL:.0%} for all {len(DIMENSIONS)} dimensions together by Holm's correction"
+    level = f"at {LEVEL:.0%} for all {np.count_nonzero(~np.isnan(p))} dimensions together by Holm's correction"
     return (
         f"Differences of half a point or more beyond sampling noise: {', '.join(names) or 'none'} ({test}, {level}). "
         "It does not test whether people see a difference."

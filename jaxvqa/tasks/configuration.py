@@ -4,8 +4,9 @@ import inspect
 import os
 import re
 import runpy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import ml_collections
@@ -13,6 +14,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from ..errors import UserError
+from ..system.files import expand_home, local_path
 from ..system.untrusted import raised_in, untrusted
 from . import defaults
 
@@ -21,6 +23,7 @@ FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")  # of an installed p
 FLAG = "--config"
 COMMENTED = re.compile(r"^ *config[.]([\w.]+) = .*  # (.*)$|\b(\w+_config)\(\)", re.MULTILINE)
 CORRECT = "correct the file"
+ADDRESSES = ("source",)  # fields that may be addresses
 
 
 class Field(NamedTuple):
@@ -103,12 +106,19 @@ def leaves(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[tupl
             yield prefix + name, value
 
 
-def read_config(argv: list[str]) -> ml_collections.ConfigDict:
-    """The config that the arguments name, program name first, with their changes to it.
+def read_config(argv: list[str], fields: Mapping[str, Any] = MappingProxyType({})) -> ml_collections.ConfigDict:
+    """The config that the arguments name, program name first, with their changes to it; `~` is the home folder.
+
+    Args:
+        fields: values of fields that no argument can give, of whatever type.
 
     Raises:
-        UserError: no config, one that cannot be read, or an argument that does not fit it.
+        UserError: no config, one that cannot be read, an argument that does not fit it, or an address for a path.
     """
+    argv = [
+        f"{name}={expand_home(value)}" if name in (FLAG, FLAG[1:]) and equals else expand_home(name + equals + value)
+        for name, equals, value in (argument.partition("=") for argument in argv)
+    ]
     path = find_path(argv)
     values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
@@ -128,7 +138,22 @@ def read_config(argv: list[str]) -> ml_collections.ConfigDict:
             if raised_in(error) != "ml_collections":  # whose locked configs answer so to a field that they lack
                 raise
             raise UserError(f"the config has no such field: {' '.join(str(error).split())}.") from error
+    with config.ignore_type():
+        config.update(fields)
+        localize(config)
     return config
+
+
+def localize(config: ml_collections.ConfigDict) -> None:
+    """Makes paths on this machine of all texts of a config that can be meant so, those within lists included."""
+    for name, value in config.items():
+        path = expand_home if name in ADDRESSES else local_path
+        if isinstance(value, ml_collections.ConfigDict):
+            localize(value)
+        elif isinstance(value, str):
+            config[name] = path(value)
+        elif type(value) in (list, tuple):
+            config[name] = type(value)(path(each) if isinstance(each, str) else each for each in value)
 
 
 def find_path(argv: list[str]) -> str:

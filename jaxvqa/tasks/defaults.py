@@ -29,6 +29,7 @@ def scoring_config() -> ml_collections.ConfigDict:
     config.format = "table"  # what is printed: a table, csv or jsonl
     config.seed = 0  # decides, with each file's content, which frames and patches are looked at
     config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
+    config.display_height = 1080  # lines of the display that scores hold for, of weights that look at videos as it does
     config.repeats = 1  # samplings of each video; several give the mean, and how far they differ
     config.dense = False  # whether to look at every frame and the whole grid instead, in as many samplings as it takes
     config.prompts = ""  # prompt pairs to score as well, such as "cinematic / amateurish; lively / dull"

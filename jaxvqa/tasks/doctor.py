@@ -15,7 +15,6 @@ import av
 import jax
 import ml_collections
 import numpy as np
-import platformdirs
 import psutil
 from packaging.requirements import Requirement
 from rich.table import Table
@@ -24,19 +23,21 @@ from rich.text import Text
 from .. import __version__
 from ..errors import UserError, first_line
 from ..model import Model, check_weights, load
+from ..system.files import NO_HOME, user_cache
 from ..system.processes import cores
 from ..system.terminal import printable, table_console
-from ..system.untrusted import lacks_memory, untrusted
+from ..system.untrusted import lacks_device, lacks_memory, untrusted
+from ..video.display import DisplayViews
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
+from ..video.views import Views
 from ..video.workers import Decoded, decode_files
 from ..weights.load import downloaded
 
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "prores", "mjpeg", "theora")
 DECODERS = {"av1": ("libdav1d", "libaom-av1")}  # where not named as the codec: FFmpeg's own "av1" takes hardware
-EXTRAS = {"convert": ("torch", "convert checkpoints"), "demo": ("gradio", "show scores in the browser")}
 GB = 1e9
-MEMORY = (0.6, 2.0)  # GB that scoring with mini takes, and with weights of full size (README.md, Speed)
+MEMORY = (0.6, 2.0)  # GB that scoring with mini takes, and with weights of full size (docs/SPEED.md)
 DISK = 1.0  # GB below which there is little room
 
 
@@ -76,21 +77,21 @@ def examine() -> Iterator[tuple[str, Finding]]:
     yield "devices", finding(devices)
     yield "cores", Finding("ok", f"{cores()} for this process")
     yield "memory", memory(available())
-    places = {"here": Path.cwd(), "for caches": platformdirs.user_cache_path("jaxvqa"), "for weights": downloaded()}
+    places = {"here": Path.cwd(), "for caches": user_cache(), "for weights": downloaded()}
     for name, folder in places.items():
         yield f"disk {name}", finding(lambda folder=folder: disk(folder))
     yield "compiled", finding(compiled)
     yield "codecs", finding(codecs)
-    for extra, (module, what) in EXTRAS.items():
-        yield extra, installed(extra, module, what)
+    yield "demo", installed("demo", "gradio", "show scores in the browser")
     with tempfile.TemporaryDirectory() as folder:
-        decoded, said = guarded(lambda: decode(Path(folder) / "clip.mp4"))
+        model, weighed = guarded(lambda: weigh("mini"))
+        sampling = model.sampling(Sampling()) if model else Sampling()
+        decoded, said = guarded(lambda: decode(Path(folder) / "clip.mp4", sampling))
         yield "decoder", said
-        model, said = guarded(lambda: weigh("mini"))
-        yield "jaxvqa-mini", said
+        yield "jaxvqa-mini", weighed
         yield "MaxVQA", finding(published)
-        if decoded and model:
-            yield "score", finding(lambda: score(model, decoded))
+        if decoded and decoded.views and model:
+            yield "score", finding(lambda: score(model, decoded.views))
 
 
 def finding(check: Callable[[], Finding]) -> Finding:
@@ -157,9 +158,7 @@ def devices() -> Finding:
     try:
         found = ", ".join(f"{device.platform.upper()} {device.device_kind}" for device in jax.devices())
     except (RuntimeError, AssertionError) as error:
-        platforms = getattr(jax.config, "jax_platforms", None)
-        asked = f"; JAX_PLATFORMS={platforms} asks for it" if platforms else ""
-        raise UserError(f"JAX cannot use a device ({error!r}){asked}") from error
+        raise UserError(lacks_device() or f"JAX cannot use a device ({error!r})") from error
     nvidia = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists()
     if nvidia and jax.default_backend() == "cpu":
         return Finding("limited", f"{found}; there is an NVIDIA GPU that JAX does not use: pip install 'jaxvqa[cuda]'")
@@ -184,8 +183,10 @@ def memory(free: float) -> Finding:
     return Finding("ok", said) if free >= full * GB else Finding("limited", f"{said}; full size takes {full:.0f} GB")
 
 
-def disk(folder: Path) -> Finding:
+def disk(folder: Path | None) -> Finding:
     """Whether there is room in a folder, or where it would be made."""
+    if folder is None:
+        return Finding("limited", NO_HOME)
     folder = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     return Finding("ok" if free >= DISK * GB else "limited", f"{free / GB:.1f} GB free in {folder}")
@@ -193,15 +194,17 @@ def disk(folder: Path) -> Finding:
 
 def compiled() -> Finding:
     """Whether what is compiled can be kept for the next process."""
-    chosen = getattr(jax.config, "jax_compilation_cache_dir", None)
-    folder = Path(chosen or platformdirs.user_cache_path("jaxvqa"))
+    chosen = getattr(jax.config, "jax_compilation_cache_dir", None) or user_cache()
+    anew = "every start compiles anew, which takes seconds"
+    if chosen is None:
+        return Finding("limited", f"{NO_HOME}; without one, {anew}")
+    folder = Path(chosen)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(1 << 20))
     except OSError as error:
-        said = f"{folder} cannot be written ({error.strerror}): every start compiles anew, which takes seconds"
-        return Finding("limited", said)
+        return Finding("limited", f"{folder} cannot be written ({error.strerror}): {anew}")
     return Finding("ok", f"kept in {folder}")
 
 
@@ -228,7 +231,7 @@ def installed(extra: str, module: str, what: str) -> Finding:
     return Finding("limited", f"to {what}: pip install {' '.join(wrong)}") if wrong else Finding("ok", f"can {what}")
 
 
-def decode(path: Path) -> tuple[Decoded | None, Finding]:
+def decode(path: Path, sampling: Sampling) -> tuple[Decoded | None, Finding]:
     """Encodes a clip, and decodes it as scoring does, in a process of its own."""
     ramp = np.add.outer(np.arange(240), np.arange(320))
     with av.open(str(path), "w") as container:
@@ -239,7 +242,7 @@ def decode(path: Path) -> tuple[Decoded | None, Finding]:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())
     began = time.monotonic()
-    [decoded] = decode_files([str(path)], Sampling(), DecodeLimits(workers=1, silence=60))
+    [decoded] = decode_files([str(path)], sampling, DecodeLimits(workers=1, silence=60))
     if decoded.error:
         return None, Finding("fails", decoded.error)
     return decoded, Finding("ok", f"a clip of 32 frames in a process of its own, {time.monotonic() - began:.1f} s")
@@ -254,7 +257,7 @@ def weigh(name: str) -> tuple[Model, Finding]:
 def published() -> Finding:
     """Whether the published weights are there, and sound."""
     folder = downloaded()
-    if not folder.exists():
+    if not (folder and folder.exists()):
         return Finding("limited", "the published weights are not here, so that jaxvqa-mini scores: jaxvqa download")
     try:
         return Finding("ok", f"{check_weights(folder)}, whole, in {folder}")
@@ -262,9 +265,8 @@ def published() -> Finding:
         raise UserError(f"of no use ({first_line(error)}): move {folder} away, then run jaxvqa download") from error
 
 
-def score(model: Model, decoded: Decoded) -> Finding:
+def score(model: Model, views: Views | DisplayViews) -> Finding:
     """Scores the clip."""
     began = time.monotonic()
-    if decoded.views:
-        model.score_features(model.features(decoded.views))
-    return Finding("ok", f"the clip has 16 scores, after {time.monotonic() - began:.1f} s")
+    scores = model.score_features(model.features(views))
+    return Finding("ok", f"the clip has {len(scores.dimensions)} scores, after {time.monotonic() - began:.1f} s")

@@ -8,11 +8,10 @@ import ml_collections
 
 from ..errors import CheckpointError, UserError, first_line
 from ..model import check_weights
-from ..system.files import atomic_folder, lock_folder, private_folder
+from ..system.files import NO_HOME, atomic_folder, lock_folder, private_folder
 from ..system.terminal import Log
 from ..upstream.convert import convert_checkpoints
 from ..upstream.download import PUBLISHED, by_hand, obtain
-from ..upstream.reader import check_torch
 from ..weights.directory import read_description
 from ..weights.load import downloaded
 
@@ -21,11 +20,13 @@ def run(config: ml_collections.ConfigDict) -> int:
     """Makes the weights directory of the published checkpoints, unless it is there.
 
     Raises:
-        UserError: PyTorch is missing, a file cannot be had or is not what it should be, or the directory cannot be
-            written, or is there and of no use.
+        UserError: a file cannot be had or is not what it should be, or the directory cannot be written, or is there and
+            of no use.
     """
     log = Log()
     folder = Path(config.output) if config.output else downloaded()
+    if folder is None:
+        raise UserError(f"weights are kept in the home folder, but {NO_HOME}, or choose another folder by --output.")
     if os.path.lexists(folder):
         try:
             print(f"{folder}: weights {check_weights(folder)}, already there and sound")
@@ -34,8 +35,7 @@ def run(config: ml_collections.ConfigDict) -> int:
                 f"{folder} is there, but of no use ({first_line(error)}): move it away, and run the same command again."
             ) from error
         return 0
-    check_torch()
-    earlier = recorded(downloaded())
+    earlier = recorded(downloaded() or folder)
     for file in PUBLISHED:
         log(f"{file.name}: {file.holds}; license: {file.terms}")
     if config.source and not config.source.startswith(("http://", "https://")):

@@ -27,7 +27,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         Exit code: 0, or 1 if a video of the database could not be decoded.
     """
     errors: dict[str, str] = {}
-    title = ""
+    title, log = "", Log()
     check_format(config.format)
     check_lowest(config, resamples=1)
     if config.predictions and config.labels and not config.database:
@@ -59,6 +59,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     else:
         rows = rows_of(results, predictions.weights)
         sys.stdout.write(text_of(rows, [*rows[0]], config.format))
+    if unscored := [code for code in labels.scores if code not in results]:
+        log(f"not evaluated, because {predictions.path} has no scores in them: {', '.join(unscored)}")
     for error in errors.values():
-        Log()(f"left out: {error}")
+        log(f"left out: {error}")
     return 1 if errors else 0

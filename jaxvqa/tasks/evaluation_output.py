@@ -1,5 +1,6 @@
 """What a person reads in the terminal of how well scores agree with labels."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -46,13 +47,21 @@ def print_evaluation(results: dict[str, Agreement], labels: ScoreTable, resample
 
 def print_gain(
     start: str, before: ScoreTable, after: ScoreTable, labels: ScoreTable, resamples: int, seed: int
-) -> Gain:
+) -> Gain | None:
     """Prints how much better scores agree with labels after training than those of the weights it started from.
+
+    Only dimensions that the start scores are compared; the others are named.
 
     Returns:
         The gain in mean SRCC, and the ends of its 95 % confidence interval; NaN if nothing correlates with the scores
-        before, because they are the same for all videos.
+        before, because they are the same for all videos; None if the start scores no dimension that has labels.
     """
+    unscored = [code for code in labels.scores if code not in before.scores]
+    if unscored:
+        table_console().print(Text(printable(f"Not scored by {start}: {', '.join(unscored)}.")))
+    labels = replace(labels, scores={code: x for code, x in labels.scores.items() if code in before.scores})
+    if not labels.scores:
+        return None
     try:
         samples = [resampled(table, labels, resamples, seed)["mean"][:, 0] for table in (before, after)]
     except UserError as error:

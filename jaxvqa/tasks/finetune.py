@@ -18,7 +18,7 @@ from ..system.files import lock_folder
 from ..system.terminal import Log
 from ..text.prompts import codes
 from ..train.data import LabeledFeatures, check_labels, label_table, with_features
-from ..train.fit import fit, load_encoders, make_network, predict
+from ..train.fit import fit, load_encoders, predict, predict_start
 from ..train.folds import cut_folds, fit_folds, joined
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
@@ -63,7 +63,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         for fold, trainer, trained in fit_folds(settings, encoders, folds, monitor):
             after.append(predict(trainer, trained.network, fold.held_out[0]))
             if settings.head.warm_start:
-                before.append(predict(trainer, make_network(settings, encoders), fold.held_out[0]))
+                before.append(predict_start(trainer, fold.held_out[0]))
         trainer, trained = fit(settings, encoders, [rated], [], monitor(folder, "all videos"))
         export_weights(trainer, trained, [rated], folder / "model")
         if is_first():

@@ -12,20 +12,20 @@ from ..video.sampling import Sampling
 
 def find(sources: str | Sequence[str], log: Log) -> list[str]:
     """The videos that a user means, in one way or in several; says how many files are left out."""
-    paths, left_out = [], []
-    for source in [sources] if isinstance(sources, str) else sources:
-        found, skipped = find_videos(source)
-        paths += found
-        left_out += skipped
-    paths = list(dict.fromkeys(paths))
-    if left_out:
-        log(f"left out {len(left_out)} that are no videos by their suffix, such as {left_out[0]}")
-    return paths
+    found = find_videos(*([sources] if isinstance(sources, str) else sources))
+    if found.no_videos:
+        log(f"left out {len(found.no_videos)} that are no videos by their suffix, such as {found.no_videos[0]}")
+    if found.leftovers:
+        log(
+            f"left out {len(found.leftovers)} that are hidden, left by the system, or unfinished downloads, such as "
+            f"{found.leftovers[0]}"
+        )
+    return found.paths
 
 
 def sampling(config: ml_collections.ConfigDict) -> Sampling:
     """How often a video is sampled, and where."""
-    return Sampling(config.seed, config.repeats, config.dense, config.sampling)
+    return Sampling(config.seed, config.repeats, config.dense, config.sampling, config.display_height)
 
 
 def decode_limits(config: ml_collections.ConfigDict) -> DecodeLimits:

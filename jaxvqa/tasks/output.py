@@ -1,5 +1,6 @@
 """What a person reads in the terminal."""
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,10 +17,10 @@ from ..results.suspicious import constant_scores
 from ..system.files import write_atomic
 from ..system.terminal import Log, printable, table_console
 from ..text.prompts import PromptPair
-from ..weights.model_card import ModelCard, notice, trained_pairs, unvalidated
+from ..weights.model_card import ModelCard, notice, scored, trained_pairs, unvalidated
 
 SCALE = (
-    "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. 50 is {centre}. "
+    "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. {mark}. "
     "Compare videos within a column, not columns; raw scores are in the files."
 )
 
@@ -63,21 +64,30 @@ def print_scores(rows: Iterable[Row], card: ModelCard | None) -> None:
     """Prints the scores on the display scale, a video a line, and what they mean."""
     out = table_console()
     table = Table("video", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    untested = unvalidated(card)
-    headers = [dimension.code + "*" * (dimension.code in untested) for dimension in DIMENSIONS]
+    untested, there = unvalidated(card), scored(card)
+    dimensions = list(itertools.compress(DIMENSIONS, there))
+    headers = [dimension.code + "*" * (dimension.code in untested) for dimension in dimensions]
     for header in headers:
         table.add_column(header, justify="right", no_wrap=True)
     scores_width = sum(1 + max(len(header), 3) for header in headers)  # a score has three characters at most
     for row in rows:
-        scores = [f"{100 * row[name]:.0f}" if row["status"] == "ok" else "-" for name in DISPLAY]
+        names = itertools.compress(DISPLAY, there)
+        scores = [f"{100 * row[name]:.0f}" if row["status"] == "ok" else "-" for name in names]
         name, room = printable(row["path"]), max(out.width - scores_width, 10)
         table.add_row(Text(name if len(name) <= room else f"…{name[1 - room :]}", no_wrap=True), *scores)
-    out.print(table)
-    names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in DIMENSIONS)
-    centre = "the average of the videos trained on" if card else "the centre of the published demo's display scale"
-    out.print(Text(f"\n{names}.\n{SCALE.format(centre=centre)}"))
+    if dimensions:
+        out.print(table)
+        names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in dimensions)
+        out.print(Text(f"\n{names}.\n{SCALE.format(mark=mark(card))}"))
     if said := notice(card):
         out.print(Text(said))
+
+
+def mark(card: ModelCard | None) -> str:
+    """Says what a score on the display scale stands for."""
+    if not card:
+        return "50 is the centre of the published demo's display scale"
+    return "100 means no visible distortion" if card.scale.linear else "50 is the average of the videos trained on"
 
 
 def print_deviations(rows: Iterable[Row]) -> None:
@@ -87,6 +97,7 @@ def print_deviations(rows: Iterable[Row]) -> None:
         for row in rows
         if row["status"] == "ok" and row["repeats"] > 1
         for name, dimension in zip(DEVIATION, DIMENSIONS, strict=True)
+        if row[name] is not None
     ]
     if not found:
         return
@@ -115,6 +126,14 @@ def print_custom(rows: Iterable[Row], pairs: Sequence[PromptPair], card: ModelCa
     out.print(table)
     said = "Raw scores from 0 to 1, higher if the positive prompt fits better; compare videos within a column."
     out.print(f"{said} Zero-shot: the weights were not trained on these prompts." if new else said)
+
+
+def print_notes(rows: Iterable[Row]) -> None:
+    """Prints what was met in showing the frames of videos, such as HDR, a video a line."""
+    out = table_console()
+    for row in rows:
+        if row["notes"]:
+            out.print(Text(printable(f"{row['path']}: {row['notes']}")))
 
 
 def write_config(folder: Path, config: ml_collections.ConfigDict) -> None:

@@ -14,7 +14,9 @@ import ml_collections
 
 from .. import __version__
 from ..errors import UserError, first_line
-from ..system.untrusted import lacks_memory
+from ..system.processes import safe_path
+from ..system.terminal import open_streams
+from ..system.untrusted import lacks_device, lacks_memory
 from . import TASKS
 
 EXIT_CODES = (
@@ -42,7 +44,10 @@ def exit_code_of(task: Callable[[], int]) -> int:
             raise
         print(f"jaxvqa: {error.filename or 'output'}: {error.strerror}; what was finished is kept.", file=sys.stderr)
         return 1
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, AssertionError) as error:
+        if said := lacks_device():
+            print(f"jaxvqa: {said}", file=sys.stderr)
+            return 2
         if not lacks_memory(error):
             raise
         print(f"jaxvqa: not enough memory ({first_line(error)}); what was finished is kept.", file=sys.stderr)
@@ -54,6 +59,7 @@ def exit_code_of(task: Callable[[], int]) -> int:
 
 def start() -> None:
     """Prepares this process for being a command."""
+    open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name that the terminal cannot show must not end the run
@@ -82,8 +88,12 @@ def run(config: ml_collections.ConfigDict) -> int:
     What a task needs is imported with it: scoring waits for nothing that only training needs.
 
     Raises:
-        UserError: the config names no task.
+        UserError: the config names no task, or the current folder was removed.
     """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError("the current folder does not exist anymore: change to another folder.") from None
     modules = list(dict.fromkeys(task.module for task in TASKS))
     if config.task not in modules:
         raise UserError(f"task is {config.task!r}; it must be {', '.join(modules[:-1])} or {modules[-1]}.")
@@ -92,4 +102,5 @@ def run(config: ml_collections.ConfigDict) -> int:
     task = importlib.import_module(f".{config.task}", __package__)
     if "jax" in sys.modules:  # the task computes
         importlib.import_module("..system.compilation", __package__).keep_compiled()
-    return task.run(config)
+    with safe_path():
+        return task.run(config)

@@ -13,7 +13,7 @@ from ..system.terminal import Log
 from ..text.prompts import read_pairs
 from ..weights.load import choose_weights
 from . import inputs
-from .output import print_custom, print_deviations, print_scores, tell_scored, write_config
+from .output import print_custom, print_deviations, print_notes, print_scores, tell_scored, write_config
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -40,6 +40,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         print_scores(scored.rows, model.card)
         print_deviations(scored.rows)
         print_custom(scored.rows, custom, model.card)
+        print_notes(scored.rows)
     else:
         sys.stdout.write(text_of(scored.rows, COLUMNS, config.format))
     return 1 if any(row["status"] != "ok" for row in scored.rows) else 0

@@ -32,8 +32,9 @@ def run(config: ml_collections.ConfigDict) -> int:
     paths = inputs.find(config.videos, log)
     folder = Path(config.output)
     weights = choose_weights(config.weights, log)
+    model = load_once(weights, config.precision, custom)
+    weights_id, sampling = model.weights_id, model.sampling(sampling)
     work = Work(weights, config.precision, custom, sampling, limits, (folder / "parts").absolute())
-    weights_id = load_once(weights, config.precision, custom).weights_id
     with lock_folder(folder):
         work.parts.mkdir(exist_ok=True)
         write_config(folder, config)

@@ -14,7 +14,7 @@ from ..system.distributed import is_first, start
 from ..system.files import lock_folder
 from ..system.terminal import Log
 from ..train.data import LabeledFeatures, check_labels, describe, label_table, prepare, seen
-from ..train.fit import fit, load_encoders, make_network, predict
+from ..train.fit import fit, load_encoders, predict, predict_start
 from ..train.loop import FitResult, Trainer
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
@@ -64,15 +64,17 @@ def report(
         tested: databases for validation, and those for tests.
     """
     folder, (validation, tests) = Path(config.output), tested
-    networks = [trained.network, *[make_network(trainer.settings, trainer.encoders)] * config.warm_start]
-    predictions = [[predict(trainer, network, one) for network in networks] for one in validation + tests]
+    predictions = [
+        (predict(trainer, trained.network, one), predict_start(trainer, one) if config.warm_start else None)
+        for one in validation + tests
+    ]
     if not is_first():
         return
     best = config.train.keep == "best"
     note = f"Epoch {trained.epoch} of {len(trained.history)}, the {config.train.keep}"
     note += f" on {config.data.validation}" * best + "; trained on "
     note += describe(training) + "."
-    for one, (scores, *before) in zip(validation + tests, predictions, strict=True):
+    for one, (scores, before) in zip(validation + tests, predictions, strict=True):
         name = one.spec.replace(":", "-")
         write_table(folder / f"predictions-{name}.csv", scores)
         labels = label_table(one, trainer.codes)
@@ -81,7 +83,7 @@ def report(
         title = " ".join([f"{describe([one])}.", note, *known(one, training, validation * best)])
         print_evaluation(results, labels, config.resamples, title)
         if before:
-            print_gain(config.weights, before[0], scores, labels, config.resamples, config.seed)
+            print_gain(config.weights, before, scores, labels, config.resamples, config.seed)
     Log()(
         f"history, curves and predictions are in {folder}; to score videos with this model:\n"
         f"jaxvqa score VIDEOS --weights {folder / 'model'}"

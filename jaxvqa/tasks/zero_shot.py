@@ -26,12 +26,13 @@ from ..system.terminal import Log, printable, table_console
 from ..text.prompts import PromptPair, read_pairs
 from ..text.tokens import tokenize
 from ..video.sampling import Sampling
-from ..video.workers import Decoded, decode_files
+from ..video.views import Views
+from ..video.workers import Decoded, decode_files, noted
 from ..weights.load import choose_weights, default_weights, load_weights
 from .inputs import decode_limits, find
-from .output import tell_failures, tell_other_weights
+from .output import print_notes, tell_failures, tell_other_weights
 
-FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "weights", "sha256", "jaxvqa", "av"]
+FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "weights", "sha256", "jaxvqa", "av", "notes"]
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -76,7 +77,8 @@ def run(config: ml_collections.ConfigDict) -> int:
         scored = {}
         with log.progress("scoring") as bar, closing(decode_files(todo, sampling, limits)) as decoded:
             for video in bar.track(decoded, total=len(todo)):
-                scores = None if video.views is None else np.asarray(affinity(video.views.aesthetic, features))
+                whole = video.views.aesthetic if isinstance(video.views, Views) else None
+                scores = None if whole is None else np.asarray(affinity(whole, features))
                 if scores is not None and not np.isfinite(scores).all():
                     raise UserError(f"weights {loaded.id} give scores that are no numbers: copy or convert them again.")
                 scored[video.path] = score_row(video, names, scores, sampling, loaded.id)
@@ -87,6 +89,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     tell_other_weights(results.rows, loaded.id, results.csv_path, log)
     if config.format == "table":
         print_table(rows, [*names, "mean"])
+        print_notes(rows)
     else:
         sys.stdout.write(text_of(rows, columns, config.format))
     return 1 if failed else 0
@@ -108,7 +111,7 @@ def score_row(
 ) -> Row:
     """The row of one video; what could not be decoded becomes a row with its error."""
     row: Row = {"path": video.path, "status": failure(video), "weights": weights_id, "jaxvqa": __version__}
-    row |= {**video.facts, "seed": sampling.seed, "sampling": sampling.rule}
+    row |= {**video.facts, "seed": sampling.seed, "sampling": sampling.rule, "notes": noted([video])}
     if scores is None:
         return {**row, "error": video.error}
     row |= {name: round(float(score), 6) for name, score in zip(names, scores, strict=True)}

@@ -1,11 +1,17 @@
 """The demo, as a person uses it: in a browser, through the address that the command prints."""
 
+import re
+
 import numpy as np
 import pytest
 from clips import moving_clip
+from conftest import SCORED
 from PIL import Image
 
 import jaxvqa
+from jaxvqa.demo.app import show_result
+from jaxvqa.explain.report import Entry
+from jaxvqa.weights.load import load_weights
 
 ODD = "<img src=x onerror=alert(1)>\"'&amp;{{7*7}}${alert(2)} Überraschung 影片.mp4"
 
@@ -23,7 +29,7 @@ def scores_in(frame):
 
 
 def expected(path):
-    return [round(100 * float(x)) for x in jaxvqa.load("mini").score(path).display]
+    return [round(100 * float(x)) for x in jaxvqa.load("mini").score(path).display if not np.isnan(x)]
 
 
 @pytest.mark.slow
@@ -52,11 +58,12 @@ def test_examples_are_compared_side_by_side(page, address):
     page.locator("table.comparison").wait_for()
     rows = [row.locator("td").all_inner_texts() for row in page.locator("table.comparison tbody tr").all()]
     names = page.locator("table.comparison tbody th").all_inner_texts()
-    assert [name.removesuffix(" *") for name in names] == [dimension.name for dimension in jaxvqa.DIMENSIONS]
+    scored = [dimension.name for dimension in jaxvqa.DIMENSIONS if not dimension.code.startswith("A-")]
+    assert [name.removesuffix(" *") for name in names] == scored
     first, second, difference = np.array(rows, int).T
     assert np.array_equal(difference, second - first)
-    assert names[9] == "noise"  # one that is validated
-    assert difference[9] < -5
+    assert names[3] == "noise"
+    assert difference[3] < -5
     assert "First: clean.mp4. Second: noisy.mp4." in page.content()
     assert "Dimensions with * are not validated." in page.content()
     frames = [page.frame_locator("iframe.report").nth(i) for i in range(2)]
@@ -67,6 +74,14 @@ def test_examples_are_compared_side_by_side(page, address):
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_function(f"() => {{ {boxes} return a.left == b.left && a.bottom < b.top; }}")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_what_is_not_scored_is_not_compared(partial_weights):
+    card, scores = load_weights(partial_weights).card, np.full(16, np.nan)
+    scores[[dimension.code in SCORED for dimension in jaxvqa.DIMENSIONS]] = 0.5
+    html = show_result([Entry(name, scores.tolist(), lambda: "") for name in "ab"], card)
+    assert re.findall('<th scope="row">(.*?)</th>', html) == ["overall", "sharpness", "noise"]
+    assert html.count("Not scored by this model: content, composition, ") == 3  # in the comparison, and in each report
 
 
 @pytest.mark.slow

@@ -89,6 +89,47 @@ def test_tables_that_do_not_go_together_are_refused(predictions, labels, said):
         evaluate(predictions, labels, 2)
 
 
+def files(folder, predictions, labels):
+    """Tables of scores 0.1, 0.2, ... of paths, and of labels 1, 2, ... of names."""
+    for file, names, scale in (("p", predictions, 0.1), ("l", labels, 1)):
+        rows = (f"{name},{scale * i}\n" for i, name in enumerate(names, 1))
+        (folder / file).write_text("filename,O\n" + "".join(rows), encoding="utf-8", errors="surrogateescape")
+    return read_table(folder / "p"), read_table(folder / "l")
+
+
+@pytest.mark.parametrize(
+    ("predictions", "labels"),
+    [
+        (["/v/one/a.mp4", "/v/two/a.mp4", "/v/b.mp4"], ["one/a.mp4", "two/a.mp4", "x/b.mp4"]),
+        (["one/a.mp4", "two/a.mp4"], ["D:\\v\\one\\a.mp4", "D:\\v\\two\\a.mp4"]),
+        (["v/caf\u00e9.mp4", "v/b.mp4"], ["cafe\u0301.mp4", "b.mp4"]),
+        (["cafe\u0301.mp4", "b.mp4"], ["caf\u00e9.mp4 ", "b.mp4"]),
+    ],
+)
+def test_videos_are_joined_by_path_where_it_is_given(tmp_path, predictions, labels):
+    assert evaluate(*files(tmp_path, predictions, labels), 2)["O"].values[1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "labels", "said"),
+    [
+        (["one/a.mp4", "two/a.mp4"], ["a.mp4"], "a.mp4 of .*l might be one/a.mp4 or two/a.mp4 of .*p: give the path"),
+        (["one/a.mp4"], ["one/a.mp4", "two/a.mp4"], "p lacks 1 of the 2 videos of .*l, such as two/a.mp4."),
+        (
+            ["one/a.mp4", "two/a.mp4"],
+            ["one/a.mp4", "six/a.mp4"],
+            "p lacks 1 of the 2 videos of .*l, such as six/a.mp4.",
+        ),
+        (["one/a.mp4", "one/b.mp4"], ["a.mp4"], "l lacks 1 of the 2 videos of .*p, such as b.mp4."),
+        (["a.mp4", "b.mp4"], ["a.mp4", "a", "b"], "a.mp4 and a of .*l both mean a.mp4: correct the names."),
+        (["caf\u00e9"], ["caf\udce9"], "p lacks 1 .*, such as caf.*; not all of .*l is UTF-8, so export it as UTF-8."),
+    ],
+)
+def test_videos_are_not_guessed(tmp_path, predictions, labels, said):
+    with pytest.raises(UserError, match=said):
+        evaluate(*files(tmp_path, predictions, labels), 2)
+
+
 def test_dimensions_come_in_the_published_order_and_others_behind():
     columns = {"calm / hectic": RISING, "T_1": RISING, "O": RISING}
     assert [*evaluate(table("p", **columns), table("l", **columns), 2)] == ["O", "T-1", "calm / hectic", "mean"]

@@ -38,6 +38,17 @@ def test_values_are_those_of_the_tables():
     assert set(np.delete(found, [3, 8])) == {1}
 
 
+def test_dimensions_without_scores_are_not_tested():
+    means, deviations = np.full((2, 16), 0.5), np.full((2, 16), 0.02)
+    means[1, 3] += 6 * 0.02 / np.sqrt(2)
+    means[1, 8] -= 4 * 0.02 / np.sqrt(2)
+    means[:, 10:] = np.nan
+    found = corrected_p(means, deviations, 4)
+    assert np.isnan(found[10:]).all()
+    np.testing.assert_array_equal(found[:10], corrected_p(means[:, :10], deviations[:, :10], 4))
+    assert found[3] == pytest.approx(10 * 0.00096, rel=0.01)
+
+
 def test_without_noise_any_difference_is_one():
     means = np.full((2, 16), 0.5)
     means[1, 3] += 1e-6

@@ -33,7 +33,7 @@ def crafted(explained, local):
 def test_sentences_say_what_when_and_where(explained):
     local = np.full((64, 49, 16), 0.5)
     local[..., SHARPNESS] = 0.46
-    local[20:24, [40, 41, 47, 48], SHARPNESS] = 0.05  # two rows and columns at the lower right
+    local[20:24, [40, 41, 47, 48], SHARPNESS] = -0.2  # two rows and columns at the lower right
     e = crafted(explained, local)
     start, *_, end = e.video.seconds[e.places.frames[1, 20:24]]
     assert e.weakest[0] == SHARPNESS
@@ -98,6 +98,14 @@ def test_percentiles_are_of_the_reference(explained):
     assert [ordinal(x) for x in (0, 1.4, 2, 3, 4, 11, 12, 13, 21, 92, 100)] == (
         "1st 1st 2nd 3rd 4th 11th 12th 13th 21st 92nd 99th".split()
     )
+
+
+def test_an_estimate_of_vmaf_is_shown_with_its_interval(explained):
+    card = dataclasses.replace(explained.card, vmaf_interval=12.4)
+    for display, said in ((0.63, "VMAF 51 to 75 (90 % interval)"), (0.95, "VMAF 83 to 100"), (0.05, "VMAF 0 to 17")):
+        scores = dataclasses.replace(explained.scores, display=np.full(16, display))
+        assert said in section(dataclasses.replace(explained, scores=scores, card=card))
+    assert "VMAF" not in section(explained)
 
 
 def test_published_model_is_compared_with_its_own_scores_of_maxwell(explained, shared):

@@ -1,7 +1,9 @@
 import dataclasses
 import re
+from fractions import Fraction
 
 import numpy as np
+from clips import moving_clip
 from pages import Page
 
 import jaxvqa
@@ -46,11 +48,38 @@ def test_only_validated_single_dimensions_are_called_weak(explained):
     card = dataclasses.replace(explained.card, databases=("konvid_1k",), synthetic=False, dimensions=("O", "T-2"))
     rated = dataclasses.replace(explained, card=dataclasses.replace(card, name="", limits="", validated=None))
     assert [jaxvqa.DIMENSIONS[i].code for i in rated.weakest] == ["T-2"]  # the only one that had labels
-    assert "Never trained (*): A-1, " in jaxvqa.report([rated])
+    assert "Not scored by this model: content, composition, " in jaxvqa.report([rated])
     assert "the former" not in rated.sentences[0]
     none = dataclasses.replace(explained, card=dataclasses.replace(explained.card, validated=()))
     assert (none.weakest, none.sentences) == ([], [])
     assert "The worst moments" not in jaxvqa.report([none])
+
+
+def test_what_was_met_in_showing_frames_is_a_line(model, explained, tmp_path):
+    options = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
+    path = moving_clip(tmp_path / "clip.mp4", 8, codec_options=options, fields={"sample_aspect_ratio": Fraction(4, 3)})
+    notes = "4:3 pixels, shown square: 320x240 as 427x240; interlaced, deinterlaced by bwdif"
+    assert f"<p>Frames: {notes}.</p>" in section(model.explain(path))
+    assert "Frames:" not in section(explained)
+
+
+def test_what_is_not_scored_has_no_part_in_a_page(explained):
+    scored = ("T-1", "T-3")
+    card = dataclasses.replace(explained.card, dimensions=scored)
+    partial = dataclasses.replace(explained, card=card)
+    html = section(partial)
+    assert html.count("<polyline") == html.count('class="map"') == 2
+    assert "Overall" not in html
+    page = jaxvqa.report([partial])
+    assert "Not scored by tiny: overall, content, " in page
+    assert "the aesthetic one did" not in page
+    assert "all others where and when the aesthetic one did" in jaxvqa.report([explained])
+    entries = [Entry(name, explained.scores.display.tolist(), lambda: html) for name in "ab"]
+    table = "".join(report.page([*entries, Entry("c", error="broken.")], card)).partition('id="summary"')[2]
+    head, body = table.partition("</thead>")[::2]
+    assert re.findall(r'<button title="[\w ]+">(.+?)</button>', head) == [*scored]
+    assert body.partition("</tbody>")[0].count("<td>") == 2 * (1 + len(scored)) + 1
+    assert '<td class="error" colspan="2">broken.' in body
 
 
 BAD_NAMES = [

@@ -1,7 +1,7 @@
 """Features on disk: what they are, that none is lost or done twice, and what is said when the disk is at fault."""
 
+import contextlib
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 
+import jax.numpy as jnp
 import numpy as np
+import psutil
 import pytest
 from clips import moving_clip
 from conftest import SMALL, save_random
@@ -220,7 +222,7 @@ def test_videos_that_fail_are_left_out_by_name(videos, encoders, tmp_path, in_th
 
 
 def test_features_beyond_float16_are_an_error(videos, encoders, tmp_path, monkeypatch, recwarn, in_this_process):
-    monkeypatch.setattr("jaxvqa.features.extract.jitted", lambda *_: lambda *_: np.full((64, 49, 96), 1e5, np.float32))
+    monkeypatch.setattr("jaxvqa.features.encoder.jitted", lambda *_: lambda *_: jnp.full((64, 49, 96), 1e5))
     found, errors = extract(videos[:1], encoders, tmp_path, Sampling())
     assert len(found) == 0
     assert "beyond float16" in errors[videos[0]]
@@ -282,15 +284,30 @@ def test_two_runs_at_once(videos, encoders, root, extracted, tmp_path):
 
 
 def test_death_of_decoders_costs_their_videos_alone(videos, encoders, extracted, tmp_path, monkeypatch):
-    store = store_row
+    """They are killed again and again from the first stored video on, so that some are amid a video."""
+    store, stored, done = store_row, threading.Event(), threading.Event()
 
-    def store_and_kill(*arguments):
+    def store_and_tell(*arguments):
         store(*arguments)
-        for child in multiprocessing.active_children():
-            os.kill(child.pid, signal.SIGKILL)
+        stored.set()
 
-    monkeypatch.setattr("jaxvqa.features.extract.store_row", store_and_kill)
-    found, errors = extract(videos, encoders, tmp_path, Sampling(), DecodeLimits(1))
+    def kill():
+        stored.wait()
+        while not done.wait(0.05):
+            for child in psutil.Process().children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if "spawn_main" in " ".join(child.cmdline()):
+                        child.kill()
+
+    monkeypatch.setattr("jaxvqa.features.extract.store_row", store_and_tell)
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        found, errors = extract(videos, encoders, tmp_path, Sampling(), DecodeLimits(1))
+    finally:
+        stored.set()
+        done.set()
+        killer.join()
     assert len(found) + len(errors) == len(videos)
     assert errors
     assert videos[0] not in errors

@@ -11,7 +11,7 @@ from conftest import GOLDEN, SMALL, save_random
 
 from jaxvqa.parity import check_folder
 from jaxvqa.upstream.convert import convert_checkpoints
-from jaxvqa.weights.assemble import PARTS
+from jaxvqa.weights.assemble import PARTS, PUBLISHED_PARTS
 from jaxvqa.weights.load import load_weights
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "check_parity.py"
@@ -55,7 +55,7 @@ def test_script_fails_where_a_number_is_off(tmp_path, standin):
     shutil.copy(GOLDEN / "seed0" / "frame_sampler.json", golden)
     text = dict(np.load(GOLDEN / "seed0" / "text.npz"))
     np.savez(golden / "text.npz", **text)
-    configs = {part: PARTS[part][1]() for part in PARTS}
+    configs = {part: PARTS[part][1]() for part in PUBLISHED_PARTS}
     directory = save_random(tmp_path / "weights", configs)
     done = subprocess.run([sys.executable, SCRIPT, golden, "--weights", directory], capture_output=True, text=True)
     assert done.returncode == 1, done.stderr

@@ -1,8 +1,10 @@
 """The evaluating task."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+from conftest import SCORED
 
 import jaxvqa
 from jaxvqa import DIMENSIONS
@@ -35,3 +37,20 @@ def test_model_on_a_database(tmp_path, capfd):
     np.testing.assert_allclose(ours, scores.raw, atol=1e-3)  # features on disk are float16
     assert main(["jaxvqa", *arguments, "--config.predictions=x.csv"]) == 2
     assert "nothing to evaluate" in capfd.readouterr().err
+
+
+def test_model_is_evaluated_in_what_it_scores(partial_weights, tmp_path, capfd):
+    render(tmp_path / "data" / "synthetic_maxwell", clips=12, seed=1)
+    arguments = [
+        f"--config={CONFIG}",
+        f"--config.weights={partial_weights}",
+        "--config.database=synthetic_maxwell",
+        "--config.resamples=20",
+        *(f"--config.{name}={tmp_path / name}" for name in ("data", "features", "output")),
+    ]
+    assert main(["jaxvqa", *arguments]) == 0
+    assert "not evaluated, because predictions for synthetic_maxwell has no scores in them: A-1, " in (
+        capfd.readouterr().err
+    )
+    assert [*read_table(tmp_path / "output" / "predictions.csv").scores] == [*SCORED]
+    assert [*json.loads((tmp_path / "output" / "evaluation.json").read_text())] == [*SCORED, "mean"]

@@ -2,6 +2,7 @@ import shutil
 
 import av
 import pytest
+from clips import moving_clip
 
 import jaxvqa
 from jaxvqa.results.store import Results
@@ -10,7 +11,7 @@ from jaxvqa.text.prompts import PromptPair
 from jaxvqa.video.limits import DecodeLimits
 from jaxvqa.video.sampling import Sampling
 
-ROW = {"sampling": "whole", "repeats": 1, "dense": False, "custom": {"good / bad": 0.5}}
+ROW = {"sampling": "whole", "display_height": None, "repeats": 1, "dense": False, "custom": {"good / bad": 0.5}}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,9 @@ ROW = {"sampling": "whole", "repeats": 1, "dense": False, "custom": {"good / bad
         (ROW, Sampling(rule="published"), [], False),
         (ROW | {"sampling": "published"}, Sampling(), [], False),
         (ROW | {"sampling": "published"}, Sampling(rule="published"), [], True),
+        (ROW | {"display_height": 720}, Sampling(display_height=720, views="pieces"), [], True),
+        (ROW | {"display_height": 1080}, Sampling(display_height=720, views="pieces"), [], False),
+        (ROW, Sampling(display_height=720), [], True),
         (ROW, Sampling(), [PromptPair("good", "bad")], True),
         (ROW, Sampling(), [PromptPair("bad", "good")], False),
     ],
@@ -59,3 +63,21 @@ def test_the_library_scores_many_videos_once(clips, small_weights, tmp_path, cap
     assert not (tmp_path / "out" / "report.html").exists()
     assert f"{tmp_path / 'out' / 'report.html'} showed earlier scores and was removed" in capfd.readouterr().err
     assert (row["jaxvqa"], row["av"]) == (jaxvqa.__version__, av.__version__)
+
+
+def test_rows_say_what_was_met_in_showing_frames(small_weights, tmp_path):
+    options = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
+    plain, interlaced = (
+        str(moving_clip(tmp_path / f"{name}.mp4", 8, codec_options=codec_options))
+        for name, codec_options in (("plain", {}), ("interlaced", options))
+    )
+    sampling, limits = Sampling(repeats=2), DecodeLimits(workers=1)
+    with Results(tmp_path / "out") as results:
+        rows, _ = score_videos(
+            jaxvqa.load(small_weights), [plain, interlaced, "nowhere.mp4"], sampling, limits, results
+        )
+    assert [row["notes"] for row in rows] == ["", "interlaced, deinterlaced by bwdif", ""]
+    assert [row["status"] for row in rows] == ["ok", "ok", "error"]
+    lines = (tmp_path / "out" / "scores.csv").read_text().splitlines()
+    assert lines[0].endswith(",notes")
+    assert lines[1].endswith(',"interlaced, deinterlaced by bwdif"')

@@ -47,7 +47,7 @@ def test_ablation(train, trained, tmp_path, capfd):
         assert values[name]["SRCC"] == pytest.approx([float(rows[-1]["srcc_mean"]) for rows in runs])
         expected = [max(float(row["plcc_mean"]) for row in rows) for rows in runs]
         assert values[name]["PLCC of the best epoch"] == pytest.approx(expected)
-        assert "huber" not in runs[0][0]
+        assert "loss_huber" not in runs[0][0]
     with (output / "ablation.csv").open(newline="") as file:
         [baseline, chunks] = csv.DictReader(file)
     assert float(baseline["PLCC"]) == pytest.approx(np.mean(values["baseline"]["PLCC"]), abs=1e-6)

@@ -1,9 +1,12 @@
 import csv
+import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SCORED
 
 import jaxvqa
 from jaxvqa.main import main
@@ -96,7 +99,7 @@ def test_what_is_said_of_samplings(capfd):
         ({"repeats": 5, "dense": True}, pairs[1:], "other", ""),
     ):
         rows = [row | changed | {"sha256": content} for content in ("one", second)]
-        print_comparison([(p, *rows) for p in of], (), "")
+        print_comparison([(p, *rows) for p in of], None)
         out, _ = capfd.readouterr()
         assert [each for each in (once, tested, same) if each in out] == [said] * bool(said)
 
@@ -109,6 +112,23 @@ def test_clear_differences_are_named():
     assert said.startswith(f"{NAMED}: focus, noise (Welch's t-test of 5 samplings of each video")
     assert "at 5% for all 16 dimensions together" in said
     assert clear_differences(first, first).startswith(f"{NAMED}: none (")
+
+
+def test_dimensions_that_are_not_scored_are_not_compared(clips, partial_weights, tmp_path, capfd):
+    options = ["--config.repeats=2"]
+    assert compare(clips / "a.mp4", clips / "b.mp4", partial_weights, tmp_path, *options) == 0
+    out, _ = capfd.readouterr()
+    assert out.splitlines()[0].split()[3:] == [*SCORED]
+    assert len(re.findall("^Not scored by this model: content, composition, ", out, re.MULTILINE)) == 1
+    assert f"for all {len(SCORED)} dimensions together" in " ".join(out.split())
+    [row] = rows(tmp_path)
+    scored = {d.column for d in jaxvqa.DIMENSIONS if d.code in SCORED}
+    for dimension in jaxvqa.DIMENSIONS:
+        cells = [row[f"{dimension.column}_{side}"] for side in ("first", "second", "difference")]
+        assert all(cells) if dimension.column in scored else cells == ["", "", ""]
+    assert compare(clips / "a.mp4", clips / "b.mp4", partial_weights, tmp_path, *options, "--config.format=jsonl") == 0
+    line = json.loads(capfd.readouterr().out)
+    assert (line["content_first"], line["content_difference"]) == (None, None)
 
 
 def test_what_cannot_be_compared_is_said(folders, small_weights, tmp_path, capfd):

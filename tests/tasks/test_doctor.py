@@ -6,19 +6,32 @@ from importlib import metadata
 from pathlib import Path
 
 import av
+import jax
 import pytest
 from clips import moving_clip
 
 import jaxvqa
+from jaxvqa.system.files import user_cache
 from jaxvqa.tasks.configuration import config_path
-from jaxvqa.tasks.doctor import DECODERS, available, finding, installed, is_decoder, memory, published, unmet
+from jaxvqa.tasks.doctor import (
+    DECODERS,
+    available,
+    compiled,
+    disk,
+    finding,
+    installed,
+    is_decoder,
+    memory,
+    published,
+    unmet,
+)
 from jaxvqa.weights.directory import TENSORS
 from jaxvqa.weights.load import downloaded, load_weights
 
 COMMAND = [sys.executable, "-m", "jaxvqa", "doctor"]
 
 
-WHAT = "versions devices cores memory disk compiled codecs convert demo decoder jaxvqa-mini MaxVQA score".split()
+WHAT = "versions devices cores memory disk compiled codecs demo decoder jaxvqa-mini MaxVQA score".split()
 
 
 def examine(folder=None, **environment):
@@ -95,10 +108,21 @@ def test_published_weights(small_weights, tmp_path, monkeypatch):
     assert lines["Videos"] == "Videos cannot be scored here: see MaxVQA."
 
 
+def test_without_a_home_nothing_is_kept(no_home):
+    chosen = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", None)
+    try:
+        found = [disk(user_cache()), disk(downloaded()), compiled(), published()]
+    finally:
+        jax.config.update("jax_compilation_cache_dir", chosen)
+    assert [one.state for one in found] == ["limited"] * 4
+    assert [one.said.startswith("there is no home folder: set HOME") for one in found] == [True, True, True, False]
+
+
 def test_no_device():
     code, lines = examine(JAX_PLATFORMS="nothing")
     assert code == 1
-    assert "JAX_PLATFORMS=nothing asks for it" in lines["devices"]
+    assert "JAX_PLATFORMS=nothing asks for devices that are not there" in lines["devices"]
     assert lines["Videos"].startswith("Videos cannot be scored here: see devices, jaxvqa-mini")
 
 
@@ -122,14 +146,11 @@ def test_unmet_requirements():
 
 
 def test_an_optional_package_that_is_too_old(monkeypatch):
-    monkeypatch.setattr("jaxvqa.tasks.doctor.requirements", lambda: ["torch>=2.6; extra == 'convert'"])
-    assert installed("convert", "torch", "convert checkpoints").state == "ok"
+    monkeypatch.setattr("jaxvqa.tasks.doctor.requirements", lambda: ["pillow>=10; extra == 'sing'"])
+    assert installed("sing", "PIL", "sing").state == "ok"
     version = metadata.version
-    monkeypatch.setattr(metadata, "version", lambda name: "2.5.1" if name == "torch" else version(name))
-    assert installed("convert", "torch", "convert checkpoints") == (
-        "limited",
-        "to convert checkpoints: pip install 'torch>=2.6'",
-    )
+    monkeypatch.setattr(metadata, "version", lambda name: "9.5.0" if name == "pillow" else version(name))
+    assert installed("sing", "PIL", "sing") == ("limited", "to sing: pip install 'pillow>=10'")
     assert installed("demo", "gradio", "show scores").state == "ok"
 
 

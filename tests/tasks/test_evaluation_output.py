@@ -35,6 +35,11 @@ def test_gain_is_the_difference_on_the_same_samples(capsys):
     assert gain.low > 0 > loss.high
     assert loss == pytest.approx((-gain.mean, -gain.high, -gain.low))
     assert "Before, mini reached a mean SRCC of 0.9" in capsys.readouterr().out
+    two = replace(labels, scores={**labels.scores, "A-1": truth})
+    both = replace(better, scores={**better.scores, "A-1": truth})
+    assert print_gain("mini", worse, both, two, 200, 0) == gain
+    assert "Not scored by mini: A-1." in capsys.readouterr().out
+    assert print_gain("mini", replace(worse, scores={}), both, two, 200, 0) is None
     constant = ScoreTable(Path("start"), better.names, {"O": np.full(60, 0.5)})
     assert np.isnan(print_gain("mini", constant, better, labels, 20, 0)).all()
     said = "What training adds to mini is not known: start: O is the same for all 60 videos"

@@ -63,6 +63,7 @@ def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated
     video = str(rated / "videos" / "3.mp4")
     scores = model.score(video)
     assert scores.raw.shape == scores.display.shape == (16,)
+    assert [*scores.dimensions] == ["overall", "sharpness"]
     assert scores.custom[WORDS] != pytest.approx(before.score(video).custom[WORDS], abs=1e-4)
 
     command = ["score", video, f"--weights={tuned / 'model'}", f"--output={tmp_path}", "--report"]
@@ -73,6 +74,8 @@ def test_the_model_scores_what_it_was_trained_on_beside_the_sixteen(tuned, rated
     page = (tmp_path / "report.html").read_text()
     assert "fine / coarse</th>" in page
     assert "lively / dull (zero-shot)</th>" in page
+    assert "Not scored by this model: content, composition, " in out
+    assert "Not scored by this model: content, composition, " in page
 
 
 def test_what_training_adds_is_told_with_an_interval(finetune, tuned, capfd):
@@ -85,6 +88,22 @@ def test_what_training_adds_is_told_with_an_interval(finetune, tuned, capfd):
     assert "12 videos in 6 groups; 95 % confidence intervals from 20 bootstrap samples of groups." in out
     assert re.search(r"reached a mean SRCC of -?0\.\d{4}: training adds [+-]0\.\d{4} \[-?0\.\d+, -?0\.\d+\]\.", out)
     assert tables == [(tuned / name).read_bytes() for name in ("predictions.csv", "evaluation.csv")]
+
+
+def test_the_start_is_compared_in_what_it_scores(finetune, tuned, rated, tmp_path, capfd):
+    with (rated / LABELS).open(newline="") as file:
+        rows = [[*row[:2], str(i**2)] for i, row in enumerate([*csv.reader(file)][1:])]
+    for column, code, unscored in (("overall", "O", "A-1"), ("color", "A-3", "A-1, A-3")):
+        labels = write_labels(tmp_path / "labels.csv", rows, ("filename", column, "content"))
+        output = tmp_path / column
+        capfd.readouterr()
+        assert finetune(output, labels=labels, weights=tuned / "model", **{"train.epochs-per-chunk": 1}) == 0
+        out, err = capfd.readouterr()
+        said = " ".join(out.split())
+        assert re.search(rf"Not scored by \S+: {unscored}\.", said)
+        assert ("training adds" in said) == (code == "O")
+        assert code == "O" or "to score videos with the model that was trained on all:" in err
+        assert set(jaxvqa.load(output / "model").card.dimensions) == {code, "A-1"}
 
 
 def test_the_better_weights_are_recommended():
@@ -149,6 +168,14 @@ def test_a_head_that_holds_its_prompts_learns_new_ones(finetune, released_weight
         ("filename,overall\n0.mp4,1\n1.mp4,1\n2.mp4,1\n3.mp4,1\n", {}, "all 4 videos have the same label in O"),
         ("filename,overall,group\n0.mp4,1,x\n1.mp4,2\n2.mp4,3,x\n", {}, "line 3: it has 2 cells, but the header has 3"),
         ("filename,overall,group\n0.mp4,1,x\n1.mp4,2,x\n2.mp4,3,\n", {}, "3 videos in 2 groups cannot be divided"),
+        ("filename,overall\n0.mp4,1\n\n1.mp4,1_9\n", {}, "line 4: overall is '1_9', not a number; leave a cell empty"),
+        ("filename,O,overall\n0.mp4,1,2\n", {}, "line 1: columns 2 and 3, 'O' and 'overall', both stand for O: remove"),
+        (
+            'filename,overall\n0.mp4,1\n"1.mp4,2\n',
+            {},
+            "line 3: it begins a cell in quotes that is never closed; correct",
+        ),
+        ("filename;mood\n0.mp4;1\n", {}, r"UTF-8 text separated by semicolons, its columns are 'filename', 'mood'"),
         (None, {"train.keep": "best"}, "keep is 'best'; it must be last here, because the best epoch would be chosen"),
         ("filename,overall\n0.mp4,1\n99.mp4,2\n98.mp4,1\n", {}, "lacks 2 of 3 videos, such as 99.mp4, 98.mp4"),
         (None, {"folder": "nowhere"}, "there is no folder nowhere"),

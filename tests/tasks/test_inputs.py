@@ -62,6 +62,13 @@ def test_videos_are_found_once_and_what_is_skipped_is_counted(clips, capsys):
     finally:
         (clips / "notes.txt~").unlink()
     assert capsys.readouterr().err.startswith("left out 1 that are no videos by their suffix, such as ")
+    (clips / "._a.mp4").touch()
+    try:
+        assert inputs.find(str(clips), log) == found
+    finally:
+        (clips / "._a.mp4").unlink()
+    said = f"left out 1 that are hidden, left by the system, or unfinished downloads, such as {clips / '._a.mp4'}\n"
+    assert capsys.readouterr().err == said
 
 
 def test_weights_that_score_are_named(tmp_path, capsys):

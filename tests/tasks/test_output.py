@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -5,15 +6,18 @@ import pytest
 
 from jaxvqa.results.rows import DEVIATION, DISPLAY, RAW
 from jaxvqa.system.terminal import Log
+from jaxvqa.tasks.compare import Pair, print_comparison
 from jaxvqa.tasks.output import (
     print_custom,
     print_deviations,
+    print_notes,
     print_scores,
     tell_failures,
     tell_left_out,
     tell_other_weights,
 )
 from jaxvqa.text.prompts import PromptPair
+from jaxvqa.weights.load import load_weights
 
 
 @pytest.fixture
@@ -35,11 +39,26 @@ def test_scores_are_a_line_a_video(rows, capsys):
     assert "higher is better in every dimension" in " ".join(said)
 
 
+def test_weights_that_score_custom_prompts_alone_have_no_table(rows, partial_weights, capsys):
+    card = dataclasses.replace(load_weights(partial_weights).card, dimensions=())
+    print_scores(rows, card)
+    assert capsys.readouterr().out.startswith("Trained on konvid_1k.\nNot scored by this model: overall, content, ")
+    print_comparison([(Pair("a", "a.mp4", "b.mp4"), rows[0], rows[0])], card)
+    assert capsys.readouterr().out == ""
+
+
 def test_deviations_name_the_largest(rows, capsys):
     print_deviations(rows)
     assert "by 0.050 at most (color of a\ufffd.mp4)" in capsys.readouterr().out
+    print_deviations([rows[0] | {DEVIATION[3]: None}])
+    assert "by 0.010 at most" in capsys.readouterr().out
     print_deviations([{**rows[0], "repeats": 1}])
     assert capsys.readouterr().out == ""
+
+
+def test_notes_are_a_line_a_video(capsys):
+    print_notes([{"path": "a\x1b.mp4", "notes": "HDR (PQ); interlaced"}, {"path": "b.mp4", "notes": ""}])
+    assert capsys.readouterr().out == "a\ufffd.mp4: HDR (PQ); interlaced\n"
 
 
 def test_custom_prompts_are_called_zero_shot(rows, capsys):

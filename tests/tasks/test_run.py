@@ -74,6 +74,14 @@ def test_there_is_no_other_task():
         run(ml_collections.ConfigDict({"task": "fly"}))
 
 
+def test_the_current_folder_must_be_there(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UserError, match=r"^the current folder does not exist anymore: change to another folder\.$"):
+        run(ml_collections.ConfigDict({"task": "score"}))
+
+
 def test_scoring_waits_for_no_library_that_it_does_not_need():
     """Each of them takes a good part of a second."""
     code = "import sys, jaxvqa.tasks.score; print(*{'scipy', 'skimage', 'tensorflow', 'torch'} & {*sys.modules})"

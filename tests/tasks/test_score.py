@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SCORED
+from pages import Page
 
 import jaxvqa
 from jaxvqa.main import main
@@ -75,6 +77,37 @@ def test_released_weights_tell_their_name_and_limits(clips, released_weights, tm
     [row] = rows(tmp_path)
     assert row["weights"].startswith("tiny-")
     assert row["unvalidated"].split() == [code for code in codes if code not in ("T-1", "T-3")]
+
+
+def test_what_is_not_scored_has_no_numbers(clips, partial_weights, tmp_path, capfd):
+    assert score(clips, partial_weights, tmp_path, "--config.repeats=2", "--config.report=True") == 0
+    head, *lines = capfd.readouterr().out.splitlines()
+    assert head.split() == ["video", *SCORED]
+    assert all(len(line.split()) == 1 + len(SCORED) for line in lines[:3])
+    unscored = [d for d in jaxvqa.DIMENSIONS if d.code not in SCORED]
+    said = " ".join(lines)
+    assert f"Not scored by this model: {', '.join(d.name for d in unscored)}." in said
+    assert "A-1" not in said
+    assert "Means of several samplings each" in said
+    table = rows(tmp_path)
+    written = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    for row, found in zip(table, written, strict=True):
+        assert (row["unvalidated"], row["not_scored"]) == ("", " ".join(d.code for d in unscored))
+        for d in jaxvqa.DIMENSIONS:
+            names = d.column, f"{d.column}_display", f"{d.column}_deviation"
+            assert [row[name] == "" for name in names] == [d in unscored] * 3
+            assert [found[name] is None for name in names] == [d in unscored] * 3
+    capfd.readouterr()
+    assert score(clips, partial_weights, tmp_path, "--config.repeats=2", "--config.report=True") == 0
+    out, err = capfd.readouterr()
+    assert "3 of 3 videos scored (3 of them in an earlier run)" in err
+    assert out.splitlines()[0] == head
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.tags.count("polyline") == 3 * len(SCORED)
+    assert "nan" not in "".join(page.text).lower().split()
+    assert score(clips / "a.mp4", partial_weights, tmp_path / "one", "--config.format=jsonl") == 0
+    [line] = capfd.readouterr().out.splitlines()
+    assert (json.loads(line)["content"], json.loads(line)["content_display"]) == (None, None)
 
 
 def test_scores_are_those_of_the_library(clips, small_weights, scored):

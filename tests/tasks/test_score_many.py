@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from clips import moving_clip
+from surroundings import console_script, plant_modules
 
 from jaxvqa.cli import main
 from jaxvqa.scoring.cluster import Score, Work, load_once
@@ -157,6 +158,17 @@ def test_a_pipeline_that_breaks_off_says_why(videos, small_weights, tmp_path):
     assert "0 of 6 videos scored" in done.stderr
     assert "6 were not reached" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_workers_of_beam_run_no_foreign_modules(videos, small_weights, tmp_path):
+    here, command = plant_modules(tmp_path / "here"), console_script(tmp_path)
+    command += ["score-many", videos / "a.mp4", "--output=out", "--workers=1", f"--weights={small_weights}"]
+    command += ["--beam-options=--direct_running_mode=multi_processing"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 videos scored" in done.stderr
+    assert not (here / "RAN").exists()
 
 
 @pytest.mark.parametrize(
