@@ -3,8 +3,8 @@
 #
 # # Convert weights, and check that they compute the same
 #
-# The published checkpoints are PyTorch files. They are converted once, into a folder of two files without code. Then the
-# networks are compared with what the published implementation computes, array by array. Takes two minutes on a CPU.
+# The published checkpoints are PyTorch files, which jaxvqa reads itself. They are converted once, into a folder of two
+# files without code. Then the networks are compared with what the published implementation computes, array by array. Takes two minutes on a CPU.
 
 # %%
 import importlib.util
@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 if not importlib.util.find_spec("jaxvqa"):
-    source = "jaxvqa[convert] @ git+https://github.com/jaxvqa/jaxvqa"
+    source = "jaxvqa @ git+https://github.com/jaxvqa/jaxvqa"
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)
 
 # %% [markdown]
@@ -42,15 +42,14 @@ golden = root / "tests" / "golden"
 import runpy
 
 import numpy as np
-import torch
 
 standins = not CHECKPOINTS
 files = Path(CHECKPOINTS or "checkpoints")
 if standins:
     files.mkdir(exist_ok=True)
-    make = runpy.run_path(str(golden / "weights.py"))["state_dict"]
+    weights = runpy.run_path(str(golden / "weights.py"))
     for file, name in (("DOVER.pth", "dover"), ("RN50.pt", "clip_rn50"), ("maxvqa_maxwell.pt", "maxvqa")):
-        torch.save({key: torch.from_numpy(np.array(values)) for key, values in make(name).items()}, files / file)
+        weights["save"](weights["state_dict"](name), files / file)
 for file in sorted(files.iterdir()):
     print(f"{file.name:20s} {file.stat().st_size / 1e6:6.1f} MB")
 

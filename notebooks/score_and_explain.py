@@ -40,7 +40,7 @@ import jaxvqa
 from jaxvqa.synthetic.degradations import AESTHETIC, TECHNICAL, degrade
 from jaxvqa.synthetic.scenes import Camera, film, picture
 from jaxvqa.synthetic.transcode import encode
-from jaxvqa.weights.model_card import unvalidated
+from jaxvqa.weights.model_card import scored, unvalidated
 
 
 def make(path: str, crf: int, flaws: dict[str, float] | None = None) -> str:
@@ -58,8 +58,8 @@ videos = [VIDEO] if VIDEO else [make("good.mp4", 20), make("bad.mp4", 20, {"T-3"
 # %% [markdown]
 # ## Scores
 #
-# `jaxvqa.load("mini")` is jaxvqa-mini, the small model that comes with the package. It was trained on rendered flaws, and is
-# blind to content and taste. The published MaxVQA model is one command away: `jaxvqa download` once, then `jaxvqa.load()`.
+# `jaxvqa.load("mini")` is jaxvqa-mini, the small model that comes with the package. Its overall score estimates VMAF on a 1080p
+# display; it does not judge content or taste. For the published MaxVQA model, run `jaxvqa download` once, then `jaxvqa.load()`.
 
 # %%
 model = jaxvqa.load("mini")
@@ -79,37 +79,39 @@ for axis, explanation in zip(axes[0], explanations, strict=True):
 plt.show()
 
 # %% [markdown]
+# **Overall is wrong here**, and it is good to know why: a 1080p display enlarges 270 lines to a soft picture, and jaxvqa-mini
+# takes noise on a soft picture for detail. It saw noise only on sharp ones in training. Noise (T-3) and stability (T-5) below are right.
+#
 # There are three ways to read a score. In all of them, **higher is better in every dimension**: noise 90 means little noise.
 #
 # - **Raw**, `scores.raw`: what the model says, between 0 and 1. Compare videos within a dimension.
-# - **Display**, `scores.display`: the same on a scale where 0.5 is the average of the videos that the model was trained on.
-#   Shown here times 100.
-# - **Percentile**, `percentiles`: of how many of a hundred of those videos this one is better.
+# - **Display**, `scores.display`: with jaxvqa-mini, overall estimates VMAF, and the other dimensions go from 0, the strongest
+#   distortion in training, to 1, none. Shown here times 100.
+# - **Percentile**, `percentiles`: of how many of a hundred encodes of its training this one is better.
 #
-# A **star** marks dimensions in which these weights are not known to follow the flaws of real videos: there, a number may
-# mean nothing: here, compression artifacts get the better score in the noisy clip, though both are compressed alike. The
-# model card, docs/MINI.md, tells how that was measured.
+# A **star** marks dimensions that missed our validation targets; the model card, docs/MINI.md, reports how that was measured.
+# Dimensions that a model was not trained in are **not scored**: their numbers are NaN, and they are left out here.
 
 # %%
 from IPython.display import Markdown, display
 
-stars = unvalidated(model.card)
+there, stars = np.flatnonzero(scored(model.card)), unvalidated(model.card)
 names = [dimension.name + " *" * (dimension.code in stars) for dimension in jaxvqa.DIMENSIONS]
 table = "| dimension | " + " | ".join(f"{e.path}: raw | display | percentile" for e in explanations) + " |\n"
 table += "|:--|" + "--:|" * 3 * len(explanations) + "\n"
-for i, name in enumerate(names):
+for i in there:
     cells = [f"{e.scores.raw[i]:.3f} | {100 * e.scores.display[i]:.0f} | {e.percentiles[i]:.0f}" for e in explanations]
-    table += f"| {name.replace('*', chr(92) + '*')} | {' | '.join(cells)} |\n"
+    table += f"| {names[i].replace('*', chr(92) + '*')} | {' | '.join(cells)} |\n"
 display(Markdown(table))
 
 # %%
-rows = np.arange(16)
+rows, labels = np.arange(len(there)), [names[i] for i in there]
 height = 0.8 / len(explanations)
 figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")
 for number, explanation in enumerate(explanations):
-    axes.barh(rows + number * height, explanation.percentiles, height, label=explanation.path)
+    axes.barh(rows + number * height, explanation.percentiles[there], height, label=explanation.path)
 axes.axvline(50, color="grey", linewidth=0.8)
-axes.set(yticks=rows + 0.4 - height / 2, yticklabels=names, xlim=(0, 100), xlabel="percentile")
+axes.set(yticks=rows + 0.4 - height / 2, yticklabels=labels, xlim=(0, 100), xlabel="percentile")
 axes.invert_yaxis()
 axes.legend()
 plt.show()
@@ -124,8 +126,7 @@ for explanation in explanations:
     print(f"{explanation.path}: {' '.join(explanation.sentences)}")
 
 # %% [markdown]
-# **When.** A score for each moment. The model's two parts look at different frames, so that technical dimensions (the codes
-# that begin with T) and all others have points at different times.
+# **When.** A score for each moment: jaxvqa-mini looks at 16 frames of a video.
 
 # %%
 shown = [i for i, dimension in enumerate(jaxvqa.DIMENSIONS) if dimension.name in ("sharpness", "noise", "stability")]
@@ -162,7 +163,7 @@ plt.show()
 # %% [markdown]
 # ## A page to keep
 #
-# All of that, for all 16 dimensions, is one HTML file that needs no network: open it in a browser, or send it to someone.
+# All of that, for all dimensions that the model scores, is one HTML file that needs no network: open it in a browser, or send it to someone.
 
 # %%
 from pathlib import Path
@@ -186,26 +187,26 @@ for path in encodes:
     print(f"{path}: {Path(path).stat().st_size / 1000:.0f} kB")
 
 # %% [markdown]
-# A difference counts if chance alone would hardly bring it about: by Welch's t-test, corrected for 16 dimensions, at 5 %
+# A difference counts if chance alone would hardly bring it about: by Welch's t-test, corrected for all dimensions, at 5 %
 # for all of them together. The grey bars are two standard errors. That a difference counts says that other frames and
 # patches would show it as well, not that people would see it: least of all with a star.
 
 # %%
 from jaxvqa.evaluation.samplings import corrected_p
 
-difference = scores[1].raw - scores[0].raw
-error = 2 * np.hypot(scores[0].deviation, scores[1].deviation) / np.sqrt(REPEATS)
+difference = (scores[1].raw - scores[0].raw)[there]
+error = 2 * np.hypot(scores[0].deviation, scores[1].deviation)[there] / np.sqrt(REPEATS)
 means, deviations = (np.stack([getattr(each, name) for each in scores]) for name in ("raw", "deviation"))
-clear = corrected_p(means, deviations, REPEATS) <= 0.05
+clear = corrected_p(means, deviations, REPEATS)[there] <= 0.05
 figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
 axes.barh(rows, difference, color=np.where(clear, "C0", "lightgrey"), xerr=error, ecolor="grey", capsize=2)
 axes.axvline(0, color="black", linewidth=0.8)
-axes.set(yticks=rows, yticklabels=names, xlabel=f"raw score of {encodes[1]} minus that of {encodes[0]}")
+axes.set(yticks=rows, yticklabels=labels, xlabel=f"raw score of {encodes[1]} minus that of {encodes[0]}")
 axes.invert_yaxis()
 plt.show()
 print(
     "differences beyond sampling noise:",
-    ", ".join(name for name, counts in zip(names, clear, strict=True) if counts) or "none",
+    ", ".join(name for name, counts in zip(labels, clear, strict=True) if counts) or "none",
 )
 
 # %% [markdown]

@@ -58,6 +58,7 @@ from jaxvqa.models.last_stages import LastStages
 from jaxvqa.models.maxvqa import HeadConfig, MaxVQA
 from jaxvqa.models.visual_encoders import PRECISIONS, encode_clips, encode_frames, encode_views, in_precision
 from jaxvqa.system.compilation import jitted
+from jaxvqa.system.processes import safe_path
 from jaxvqa.train.chunks import ChunkOrder, epoch_batches, read_ahead
 from jaxvqa.train.loop import Trainer
 from jaxvqa.train.settings import TrainSettings
@@ -508,4 +509,5 @@ def row_sizes(args: argparse.Namespace) -> list[Record]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with safe_path():
+        sys.exit(main())

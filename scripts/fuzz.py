@@ -3,10 +3,12 @@
     python scripts/fuzz.py [READER ...] [--inputs N] [--seed N]
 
 Takes files as this package writes or accepts them, and malicious ones; changes bytes, cuts, repeats and splices them,
-packs archives anew around changed members, and puts what does not belong there into fields of JSON. Each reader may
-accept what comes of it, or refuse it with a sentence of ours. Prints for each how many inputs it accepted, refused, and
-answered otherwise, the seconds of its slowest input, and the peak of this process's memory so far. Needs Hypothesis and
-PyTorch (`pip install -e '.[test]'`). Exit code 1 if a reader answered otherwise, or ran what was in a file.
+packs archives anew around changed members, changes their directories, inserts operations into pickles, and puts what
+does not belong there into fields of JSON. Each reader may accept what comes of it, or refuse it with a sentence of
+ours. A checkpoint that is accepted must hold what PyTorch reads in it, if PyTorch reads it as well. Prints for each how
+many inputs it accepted, refused, and answered otherwise, the seconds of its slowest input, and the peak of this
+process's memory so far. Needs Hypothesis and PyTorch (`pip install -e '.[test]'`). Exit code 1 if a reader answered
+otherwise, or ran what was in a file.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import io
 import json
 import os
 import pickle
+import re
 import resource
 import shutil
 import sys
@@ -40,7 +43,7 @@ from jaxvqa.dimensions import DIMENSIONS, calibrate, default_prompts
 from jaxvqa.evaluation.metrics import evaluate
 from jaxvqa.features.store import Features, open_shards, read_index, store_row
 from jaxvqa.models.maxvqa import HeadConfig
-from jaxvqa.results.rows import RAW
+from jaxvqa.results.rows import DISPLAY, RAW
 from jaxvqa.results.store import Results
 from jaxvqa.results.table import read_table
 from jaxvqa.system.files import file_sha256
@@ -80,6 +83,16 @@ WORDS = [
     b"..",
     b"[" * 9999,
 ]
+# Parts of pickles, which fit together or do not: all operations of one byte, then memories, numbers, texts and names.
+PICKLED = [
+    *(bytes([operation]) for operation in b"()]}N02taesuRbQ.\x81\x85\x86\x87\x88\x93"),
+    *(b"h\0", b"h\1", b"h\5", b"q\0", b"q\5", b"j\xff\xff\xff\xff", b"r\xff\xff\xff\xff", b"\x80\4", b"\x8c\1a"),
+    *(b"K\0", b"K\1", b"K\7", b"J\xff\xff\xff\xff", b"\x8a\x08" + b"\xff" * 7 + b"\x7f", b"\x8a\xff" + b"\x7f" * 255),
+    *(b"U\1a", b"X\xff\xff\xff\xff", b"G" + b"\x7f" * 8, b"}" * 5000, b")" + b"\x85" * 5000, b"K\1\x85K\1\x85"),
+    *(b"cposix\nsystem\n", b"cbuiltins\neval\n", b"ctorch\nload\n", b"c__torch__.a\nB\n)\x81}b", b"ctorch\nSize\n"),
+    *(b"ctorch\nHalfStorage\n", b"ctorch._utils\n_rebuild_tensor_v2\n", b"ccollections\nOrderedDict\n)R"),
+]
+FIELDS = {8: 2, 10: 2, 16: 4, 20: 4, 24: 4, 28: 2, 30: 2, 42: 4}  # of an entry in an archive's directory: where, bytes
 
 
 class Runs:
@@ -131,6 +144,16 @@ def changed(draw: Callable, content: bytes, others: list[bytes]) -> bytes:
             name = draw(st.sampled_from(sorted(members, key=lambda name: ("/data/" in name, name))))
             members[name] = draw(changed(members[name], [*members.values()]))
             return archive_of(members, draw(st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))))
+    if content[:4] == b"PK\3\4" and draw(st.booleans()):
+        entries = [found.start() for found in re.finditer(b"PK\1\2", content)]
+        if entries:
+            entry, field = draw(st.sampled_from(entries)), draw(st.sampled_from(sorted(FIELDS)))
+            start, end = entry + field, entry + field + FIELDS[field]
+            number = int.from_bytes(content[start:end], "little") + draw(st.sampled_from((-64, -1, 1, 7, 64, 1 << 15)))
+            return content[:start] + (number % (1 << 8 * (end - start))).to_bytes(end - start, "little") + content[end:]
+    if content[:2] == b"\x80\2" and draw(st.booleans()):
+        at = draw(st.integers(2, len(content)))
+        return content[:at] + draw(st.sampled_from(PICKLED)) + content[at + draw(st.sampled_from((0, 0, 1, 2, 5))) :]
     if content[:1] in (b"{", b"[") and draw(st.booleans()):
         lines = content.splitlines(keepends=True) if b"\n{" in content else [content]
         number = draw(st.integers(0, len(lines) - 1))
@@ -193,8 +216,13 @@ def make_checkpoints(folder: Path) -> list[Tree]:
     state = {key: torch.rand(shape, dtype=torch.float16) for key, shape in shapes.items()}
     module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
     evil = {"state_dict": state, "more": Runs(folder / "ran")}
+    whole = torch.arange(24, dtype=torch.bfloat16).reshape(4, 6)
+    views = {"whole": whole, "turned": whole.T, "part": whole[1:, ::2], "expanded": whole[:, :1].expand(4, 6)}
+    views |= {"none": whole[:0], "number": whole[1, 1], "flags": whole > 3, "wide": torch.zeros(3, dtype=torch.uint32)}
     contents = [
         saved(torch.save, state),
+        saved(torch.save, views),
+        saved(torch.save, views, _use_new_zipfile_serialization=False),
         saved(torch.save, {"state_dict": state, "srcc": np.float64(0.5), "plcc": np.float32(0.5)}),
         saved(torch.save, state, _use_new_zipfile_serialization=False),
         saved(torch.jit.save, torch.jit.trace(module.eval(), torch.zeros(1, 3))),
@@ -209,7 +237,27 @@ def make_checkpoints(folder: Path) -> list[Tree]:
 def read_checkpoints(folder: Path) -> None:
     path = folder / "a.pth"
     state = read_checkpoint(path)
+    compare(path, state)
     fit_tensors(path, state, parameter_names.maxvqa(False), flat_shapes("maxvqa", SIZES), ("prefix", "suffix"))
+
+
+def compare(path: Path, state: dict[str, np.ndarray]) -> None:
+    """Makes sure that PyTorch reads the same in a checkpoint, or does not read it."""
+    expected = None
+    with contextlib.suppress(Exception):
+        expected = torch.load(path, map_location="cpu", weights_only=True)
+    if expected is None:
+        with contextlib.suppress(Exception):
+            expected = torch.jit.load(path, map_location="cpu").state_dict()
+    if expected is None:
+        return
+    expected = expected["state_dict"] if isinstance(expected.get("state_dict"), dict) else expected
+    if state.keys() != expected.keys():
+        raise AssertionError(f"{[*state]} are read, where PyTorch reads {[*expected]}")
+    for key, tensor in expected.items():
+        known = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
+        if tuple(tensor.shape) != state[key].shape or known.tobytes() != state[key].tobytes():
+            raise AssertionError(f"{key} is read otherwise than by PyTorch")
 
 
 def make_weights(folder: Path) -> list[Tree]:
@@ -249,7 +297,16 @@ def make_scores(folder: Path) -> list[Tree]:
     named = "\n".join(",".join(row) for row in [["filename", *codes], *rows]) + "\n"
     bare = "\n".join(",".join(row) for row in [codes, *(row[1:] for row in rows)]) + "\n"
     listed = "".join(f"{row[0]}, -1, -1, {row[1]}\n" for row in rows)
-    return [{"a.csv": named.encode(), "b.csv": bare.encode(), "b.txt": listed.encode()}]
+    texts = {"a.csv": named, "b.csv": bare, "b.txt": listed}
+    spreadsheet = str.maketrans({",": ";", ".": ","})
+    return [
+        {name: text.encode() for name, text in texts.items()},
+        {name: text.translate(spreadsheet).replace(",mp4", ".mp4").encode("utf-16") for name, text in texts.items()},
+        {
+            name: '"{}"'.format(text[:-1].replace(", ", ",").replace(",", '","').replace("\n", '"\r"')).encode()
+            for name, text in texts.items()
+        },
+    ]
 
 
 def read_score_tables(folder: Path) -> None:
@@ -259,7 +316,9 @@ def read_score_tables(folder: Path) -> None:
 
 
 def make_lists(folder: Path) -> list[Tree]:
-    return [{"labels.txt": b"name,mos\na.mp4,3.5\nb.mp4, 1, 2.25\n", "videos.txt": b"a.mp4\n\nb/c.mkv\n/d.mp4\n"}]
+    return [
+        {"labels.txt": b"name,votes,mos\na.mp4,3.5\nb, b.mp4, 1, 2.25\n", "videos.txt": b"a.mp4\n\nb/c.mkv\n/d.mp4\n"}
+    ]
 
 
 def read_lists(folder: Path) -> None:
@@ -272,7 +331,7 @@ def make_results(folder: Path) -> list[Tree]:
     results = Results(folder / "results")
     for path in ("a.mp4", "b.mp4"):
         facts = {"path": path, "status": "ok", "seed": 0, "weights": "abc", "custom": {"good / bad": 0.5}, "fps": 29.97}
-        results.add(dict.fromkeys(RAW, 0.25) | facts)
+        results.add(dict.fromkeys((*RAW, *DISPLAY), 0.25) | facts | {"repeats": 1})
     results.close()
     tree = tree_of(folder / "results")
     return [{"scores.jsonl": tree["scores.jsonl"]}]
