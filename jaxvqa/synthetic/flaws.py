@@ -11,6 +11,7 @@ from ..video.display import small_frame
 
 Clip = UInt8[np.ndarray, "t h w 3"]
 Smaller = UInt8[np.ndarray, "t height width 3"]
+MOST_HELD = 14  # how many frames the first of them stands for
 
 
 def add_noise(frames: Clip, strength: float, generator: np.random.Generator) -> Clip:
@@ -34,6 +35,17 @@ def add_noise(frames: Clip, strength: float, generator: np.random.Generator) -> 
     return result
 
 
+def soften(frames: Clip, generator: np.random.Generator) -> Clip:
+    """Less sharp (T-1): blurred, or made smaller and enlarged again."""
+    height, width = frames.shape[1:3]
+    if generator.random() < 0.4:
+        kind = ImageFilter.GaussianBlur(generator.uniform(0.5, 4))
+        return np.stack([np.asarray(Image.fromarray(frame).filter(kind)) for frame in frames])
+    part = generator.uniform(0.2, 0.8)
+    small = resize(frames, (round(height * part), round(width * part)), Image.Resampling.BOX)
+    return resize(small, (height, width), Image.Resampling.BICUBIC)
+
+
 def defocus(frames: Clip, strength: float, generator: np.random.Generator) -> Clip:
     """Focus (T-2): a blur of a lens, as a disc or a Gaussian, of up to a hundredth of the height."""
     if not strength:
@@ -44,8 +56,8 @@ def defocus(frames: Clip, strength: float, generator: np.random.Generator) -> Cl
 
 
 def blur_motion(frames: Clip, strength: float, generator: np.random.Generator) -> Clip:
-    """Motion blur (T-4): light of a path of up to a tenth of the height falls on each pixel, less so from its ends."""
-    length, angle = 0.1 * strength * frames.shape[1], generator.uniform(0, np.pi)
+    """Motion blur (T-4): light of a path of up to .14 of the height falls on each pixel, less from its ends."""
+    length, angle = 0.14 * strength * frames.shape[1], generator.uniform(0, np.pi)
     paths = [(length, angle)]
     if generator.random() < 0.5:  # at a changing speed, and not quite straight
         paths = [(0.7 * length, angle), (0.5 * length, angle + generator.uniform(-0.2, 0.2))]
@@ -71,11 +83,11 @@ def halved(length: float, angle: float) -> list[tuple[int, int]]:
 
 
 def expose(frames: Clip, strength: float, generator: np.random.Generator) -> Clip:
-    """Exposure (T-6): up to two stops too much, clipped, or three too little."""
+    """Exposure (T-6): up to six stops too much, clipped, or five too little."""
     if not strength:
         return frames
-    gain = 2 ** (2 * strength if generator.random() < 0.5 else -3 * strength)
-    table = np.clip(255 * ((np.arange(256) / 255) ** 2.2 * gain**1.6) ** (1 / 2.2), 0, 255).round().astype(np.uint8)
+    gain = 2 ** (6 * strength if generator.random() < 0.5 else -5 * strength)
+    table = np.clip(255 * ((np.arange(256) / 255) ** 2.2 * gain) ** (1 / 2.2), 0, 255).round().astype(np.uint8)
     return table[frames]
 
 
@@ -100,11 +112,11 @@ def freeze(frames: Clip, strength: float, generator: np.random.Generator) -> tup
     if not strength:
         return frames, 0.0
     shown = np.arange(len(frames))
-    if generator.random() < 0.4:
-        hold = max(round(10**strength), 2)
+    if generator.random() < 0.5:
+        hold = max(round(MOST_HELD**strength), 2)
         shown = ((shown + generator.integers(hold)) // hold) * hold
         shown = np.clip(shown, 0, len(frames) - 1)
-        strength = float(np.log10(hold))
+        strength = float(np.log(hold) / np.log(MOST_HELD))
     else:
         lost = np.zeros(len(frames), bool)
         while lost[1:].mean() < 0.8 * strength:
@@ -121,6 +133,11 @@ def crop(frames: Clip, corners: Int[np.ndarray, "t 2"], size: Sequence[int]) -> 
     """A window of each frame."""
     height, width = size
     return np.stack([frame[y : y + height, x : x + width] for frame, (y, x) in zip(frames, corners, strict=True)])
+
+
+def resize(frames: Clip, size: Sequence[int], kernel: Image.Resampling) -> Smaller:
+    """Each frame at a size, height and width."""
+    return np.stack([np.asarray(Image.fromarray(frame).resize(tuple(size[::-1]), kernel)) for frame in frames])
 
 
 def thumbnails(frames: Clip) -> UInt8[np.ndarray, "t 36 64"]:

@@ -25,12 +25,14 @@ from .flaws import (
     defocus,
     expose,
     freeze,
+    resize,
+    soften,
     thumbnails,
     unsteady,
 )
 from .scenes import rendered
 from .sources import Source, clip_frames, photo
-from .vmaf import ENCODERS, Chain, encode
+from .vmaf import ENCODERS, Chain, compare_frames, encode
 
 BEST, WORST = 0.95, 0.05  # targets of VMAF 100 and 0, of no flaw and the worst: scores never reach 0 and 1
 CELL = 80  # pixels of what is kept of each cell of the grid; a piece that is looked at lies anywhere within
@@ -83,22 +85,33 @@ def encoded(frames: Clip, generator: np.random.Generator) -> Example:
     for code in FLAWS:
         targets[:, INDEX[code]] = BEST
     chain = draw_chain(*frames.shape[1:3], generator)
-    spoilt, known = frames, generator.choice(["", "T-3", "T-4"], p=(0.73, 0.17, 0.1))
-    if known:  # a flaw of which VMAF knows that it is none of the scene's
-        strength = generator.uniform(0, 1)
-        spoilt = (add_noise if known == "T-3" else blur_motion)(frames, strength, generator)
-        targets[:, INDEX[known]] = target(strength)
-    sharp = chain.size == frames.shape[1:3] and not chain.blur
-    if known == "T-3" and not (sharp and max(map(part, chain.encoders)) <= LIGHT):
-        targets[:, INDEX["T-3"]] = np.nan  # there may be nothing left of it
+    known = generator.choice(["", "T-3", "T-4"], p=(0.67, 0.23, 0.1))  # a flaw of which VMAF knows that it is none's
+    strength = generator.uniform(0, 1) if known else 0.0
+    pictures, soft = list(PICTURES), None
+    spoilt, sharp = frames, chain.size == frames.shape[1:3] and not chain.blur
+    if known == "T-4":
+        spoilt = blur_motion(frames, strength, generator)
+    elif known == "T-3":
+        if sharp and generator.random() < 0.5:  # noise is no detail
+            spoilt = soften(frames, generator)
+            soft = compare_frames(spoilt, frames)
+        elif generator.random() < 0.5:  # and comes from a sensor of as many pixels as are coded
+            spoilt = resize(frames, chain.size, Image.Resampling.BICUBIC)
+        kept = spoilt.shape[1:3] == chain.size and not chain.blur and max(map(part, chain.encoders)) <= LIGHT
+        spoilt = add_noise(spoilt, strength, generator)
     outcome = encode(spoilt, chain, frames)
-    pictures = list(PICTURES)
     for code, name in VMAF_OF.items():
-        if not known or name == "total":
+        if name == "total" or not known:
             targets[:, INDEX[code]] = target(1 - getattr(outcome, name)[pictures] / 100)
+    if known:
+        targets[:, INDEX[known]] = target(strength)
+    if known == "T-3":
+        targets[:, INDEX["T-1"]] = target(1 - (outcome.soft if soft is None else soft)[pictures] / 100)
+        if not kept:
+            targets[:, INDEX["T-3"]] = np.nan  # there may be nothing left of it
     if known == "T-4":
         targets[:, INDEX["T-2"]] = np.nan
-    if not sharp:
+    if not sharp or soft is not None:
         targets[:, [INDEX["T-2"], INDEX["T-4"]]] = np.nan  # it looks like that, but is none
     return Example(cells(outcome.frames[pictures], generator), motion, targets)
 

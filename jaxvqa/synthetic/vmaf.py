@@ -113,7 +113,7 @@ def raw(height: int, width: int) -> list[str]:
 
 
 def encode(
-    frames: UInt8[np.ndarray, "t h w 3"],
+    frames: UInt8[np.ndarray, "t high wide 3"],
     chain: Chain,
     reference: UInt8[np.ndarray, "t h w 3"] | None = None,
     compare: bool = True,
@@ -121,6 +121,7 @@ def encode(
     """Sends frames through a chain.
 
     Args:
+        frames: of the source's size, or of that which they are coded at.
         reference: what they are compared with; by default the frames themselves.
         compare: whether they are, for VMAF; if not, it is NaN.
     """
@@ -130,7 +131,22 @@ def encode(
         return show_and_compare(file, chain, reference) if compare else show(file, frames.shape, chain)
 
 
-def encode_file(frames: UInt8[np.ndarray, "t h w 3"], chain: Chain, folder: Path) -> Path:
+def compare_frames(
+    frames: UInt8[np.ndarray, "t h w 3"], reference: UInt8[np.ndarray, "t h w 3"]
+) -> Float[np.ndarray, " t"]:
+    """VMAF of each of some frames against a reference."""
+    with tempfile.TemporaryDirectory() as folder:
+        inputs, log = [], Path(folder) / "vmaf.json"
+        for name, some in (("shown", frames), ("source", reference)):
+            path = Path(folder) / name
+            path.write_bytes(some.tobytes())
+            inputs += [*raw(*frames.shape[1:3]), "-i", str(path)]
+        even = "[0:v]format=yuv420p[d];[1:v]format=yuv420p[r];[d][r]"
+        run([*inputs, "-filter_complex", f"{even}libvmaf=log_fmt=json:log_path={log}:n_threads=1", "-f", "null", "-"])
+        return read_log(log)
+
+
+def encode_file(frames: UInt8[np.ndarray, "t high wide 3"], chain: Chain, folder: Path) -> Path:
     """Writes frames as the file that the last encoder of a chain leaves in a folder."""
     before, data = [*raw(*frames.shape[1:3]), "-i", "pipe:0"], frames.tobytes()
     filters = f"{chain.shrink},format=yuv420p"

@@ -39,8 +39,8 @@ def test_motion_blur_spreads_light_over_a_path():
             spread = np.linalg.svd(np.stack([y - y.mean(), x - x.mean()]), compute_uv=False) / np.sqrt(len(y))
             assert spread[1] < (0.7 if strength < 1 else 0.5) * spread[0]  # a line, not a disc
             lengths.append(spread[0] * 12**0.5)  # of an even line of this deviation
-    assert 4 < np.mean(lengths[::2]) < 11  # 0.3 of 24 pixels, and the dot's own four
-    assert 17 < np.mean(lengths[1::2]) < 31
+    assert 7 < np.mean(lengths[::2]) < 15  # 0.3 of 34 pixels, and the dot's four
+    assert 25 < np.mean(lengths[1::2]) < 42
 
 
 def test_noise_has_the_strength_that_it_is_said_to_have():
@@ -71,3 +71,23 @@ def test_shakes_move_the_frame_and_flicker_its_light(frames):
         assert changes(shaken[0], shaken[1]) > 0.3
         kinds.add(shaken.shape == still.shape)
     assert kinds == {True, False}
+
+
+def test_what_is_softened_has_less_detail_and_the_same_light(frames):
+    left = []
+    for seed in range(12):
+        soft = flaws.soften(frames[:2], np.random.default_rng(seed))
+        assert soft.shape == frames[:2].shape
+        assert abs(soft.mean() - frames[:2].mean()) < 1
+        left.append(np.diff(soft.astype(float), axis=2).std() / np.diff(frames[:2].astype(float), axis=2).std())
+    assert max(left) < 1
+    assert min(left) < 0.6
+
+
+def test_frames_are_held_for_up_to_fourteen(frames):
+    longest = 0
+    for seed in range(12):
+        held = flaws.freeze(frames, 1.0, np.random.default_rng(seed))[0].reshape(ROW_FRAMES, -1).astype(int)
+        starts = np.flatnonzero((np.diff(held, axis=0) != 0).any(axis=1))
+        longest = max(longest, np.diff(starts).max(initial=0))
+    assert longest >= flaws.MOST_HELD - 2

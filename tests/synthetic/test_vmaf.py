@@ -54,6 +54,23 @@ def test_noise_is_held_against_the_source_without_it(frames):
     assert vmaf.encode(noisy, chain, frames).total.mean() < vmaf.encode(noisy, chain).total.mean() - 10
 
 
+def test_frames_are_compared_each_with_its_reference(frames):
+    soft = np.repeat(np.repeat(frames[:, ::4, ::4], 4, axis=1), 4, axis=2)
+    assert vmaf.compare_frames(frames, frames).min() > 95
+    assert vmaf.compare_frames(soft, frames).max() < 60
+    assert vmaf.compare_frames(frames[::-1], frames)[[0, -1]].max() < 20
+    assert len(vmaf.compare_frames(soft[:3], frames[:3])) == 3
+
+
+def test_frames_may_come_at_the_size_that_they_are_coded_at(frames):
+    chain = vmaf.Chain((("x264 veryfast", 16),), (120, 160))
+    small = frames.reshape(len(frames), 120, 2, 160, 2, 3).mean(axis=(2, 4)).round().astype(np.uint8)
+    before, large = vmaf.encode(small, chain, frames), vmaf.encode(frames, chain)
+    assert before.frames.shape == frames.shape
+    assert abs(before.total - large.total).max() < 10
+    assert np.array_equal(before.soft, large.soft)
+
+
 def test_what_is_not_compared_has_no_vmaf(frames):
     chain = vmaf.Chain((("x264 veryfast", 30),), (120, 160))
     outcome = vmaf.encode(frames, chain, compare=False)
