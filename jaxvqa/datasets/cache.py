@@ -5,7 +5,8 @@ import errno
 import hashlib
 import io
 import os
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import filelock
@@ -73,11 +74,21 @@ def load_rated(spec: str, folder: str | os.PathLike, allow_missing: bool = False
     rows = [row for row in rows if row[1]]
     if not rows:
         raise UserError(f"{spec} is empty: none of its videos is in {home}.")
+    check_once(spec, [path for _, path, *_ in rows])
     names, paths, labels, groups = zip(*rows, strict=True)
     files = [str(home / path) for path in paths]
     return RatedVideos(
         database, list(names), files, np.array(labels, float), synthetic, groups=groups if any(groups) else ()
     )
+
+
+def check_once(spec: str, paths: Sequence[str]) -> None:
+    """Raises a UserError for a video that two splits of a database have."""
+    if twice := [path for path, count in Counter(paths).items() if count > 1]:
+        raise UserError(
+            f"{len(twice)} of the videos of {spec} are in two of its splits, such as {twice[0]}: leave them out of "
+            "one, or name a split."
+        )
 
 
 def render_if_missing(root: Path, home: Path) -> None:

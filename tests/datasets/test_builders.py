@@ -21,7 +21,11 @@ def test_wrong_labels_of_maxwell(maxwell):
     wrong("lacks T-2", codes=[code if code != "T-2" else "T-9" for code in CODES])
     wrong(r"line 4: T-3 is 'nan', not a number", labels=np.where(np.arange(64).reshape(4, 16) == 41, np.nan, labels))
     wrong("more than one row for 0002.mp4", names=["0002.mp4", *names[1:]])
-    wrong("two lines for 0005.mp4", split="validation", names=["0005.mp4", *NAMES["validation"][1:]])
+    names_of_both = ["0005.mp4", *NAMES["validation"][1:]]
+    write_maxwell(home, "validation", names=names_of_both)
+    assert load_rated("maxwell:validation", maxwell).names == names_of_both
+    fails("1 of the videos of maxwell are in two of its splits, such as .*0005.mp4: leave", "maxwell", maxwell)
+    write_maxwell(home, "validation")
     with (home / "train_labels.txt").open("a") as file:
         file.write("more.mp4, -1, -1, 3\n")
     fails("train_labels.txt has 5 lines, but .* 4 rows", "maxwell:train", maxwell)
@@ -142,8 +146,10 @@ def test_own_databases_have_the_dimensions_of_their_columns(tmp_path, add):
     assert np.flatnonzero(~np.isnan(load_rated("custom:validation", tmp_path).labels).any(axis=0)).tolist() == [7]
 
     table = tmp_path / "custom" / "validation.csv"
+    table.write_text("filename,O\na.mp4,2\n")  # which is trained on
+    assert load_rated("custom:validation", tmp_path).names == ["a.mp4"]
+    fails("in two of its splits, such as clips/a.mp4", "custom", tmp_path)
     for text, match in (
-        ("filename,O\na.mp4,2\n", "two lines for a.mp4"),  # which is trained on
         ("filename,quality\nc.mkv,2\n", "no column named as a dimension"),
         ("O\n2\n", "no column `filename`"),
         ("filename,O\nc.mkv,good\n", "line 2: O is 'good', not a number"),
