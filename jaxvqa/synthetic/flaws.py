@@ -137,7 +137,8 @@ def crop(frames: Clip, corners: Int[np.ndarray, "t 2"], size: Sequence[int]) -> 
 
 def resize(frames: Clip, size: Sequence[int], kernel: Image.Resampling) -> Smaller:
     """Each frame at a size, height and width."""
-    return np.stack([np.asarray(Image.fromarray(frame).resize(tuple(size[::-1]), kernel)) for frame in frames])
+    height, width = size
+    return np.stack([np.asarray(Image.fromarray(frame).resize((width, height), kernel)) for frame in frames])
 
 
 def thumbnails(frames: Clip) -> UInt8[np.ndarray, "t 36 64"]:

@@ -1,6 +1,5 @@
 """The comparing task: two videos, or two folders of videos, dimension by dimension."""
 
-import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,6 @@ from typing import NamedTuple
 
 import ml_collections
 import numpy as np
-from rich.table import Table
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS
@@ -20,12 +18,13 @@ from ..results.rows import DEVIATION, DISPLAY, RAW, Row, check_format, text_of
 from ..results.store import Results
 from ..scoring.videos import score_videos
 from ..system.files import lock_folder, write_atomic
-from ..system.terminal import Log, printable, table_console
+from ..system.terminal import Log, table_console
 from ..text.prompts import PromptPair, read_pairs
 from ..weights.load import choose_weights
-from ..weights.model_card import ModelCard, notice, scored, trained_pairs, unvalidated
+from ..weights.model_card import ModelCard, scored, trained_pairs
 from . import inputs
 from .output import print_custom, print_notes, tell_scored, write_config
+from .score_output import display, print_differences
 
 LEVEL = 0.05  # chance that a dimension is named where two videos differ in none
 SHOWN = 0.005  # on the display scale: smaller differences are printed as 0
@@ -136,24 +135,12 @@ def differences(compared: Sequence[tuple[Pair, Row, Row]], custom: Sequence[Prom
 
 
 def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], card: ModelCard | None) -> None:
-    """Prints differences on the display scale, a pair a line, and their means."""
-    dimensions = list(itertools.compress(DIMENSIONS, scored(card)))
-    if not (compared and dimensions):
+    """Prints differences on the display scale, and how far chance may explain them."""
+    if not (compared and scored(card).any()):
         return
+    before, after = (np.stack([display(pair[side], card) for pair in compared]) for side in (1, 2))
+    print_differences([p for p, *_ in compared], before, after, card)
     out = table_console()
-    table = Table("second minus first", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    shown = list(itertools.compress(DISPLAY, scored(card)))
-    for dimension in dimensions:
-        stars = "*" * (dimension.code in unvalidated(card))
-        table.add_column(dimension.code + stars, justify="right", no_wrap=True)
-    changes = np.array([[100 * (second[name] - first[name]) for name in shown] for _, first, second in compared])
-    for (p, *_), row in zip(compared, changes, strict=True):
-        table.add_row(Text(printable(p.name)), *(f"{x:+.0f}" for x in row))
-    if len(compared) > 1:
-        table.add_row("mean", *(f"{x:+.1f}" for x in changes.mean(axis=0)))
-    out.print(table)
-    names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in dimensions)
-    out.print(Text(f"\n{names}.\nDifferences on a scale from 0 to 100: above 0, the second is better."))
     _, first, second = compared[0]
     if all(one["sha256"] == other["sha256"] for _, one, other in compared):
         out.print("What is compared has the same content.")
@@ -162,8 +149,6 @@ def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], card: ModelCard 
         out.print(Text(f"{said_once}: --repeats 5 measures it."))
     elif len(compared) == 1 and not first["dense"]:
         out.print(Text(clear_differences(first, second)))
-    if said := notice(card):
-        out.print(Text(said))
 
 
 def clear_differences(first: Row, second: Row) -> str:

@@ -1,6 +1,5 @@
 """What a person reads in the terminal."""
 
-import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,18 +10,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS
-from ..results.rows import DEVIATION, DISPLAY, Key, Row
+from ..results.rows import DEVIATION, Key, Row
 from ..results.store import Results
 from ..results.suspicious import constant_scores
 from ..system.files import write_atomic
 from ..system.terminal import Log, printable, table_console
 from ..text.prompts import PromptPair
-from ..weights.model_card import ModelCard, notice, scored, trained_pairs, unvalidated
-
-SCALE = (
-    "Scores go from 0 to 100, higher is better in every dimension: noise 90 means little noise. {mark}. "
-    "Compare videos within a column, not columns; raw scores are in the files."
-)
+from ..weights.model_card import ModelCard, trained_pairs
 
 
 def tell_failures(rows: Iterable[Row], log: Log) -> list[Row]:
@@ -58,36 +52,6 @@ def tell_other_weights(keys: Iterable[Key], weights_id: str, csv_path: Path, log
     if counts:
         told = ", ".join(f"{weights} ({count})" for weights, count in sorted(counts.items()))
         log(f"{csv_path} also has rows by other weights: {told}")
-
-
-def print_scores(rows: Iterable[Row], card: ModelCard | None) -> None:
-    """Prints the scores on the display scale, a video a line, and what they mean."""
-    out = table_console()
-    table = Table("video", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    untested, there = unvalidated(card), scored(card)
-    dimensions = list(itertools.compress(DIMENSIONS, there))
-    headers = [dimension.code + "*" * (dimension.code in untested) for dimension in dimensions]
-    for header in headers:
-        table.add_column(header, justify="right", no_wrap=True)
-    scores_width = sum(1 + max(len(header), 3) for header in headers)  # a score has three characters at most
-    for row in rows:
-        names = itertools.compress(DISPLAY, there)
-        scores = [f"{100 * row[name]:.0f}" if row["status"] == "ok" else "-" for name in names]
-        name, room = printable(row["path"]), max(out.width - scores_width, 10)
-        table.add_row(Text(name if len(name) <= room else f"…{name[1 - room :]}", no_wrap=True), *scores)
-    if dimensions:
-        out.print(table)
-        names = ", ".join(f"{dimension.code} {dimension.name}" for dimension in dimensions)
-        out.print(Text(f"\n{names}.\n{SCALE.format(mark=mark(card))}"))
-    if said := notice(card):
-        out.print(Text(said))
-
-
-def mark(card: ModelCard | None) -> str:
-    """Says what a score on the display scale stands for."""
-    if not card:
-        return "50 is the centre of the published demo's display scale"
-    return "100 means no visible distortion" if card.scale.linear else "50 is the average of the videos trained on"
 
 
 def print_deviations(rows: Iterable[Row]) -> None:

@@ -13,7 +13,8 @@ from ..system.terminal import Log
 from ..text.prompts import read_pairs
 from ..weights.load import choose_weights
 from . import inputs
-from .output import print_custom, print_deviations, print_notes, print_scores, tell_scored, write_config
+from .output import print_custom, print_deviations, print_notes, tell_scored, write_config
+from .score_output import print_scores
 
 
 def run(config: ml_collections.ConfigDict) -> int:

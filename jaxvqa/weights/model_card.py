@@ -253,14 +253,15 @@ def notice(card: ModelCard | None) -> str:
     """
     if not card:
         return ""
-    stars = unvalidated(card)
+    untested = [dimension.name for dimension in DIMENSIONS if dimension.code in unvalidated(card)]
     if card.validated is not None:
         said = f"{card.name}: {card.limits}."
         if card.vmaf_interval is not None:
             said += f" Overall estimates VMAF on a 1080p display, ±{math.ceil(card.vmaf_interval)} for 90 % of encodes."
-        said += " Dimensions with * are not validated." * bool(stars)
+        if untested:
+            said += f" Not validated: {', '.join(untested)}."
     else:
         said = f"Trained on {', '.join(card.databases)}."
-        said += " That is synthetic: no dimension is validated on real videos (*)." * bool(stars)
+        said += " That is synthetic: no dimension is validated on real videos." * bool(untested)
     untrained = [dimension.name for dimension in DIMENSIONS if dimension.code in not_scored(card)]
     return said + f"\nNot scored by {card.name or 'this model'}: {', '.join(untrained)}." * bool(untrained)

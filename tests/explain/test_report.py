@@ -136,7 +136,7 @@ def test_a_page_needs_nothing_else(explained):
     assert len(links) == 1 + 16 + len(explained.weakest)
     assert all(value.startswith("data:image/") for value in links)
     assert not re.search(r"url\(|@import|https?://", html)
-    assert "tiny: knows nothing. Dimensions with * are not validated." in html
+    assert "tiny: knows nothing. Not validated: overall, content, composition, " in html
     assert explained.sha256 in html
     assert explained.weights_id in html
     assert "1, by the rule whole, drawn from seed 0 and the file&#39;s content" in html

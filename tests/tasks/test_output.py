@@ -1,4 +1,3 @@
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -6,18 +5,15 @@ import pytest
 
 from jaxvqa.results.rows import DEVIATION, DISPLAY, RAW
 from jaxvqa.system.terminal import Log
-from jaxvqa.tasks.compare import Pair, print_comparison
 from jaxvqa.tasks.output import (
     print_custom,
     print_deviations,
     print_notes,
-    print_scores,
     tell_failures,
     tell_left_out,
     tell_other_weights,
 )
 from jaxvqa.text.prompts import PromptPair
-from jaxvqa.weights.load import load_weights
 
 
 @pytest.fixture
@@ -28,23 +24,6 @@ def rows():
     scores |= dict.fromkeys(DEVIATION, 0.01) | {DEVIATION[3]: 0.05}
     sound = {"path": "a\x1b.mp4", "status": "ok", "repeats": 2, "custom": {"good / bad": 0.25}, **scores}
     return [sound, {"path": "b.mp4", "status": "error", "error": "b.mp4 is an empty file.", "repeats": 1}]
-
-
-def test_scores_are_a_line_a_video(rows, capsys):
-    print_scores(rows, None)
-    header, first, second, _, *said = capsys.readouterr().out.splitlines()
-    assert header.split() == "video O A-1 A-2 A-3 A-4 A-5 A-all T-1 T-2 T-3 T-4 T-5 T-6 T-7 T-8 T-all".split()
-    assert first.split()[:3] == ["a\ufffd.mp4", "10", "15"]
-    assert second.split() == ["b.mp4", *"-" * 16]
-    assert "higher is better in every dimension" in " ".join(said)
-
-
-def test_weights_that_score_custom_prompts_alone_have_no_table(rows, partial_weights, capsys):
-    card = dataclasses.replace(load_weights(partial_weights).card, dimensions=())
-    print_scores(rows, card)
-    assert capsys.readouterr().out.startswith("Trained on konvid_1k.\nNot scored by this model: overall, content, ")
-    print_comparison([(Pair("a", "a.mp4", "b.mp4"), rows[0], rows[0])], card)
-    assert capsys.readouterr().out == ""
 
 
 def test_deviations_name_the_largest(rows, capsys):

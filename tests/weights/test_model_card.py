@@ -165,10 +165,11 @@ def test_what_is_said_of_scores(card):
     assert unvalidated(dataclasses.replace(some, validated=("T-1",))) == ["O"]
     synthetic = dataclasses.replace(card, synthetic=True, dimensions=CODES)
     assert unvalidated(synthetic) == list(CODES)
-    assert notice(synthetic).endswith("That is synthetic: no dimension is validated on real videos (*).")
+    assert notice(synthetic).endswith("That is synthetic: no dimension is validated on real videos.")
     released = dataclasses.replace(synthetic, name="tiny", limits="knows nothing", validated=("T-1",))
     assert unvalidated(released) == [code for code in CODES if code != "T-1"]
-    assert notice(released) == "tiny: knows nothing. Dimensions with * are not validated."
+    untested = ", ".join(dimension.name for dimension in DIMENSIONS if dimension.code != "T-1")
+    assert notice(released) == f"tiny: knows nothing. Not validated: {untested}."
     estimate = dataclasses.replace(some, vmaf_interval=9.2)
     said = (
         "tiny: knows nothing. Overall estimates VMAF on a 1080p display, ±10 for 90 % of encodes.\nNot scored by tiny"

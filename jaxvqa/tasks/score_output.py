@@ -1,0 +1,179 @@
+"""Scores of videos, and their differences, as a person reads them: what matters first, in words, at any width."""
+
+import itertools
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from ..dimensions import DIMENSIONS, Dimension
+from ..results.rows import DISPLAY, Row
+from ..system.terminal import printable, table_console
+from ..weights.model_card import ModelCard, notice, scored, unvalidated
+
+GENERAL = ("O", "A-all", "T-all")  # dimensions that sum up others
+WIDTH = 80  # columns that are counted on where no terminal tells
+BAR = 20  # columns of a score of 100
+PLAIN: dict[str, Any] = {"box": None, "pad_edge": False, "padding": (0, 2, 0, 0)}
+
+
+def print_scores(rows: Sequence[Row], card: ModelCard | None) -> None:
+    """Prints what videos score: of one all dimensions, lowest first; of several a ranking, and where they differ.
+
+    What they score in the single dimensions is printed for as many as fit side by side.
+    """
+    out, there = table_console(), dimensions(card)
+    ranked = sorted((row for row in rows if row["status"] == "ok"), key=lambda row: -display(row, card)[:1].sum())
+    values = np.stack([display(row, card) for row in ranked]) if ranked else np.empty((0, len(there)))
+    within = margin(card) if there[:1] == [DIMENSIONS[0]] else ""
+    if values.size and len(ranked) == 1:
+        out.print(Text(printable(ranked[0]["path"]), "bold"), soft_wrap=True)
+        out.print(Text.assemble(f"{there[0].name} ", (f"{values[0, 0]:.0f}", "bold"), within))
+        print_dimensions(out, there[1:], values[:, 1:], values[0, 1:], card)
+    elif values.size:
+        folder, names = below_one_folder([printable(row["path"]) for row in ranked])
+        columns = Column(there[0].name + within, justify="right"), Column(f"video{folder}", overflow="fold")
+        table = Table("", *columns, "lowest in", **PLAIN)
+        for number, (name, scores) in enumerate(zip(names, values, strict=True), start=1):
+            table.add_row(str(number), f"{scores[0]:.0f}", Text(name), foremost(scores, scores, card))
+        out.print(table)
+        if len(ranked) <= (min(out.width, WIDTH) - max(len(each.name) for each in there)) // 5:
+            print_dimensions(out, there[1:], values[:, 1:], -np.ptp(values[:, 1:], axis=0), card)
+    for row in rows:
+        if row["status"] != "ok":
+            out.print(Text(f"not scored: {printable(row['path'])}"), soft_wrap=True)
+    print_legend(out, "", card)
+
+
+def print_differences(
+    pairs: Sequence[tuple[str, str, str]],
+    before: Float[np.ndarray, "pairs dimensions"],
+    after: Float[np.ndarray, "pairs dimensions"],
+    card: ModelCard | None,
+) -> None:
+    """Prints how the second videos of pairs differ from the first ones.
+
+    Args:
+        pairs: a name of each, and those of its two videos.
+        before: scores of the first ones, 0 to 100, in the dimensions that are scored.
+        after: of the second ones.
+    """
+    out, there, changes = table_console(), dimensions(card), after - before
+    if len(pairs) == 1:
+        _, first, second = map(printable, pairs[0])
+        if os.path.basename(first) != os.path.basename(second):
+            first, second = map(os.path.basename, (first, second))
+        lower = f"{abs(changes[0, 0]):.0f} points {'lower' if changes[0, 0] < 0 else 'higher'} than"
+        verdict = lower if signed(changes[0, 0]) != "0" else "the same as"
+        out.print(
+            Text(f"{second} scores {verdict} {first}: {there[0].name} {after[0, 0]:.0f}, not {before[0, 0]:.0f}.")
+        )
+        columns = np.concatenate([before, after, changes])
+        print_dimensions(out, there, columns, -abs(changes[0]), card, ("first", "second", "change"))
+    else:
+        columns = Column(there[0].name, justify="right"), Column("second minus first", overflow="fold")
+        table = Table(*columns, "most in", **PLAIN)
+        for (name, *_), change in zip(pairs, changes, strict=True):
+            table.add_row(signed(change[0]), Text(printable(name)), foremost(change, -abs(change), card, signed))
+        mean = changes.mean(axis=0)
+        table.add_row(f"{mean[0]:+.1f}", Text("mean", "bold"), foremost(mean, -abs(mean), card, signed))
+        out.print(table)
+    print_legend(out, "Above 0, the second is better. ", card)
+
+
+def dimensions(card: ModelCard | None) -> list[Dimension]:
+    """The dimensions that weights score."""
+    return list(itertools.compress(DIMENSIONS, scored(card)))
+
+
+def display(row: Row, card: ModelCard | None) -> Float[np.ndarray, " dimensions"]:
+    """Scores of a row in the dimensions that weights score, 0 to 100."""
+    return 100 * np.array([row[name] for name in itertools.compress(DISPLAY, scored(card))], float)
+
+
+def margin(card: ModelCard | None) -> str:
+    """How far from overall VMAF may lie; empty where that is not known."""
+    return f" ±{math.ceil(card.vmaf_interval)}" if card and card.vmaf_interval is not None else ""
+
+
+def print_dimensions(
+    out: Console,
+    there: Sequence[Dimension],
+    values: Float[np.ndarray, "columns dimensions"],
+    order: Float[np.ndarray, " dimensions"],
+    card: ModelCard | None,
+    heads: Sequence[str] = (),
+) -> None:
+    """Prints a line for each dimension, lowest in `order` first; those that are not validated come last.
+
+    Args:
+        heads: of the columns; by default their numbers. The last of three named ones holds differences.
+    """
+    alone, untested = len(values) == 1, unvalidated(card)
+    names = [""] if alone else heads or [str(number + 1) for number in range(len(values))]
+    columns = [Column(name, justify="right") for name in names]
+    table = Table("", *columns, *[""] * alone, show_header=not alone, **PLAIN)
+    groups = [[i for i, each in enumerate(there) if (each.code in untested) == late] for late in (False, True)]
+    for group, title in zip(groups, ("", "not validated"), strict=True):
+        if group and title:
+            table.add_row(Text(title, "italic"))
+        for i in sorted(group, key=lambda i: order[i]):
+            cells = [signed(x) if heads and n == len(heads) - 1 else f"{x:.0f}" for n, x in enumerate(values[:, i])]
+            table.add_row(there[i].name, *cells, *[bar(out, values[0, i])] * alone)
+    out.print()
+    out.print(table)
+
+
+def bar(out: Console, score: float) -> Text:
+    """A score as a bar, where a terminal shows colours."""
+    if not out.is_terminal or out.no_color or not out.encoding.startswith("utf"):
+        return Text()
+    filled = round(min(max(score, 0), 100) / 100 * BAR)
+    return Text.assemble(("━" * filled, "cyan"), ("━" * (BAR - filled), "bright_black"))
+
+
+def foremost(
+    values: Float[np.ndarray, " dimensions"],
+    order: Float[np.ndarray, " dimensions"],
+    card: ModelCard | None,
+    form: Callable[[float], str] = "{:.0f}".format,
+) -> Text:
+    """The validated single dimension that comes first in an order, with its value."""
+    there, passed_over = dimensions(card), {*GENERAL, *unvalidated(card)}
+    single = [i for i, each in enumerate(there) if each.code not in passed_over]
+    first = min(single, key=lambda i: order[i], default=None)
+    return Text("" if first is None else f"{there[first].name} {form(values[first])}")
+
+
+def signed(value: float) -> str:
+    """A difference as a whole number with its sign; 0 has none."""
+    return f"{value:+.0f}" if round(value) else "0"
+
+
+def below_one_folder(paths: Sequence[str]) -> tuple[str, list[str]]:
+    """The folder that paths have in common, in words, and what is left of them; "" if they have none."""
+    try:
+        folder = os.path.commonpath([os.path.dirname(path) for path in paths])
+    except ValueError:  # absolute and relative ones, or of two drives
+        folder = ""
+    if folder in ("", os.sep):
+        return "", list(paths)
+    return f" in {folder}", [os.path.relpath(path, folder) for path in paths]
+
+
+def print_legend(out: Console, said: str, card: ModelCard | None) -> None:
+    """Prints on a terminal what scores mean; programs and files need not be told each time."""
+    if not out.is_terminal:
+        return
+    if not card:
+        mark = "50 is the centre of the published demo's display scale"
+    else:
+        mark = "100 means no visible distortion" if card.scale.linear else "50 is the average of the videos trained on"
+    scale = f"Scores go from 0 to 100, higher is better (noise 90: little noise); {mark}."
+    out.print(Text(f"\n{said}{scale}\n{notice(card)}".rstrip(), "dim"))
