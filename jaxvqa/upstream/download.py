@@ -218,7 +218,7 @@ def transfer(address: str, path: Path, log: Log, timeout: float) -> None:
 
 
 def version_of(path: Path) -> Path:
-    """The file in which a part of a file has the validator of the version that it is of, for as long as it is a part."""
+    """Where the validator of the version is that a part of a file is of."""
     return path.with_name(f".{path.name}.version")
 
 
