@@ -18,4 +18,4 @@ if ! [ -x "$venv/bin/python" ]; then
   }
 fi
 echo "installing jaxvqa in $venv; the first time takes some minutes" >&2
-"$venv/bin/pip" install --quiet --disable-pip-version-check ${constraints:+-c "$constraints"} -e "$1"
+"$venv/bin/pip" install --quiet --quiet --disable-pip-version-check ${constraints:+-c "$constraints"} -e "$1"
