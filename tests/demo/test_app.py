@@ -2,15 +2,18 @@
 
 import re
 
+import av
 import numpy as np
 import pytest
-from clips import moving_clip
+from clips import moving_clip, write_clip
 from conftest import SCORED
 from PIL import Image
 
 import jaxvqa
 from jaxvqa.demo.app import show_result
+from jaxvqa.example import EXAMPLE
 from jaxvqa.explain.report import Entry
+from jaxvqa.synthetic.degradations import add_noise
 from jaxvqa.weights.load import load_weights
 
 ODD = "<img src=x onerror=alert(1)>\"'&amp;{{7*7}}${alert(2)} Überraschung 影片.mp4"
@@ -52,9 +55,24 @@ def test_scores_of_a_video_are_those_of_the_library(page, address, clip):
 
 
 @pytest.mark.slow
-def test_examples_are_compared_side_by_side(page, address):
+def test_the_example_gets_a_report(page, address):
     page.goto(address)
     page.get_by_role("button", name="Try an example").click()
+    frame = page.frame_locator("iframe.report")
+    frame.locator(".facts").wait_for()
+    assert scores_in(frame) == expected(EXAMPLE)
+    assert frame.locator("h2").inner_text() == "example.mp4"
+
+
+@pytest.mark.slow
+def test_two_videos_are_compared_side_by_side(page, address, tmp_path):
+    """The example, and the same again with noise."""
+    with av.open(str(EXAMPLE)) as container:
+        frames = np.stack([frame.to_ndarray(format="rgb24")[::2, ::2] for frame in container.decode(video=0)])
+    clips = {"clean": frames, "noisy": add_noise(frames, 0.8, np.random.default_rng(0))}
+    paths = [write_clip(tmp_path / f"{name}.mp4", frames, fps=24) for name, frames in clips.items()]
+    page.goto(address)
+    score(page, *paths)
     page.locator("table.comparison").wait_for()
     rows = [row.locator("td").all_inner_texts() for row in page.locator("table.comparison tbody tr").all()]
     names = page.locator("table.comparison tbody th").all_inner_texts()
