@@ -89,7 +89,7 @@ def page(model: Model, sampling: Sampling, limits: DecodeLimits, megabytes: int,
 
 def place_example(folder: Path) -> tuple[str, None]:
     """Copies the example where the page may take it from, and returns what the two zones then hold."""
-    return shutil.copy(EXAMPLE, folder), None
+    return str(shutil.copy(EXAMPLE, folder)), None
 
 
 def score_uploads(

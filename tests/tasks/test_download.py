@@ -4,22 +4,20 @@ import io
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
 from publisher import NAMES, answer, breaks_off, published
+from test_frozen import frozen
 
 import jaxvqa
 from jaxvqa import UserError
 from jaxvqa.cli import main
 from jaxvqa.example import EXAMPLE
-from jaxvqa.scoring.reference import TOLERANCE
+from jaxvqa.scoring.reference import compare
 from jaxvqa.system.files import lock_folder
 from jaxvqa.weights.directory import DESCRIPTION, TENSORS, read_description
 from jaxvqa.weights.load import load_weights
-
-STANDINS = Path(__file__).parents[1] / "golden" / "reference.json"  # raw scores of the example, with the stand-ins
 
 
 def test_without_a_home_a_folder_is_asked_for(no_home, capfd):
@@ -120,7 +118,8 @@ def test_downloaded_weights_score(server, checkpoints, full_weights, clips, tmp_
     reference = json.loads((folder / "reference.json").read_text())
     assert reference["weights"] == wanted
     assert reference["scores"] == pytest.approx(jaxvqa.load(folder).score(EXAMPLE).dimensions, abs=1e-5)
-    assert reference["scores"] == pytest.approx(json.loads(STANDINS.read_text()), abs=TOLERANCE)
+    frozen_reference = json.loads(frozen("standins.json", json.dumps(reference, indent=1) + "\n"))
+    assert compare(reference, frozen_reference).startswith("scores of the example within 0.0000")
     scores = [f"  {score:.4f}  {name}" for name, score in reference["scores"].items()]
     assert [line for line in out.splitlines() if "raw scores" not in line] == [f"{folder}: weights {wanted}", *scores]
     digest = hashlib.sha256(server.files["/DOVER.pth"]).hexdigest()
