@@ -1,8 +1,9 @@
-"""Tells what of jaxvqa works on this machine: devices, memory, decoder, codecs, weights, disk, and a score.
+"""Checks what of jaxvqa works on this machine: devices, memory, decoder, codecs, weights, disk, and scores.
 
     python -m jaxvqa.main --config configs/doctor.py
 
-Takes ten seconds, and no network. Exit code 1 if videos cannot be scored here.
+Scores the clip that comes with jaxvqa, and compares with its reference scores. Takes half a minute, a minute more if
+the published weights are there, and no network. Exit code 1 if videos cannot be scored here, or score otherwise.
 """
 
 import ml_collections

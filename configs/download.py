@@ -2,9 +2,10 @@
 
     python -m jaxvqa.main --config configs/download.py
 
-MaxVQA's and DOVER's authors allow non-commercial use only; CLIP is under the MIT license. Fetches three files, some
-hundred megabytes, goes on where an earlier run broke off, and verifies what it gets. Where the weights are there
-already, it only makes sure that they are sound.
+MaxVQA and DOVER were under the MIT license when their files were published, in 2023, and are for non-commercial use
+since 2024-08-12: you judge which applies. CLIP is under the MIT license. Fetches three files, some hundred megabytes,
+resumes what an earlier run began, verifies what it gets, and scores the clip that comes with jaxvqa. If the weights
+are there already, it only makes sure that they are sound.
 """
 
 import ml_collections

@@ -17,4 +17,5 @@ def get_config() -> ml_collections.ConfigDict:
     config = scoring_config()
     config.task = "score"
     config.videos = ""  # a file, a folder (and all folders in it), a glob, or a .txt with a path a line
+    config.example = False  # whether to score the clip that comes with jaxvqa instead
     return config

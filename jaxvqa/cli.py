@@ -106,11 +106,12 @@ def command_parser(task: Task, said: str, fields: Sequence[Field]) -> Parser:
     usage = " ".join([program, "[OPTIONS]", *map(str.upper, task.positional)])
     form = functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=34)
     parser = Parser(program, usage, about, EXIT_CODES, formatter_class=form, allow_abbrev=False)
+    number = "*" if "example" in [field.name for field in fields] else "+"  # of videos
     for name, default, comment in fields:
         shown = default != "" and not isinstance(default, bool)
         told = (f"{comment} ({default})" if shown else comment).replace("%", "%%")
         if name in task.positional:
-            parser.add_argument(name, metavar=name.upper(), nargs="+" if name == "videos" else None, help=told)
+            parser.add_argument(name, metavar=name.upper(), nargs=number if name == "videos" else None, help=told)
         elif not isinstance(default, list) and name not in dict(task.fixed):  # no command line can say a list
             add_option(parser, name, default, told)
     return parser

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import hashlib
 import ipaddress
 import ssl
 import threading
@@ -22,7 +23,10 @@ DATA = np.random.default_rng(0).bytes(3_000_000)
 
 @pytest.fixture
 def server():
-    """A server on this machine: `files` by path, `requests` as (path, Range), `ways` to answer the first of them."""
+    """A server on this machine: `files` by path, `requests` as (path, Range), `ways` to answer the first of them.
+
+    It has an ETag for each content.
+    """
     with serving() as state:
         yield state
 
@@ -87,15 +91,20 @@ def head(request, status, **headers):
 
 def answer(request, data, state, sent=None):
     """As servers should; `sent` bytes of what was asked for, at most."""
-    start = int((request.headers["Range"] or "bytes=0-")[6:-1])
+    same = request.headers["If-Range"] in (None, etag(data))
+    start = int(request.headers["Range"][6:-1]) if request.headers["Range"] and same else 0
     if data is None:
         head(request, 404, Content_Length=0)
     elif start >= len(data) > 0:
         head(request, 416, Content_Range=f"bytes */{len(data)}", Content_Length=0)
     else:
         ranged = {"Content_Range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
-        head(request, 206 if start else 200, Content_Length=len(data) - start, **ranged)
+        head(request, 206 if start else 200, Content_Length=len(data) - start, ETag=etag(data), **ranged)
         request.wfile.write(data[start:][:sent])
+
+
+def etag(data):
+    return f'"{hashlib.sha256(data or b"").hexdigest()}"'
 
 
 def breaks_off(request, data, state):
@@ -103,8 +112,10 @@ def breaks_off(request, data, state):
 
 
 def published(monkeypatch, **sha256):
-    """Changes what is known of the published files, and gives them."""
-    changed = [file._replace(sha256=sha256.get(file.part, file.sha256)) for file in PUBLISHED]
+    """Changes the digests of published files, each to a SHA-256 or to none, and gives what is known of all files."""
+    changed = [
+        file._replace(sha256=sha256[file.part], git_blob="") if file.part in sha256 else file for file in PUBLISHED
+    ]
     for module in ("upstream.download", "tasks.download"):
         monkeypatch.setattr(f"jaxvqa.{module}.PUBLISHED", changed)
     return changed

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from clips import moving_clip
 
+import jaxvqa
 from jaxvqa.cli import main
+from jaxvqa.example import EXAMPLE
 from jaxvqa.results.rows import COLUMNS, RAW
+from jaxvqa.scoring.reference import TOLERANCE, packaged
 from jaxvqa.tasks import TASKS
 from jaxvqa.tasks.configuration import config_path, describe
 
@@ -46,6 +49,25 @@ def test_report_writes_the_page(clips, small_weights, tmp_path):
     command = ["report", str(clips / "a.mp4"), f"--weights={small_weights}", f"--output={tmp_path}"]
     assert main(command) == 0
     assert "a.mp4" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_example_has_something_to_show(tmp_path, monkeypatch, capfd):
+    """Distortions in its second half, in two places, which jaxvqa-mini sees and the report names."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "--example", "--format=jsonl"]) == 0
+    row = json.loads(capfd.readouterr().out)
+    assert (row["path"], row["status"]) == (str(EXAMPLE), "ok")
+    expected = packaged("mini")["scores"]
+    assert {name: row[name.replace(" ", "_")] for name in expected} == pytest.approx(expected, abs=TOLERANCE)
+    page = (tmp_path / "scores" / "report.html").read_text()
+    assert f"<h2>{EXAMPLE}</h2>" in page
+    explanation = jaxvqa.load("mini").explain(EXAMPLE)
+    codes = [dimension.code for dimension in jaxvqa.DIMENSIONS]
+    first, second = np.split(explanation.scores.local.reshape(-1, 7, 7, 16), 2)
+    for code in ("O", "T-2", "T-7"):
+        assert second[..., codes.index(code)].mean() < first[..., codes.index(code)].mean() - 0.1
+    assert re.search(r"worst (at|between) [2-4]\.\d s", explanation.sentences[0])
 
 
 def test_failures_are_rows_of_every_format(small_weights, tmp_path, capfd):
@@ -93,7 +115,12 @@ def test_evaluate(tmp_path, capfd):
     [
         ([], "the following arguments are required: COMMAND; see jaxvqa --help"),
         (["sore"], "invalid choice: 'sore'"),
-        (["score"], "the following arguments are required: VIDEOS; see jaxvqa score --help"),
+        (["score"], "no videos given: name a file, a folder, a glob or a list (.txt), or choose the example."),
+        (
+            ["report", "x", "--example"],
+            "example scores the clip that comes with jaxvqa: leave it out, or name no videos",
+        ),
+        (["score-many"], "the following arguments are required: VIDEOS; see jaxvqa score-many --help"),
         (["score", "nowhere.mp4"], "no such file or folder: nowhere.mp4."),
         (["score", "x", "--sead=1"], "unrecognized arguments: --sead=1; see jaxvqa score --help"),
         (["score", "x", "--seed=one"], "seed=one does not fit (invalid literal"),

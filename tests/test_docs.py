@@ -28,10 +28,10 @@ FOLDERS = "configs docs jaxvqa notebooks scripts tests"
 ROOMS = sorted(path.name for path in (ROOT / "jaxvqa").iterdir() if path.is_dir() and path.name[0] != "_")
 SUFFIXES = {"csv", "json", "jsonl", "html", "png", "huber_delta"}  # of files called like a room, and a field
 STANDS_FOR = re.compile(r"NAME|ROOM|FILE|\.\.\.")  # in a path, any name
-# Options of pip, pytest, mkdocs, ruff, SLURM, XLA and Beam's runners, and one that stands for any.
+# Options of pip, pytest, mkdocs, ruff, Docker, SLURM, XLA and Beam's runners, and one for any name.
 OTHERS = (
-    "--complete --strict --check --requeue --xla_cpu_max_isa --xla_force_host_platform_device_count --flink_master "
-    "--environment_type --no-NAME"
+    "--complete --strict --check --rm --requeue --xla_cpu_max_isa --xla_force_host_platform_device_count "
+    "--flink_master --environment_type --no-NAME"
 ).split()
 GENERATED = re.compile(r"^(:::|<!--) ", re.MULTILINE)  # what only the site has the headings of
 FETCHED = {

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A room, which is a folder or a file of the package, imports from lower floors alone.
 FLOORS = [
-    {"errors", "dimensions", "geometry"},
+    {"errors", "dimensions", "geometry", "example"},
     {"models", "text", "system"},
     {"video", "weights", "results"},
     {"features", "explain", "synthetic", "upstream", "evaluation"},

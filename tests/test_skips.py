@@ -63,5 +63,8 @@ def test_a_complete_run_fails_if_it_skips_what_a_clone_can_run(suite, options):
 
 
 def test_ci_runs_complete():
-    script = (Path(__file__).parents[1] / ".ci" / "run").read_text()
-    assert script.splitlines()[-1] == "pytest -n 2 --complete"
+    """By the command that the README names."""
+    root = Path(__file__).parents[1]
+    assert (root / ".ci" / "run").read_text().splitlines()[-1] == "sh scripts/test.sh --complete"
+    assert "sh scripts/test.sh " in (root / "README.md").read_text()
+    assert (root / "scripts" / "test.sh").read_text().endswith('pytest -n 2 "$@"\n')

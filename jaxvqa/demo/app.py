@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -9,16 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
+from ..example import EXAMPLE
 from ..explain import report
 from ..explain.report import Entry, section, template
 from ..model import Model
-from ..synthetic.degradations import add_noise, compression_crf
-from ..synthetic.scenes import Camera, film, picture
-from ..synthetic.transcode import encode
 from ..system.files import write_atomic
 from ..system.terminal import printable
 from ..video.limits import DecodeLimits
@@ -69,7 +66,7 @@ def page(model: Model, sampling: Sampling, limits: DecodeLimits, megabytes: int,
             ]
         with gr.Row():
             start = gr.Button("Score", variant="primary")
-            example = gr.Button("Try an example: a clip, and the same with noise")
+            example = gr.Button("Try an example: a clip that gets worse in the middle")
         download = gr.DownloadButton("Download the report", size="sm", visible=False)
         shown = gr.HTML()
         # One job at a time. Gradio's `preprocess` would leave nothing of an upload but its path, and a stray file.
@@ -85,25 +82,14 @@ def page(model: Model, sampling: Sampling, limits: DecodeLimits, megabytes: int,
         }
         start.click(**job)
         example.click(
-            lambda: render_examples(folder), outputs=zones, concurrency_id="score", api_visibility="private"
+            lambda: place_example(folder), outputs=zones, concurrency_id="score", api_visibility="private"
         ).success(**job)
     return blocks
 
 
-def render_examples(folder: Path) -> list[str]:
-    """Films a photograph, and returns the paths of two clips: clean, and with noise from the middle on.
-
-    Both are encoded alike, and so lightly that the encoder keeps the noise.
-    """
-    generator = np.random.default_rng(2)
-    frames, height, width = 128, 540, 810  # enough lines that noise is as fine on a display as that of a camera
-    scene = [picture("cat", height, width, generator)] * frames
-    clean = film(scene, height, width, 0, Camera(), generator)
-    noisy = np.concatenate([clean[: frames // 2], add_noise(clean[frames // 2 :], 0.8, generator)])
-    paths = [folder / "clean.mp4", folder / "noisy.mp4"]
-    for path, clip in zip(paths, (clean, noisy), strict=True):
-        encode(path, clip, 24, compression_crf(0))
-    return [str(path) for path in paths]
+def place_example(folder: Path) -> tuple[str, None]:
+    """Copies the example where the page may take it from, and returns what the two zones then hold."""
+    return str(shutil.copy(EXAMPLE, folder)), None
 
 
 def score_uploads(

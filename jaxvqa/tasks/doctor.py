@@ -6,15 +6,14 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import jax
 import ml_collections
-import numpy as np
 import psutil
 from packaging.requirements import Requirement
 from rich.table import Table
@@ -22,16 +21,13 @@ from rich.text import Text
 
 from .. import __version__
 from ..errors import UserError, first_line
-from ..model import Model, check_weights, load
+from ..model import check_weights, load
+from ..scoring.reference import compare, decode_example, kept, measure, packaged
 from ..system.files import NO_HOME, user_cache
 from ..system.processes import cores
 from ..system.terminal import printable, table_console
 from ..system.untrusted import lacks_device, lacks_memory, untrusted
-from ..video.display import DisplayViews
-from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
-from ..video.views import Views
-from ..video.workers import Decoded, decode_files
 from ..weights.load import downloaded
 
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "prores", "mjpeg", "theora")
@@ -39,6 +35,7 @@ DECODERS = {"av1": ("libdav1d", "libaom-av1")}  # where not named as the codec: 
 GB = 1e9
 MEMORY = (0.6, 2.0)  # GB that scoring with mini takes, and with weights of full size (docs/SPEED.md)
 DISK = 1.0  # GB below which there is little room
+REINSTALL = "install jaxvqa in a new virtual environment, and report it if this stays"
 
 
 class Finding(NamedTuple):
@@ -83,35 +80,25 @@ def examine() -> Iterator[tuple[str, Finding]]:
     yield "compiled", finding(compiled)
     yield "codecs", finding(codecs)
     yield "demo", installed("demo", "gradio", "show scores in the browser")
-    with tempfile.TemporaryDirectory() as folder:
-        model, weighed = guarded(lambda: weigh("mini"))
-        sampling = model.sampling(Sampling()) if model else Sampling()
-        decoded, said = guarded(lambda: decode(Path(folder) / "clip.mp4", sampling))
-        yield "decoder", said
-        yield "jaxvqa-mini", weighed
-        yield "MaxVQA", finding(published)
-        if decoded and decoded.views and model:
-            yield "score", finding(lambda: score(model, decoded.views))
+    yield "decoder", finding(decode)
+    yield "jaxvqa-mini", finding(lambda: agree("mini", packaged("mini"), REINSTALL))
+    yield "stand-ins", finding(lambda: agree("random-small", packaged("random-small"), REINSTALL))
+    yield "MaxVQA", finding(published)
 
 
 def finding(check: Callable[[], Finding]) -> Finding:
     """A check's finding, or what it failed with."""
-    return guarded(lambda: (None, check()))[1]
-
-
-def guarded(check: Callable[[], tuple]) -> tuple:
-    """A check's result and finding; None, and what it failed with."""
     try:
         with untrusted("this", UserError, "install jaxvqa and what it requires again", "does not work", Exception):
             return check()
     except UserError as error:
-        return None, Finding("fails", str(error))
+        return Finding("fails", str(error))
     except OSError as error:  # no fault of an installation
-        return None, Finding("fails", f"{error.filename or 'a file'}: {error.strerror}")
+        return Finding("fails", f"{error.filename or 'a file'}: {error.strerror}")
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
-        return None, Finding("fails", f"there is not enough memory ({first_line(error)})")
+        return Finding("fails", f"there is not enough memory ({first_line(error)})")
 
 
 def versions() -> Finding:
@@ -231,27 +218,28 @@ def installed(extra: str, module: str, what: str) -> Finding:
     return Finding("limited", f"to {what}: pip install {' '.join(wrong)}") if wrong else Finding("ok", f"can {what}")
 
 
-def decode(path: Path, sampling: Sampling) -> tuple[Decoded | None, Finding]:
-    """Encodes a clip, and decodes it as scoring does, in a process of its own."""
-    ramp = np.add.outer(np.arange(240), np.arange(320))
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        for shift in range(0, 96, 3):
-            pixels = np.repeat(((ramp + shift) % 256).astype(np.uint8)[..., None], 3, axis=2)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode())
+def decode() -> Finding:
+    """Decodes the example as scoring does, in a process of its own."""
     began = time.monotonic()
-    [decoded] = decode_files([str(path)], sampling, DecodeLimits(workers=1, silence=60))
+    decoded = decode_example(Sampling())
     if decoded.error:
-        return None, Finding("fails", decoded.error)
-    return decoded, Finding("ok", f"a clip of 32 frames in a process of its own, {time.monotonic() - began:.1f} s")
+        return Finding("fails", decoded.error)
+    return Finding("ok", f"the example, in a process of its own, {time.monotonic() - began:.1f} s")
 
 
-def weigh(name: str) -> tuple[Model, Finding]:
-    """Loads weights, which verifies them."""
-    model = load(name)
-    return model, Finding("ok", f"{model.weights_id}, whole")
+def agree(name: str, reference: Mapping[str, Any], remedy: str) -> Finding:
+    """Whether weights, which are verified, give the example its reference scores here.
+
+    Raises:
+        UserError: they do not.
+    """
+    began = time.monotonic()
+    measured = measure(load(name))
+    try:
+        said = compare(measured, reference)
+    except UserError as error:
+        raise UserError(f"{error}: scores made here do not compare with scores made elsewhere; {remedy}") from error
+    return Finding("ok", f"{measured['weights']}, {said}, after {time.monotonic() - began:.1f} s")
 
 
 def published() -> Finding:
@@ -260,13 +248,10 @@ def published() -> Finding:
     if not (folder and folder.exists()):
         return Finding("limited", "the published weights are not here, so that jaxvqa-mini scores: jaxvqa download")
     try:
-        return Finding("ok", f"{check_weights(folder)}, whole, in {folder}")
+        said, reference = f"{check_weights(folder)}, whole, in {folder}", kept(folder)
     except UserError as error:
         raise UserError(f"of no use ({first_line(error)}): move {folder} away, then run jaxvqa download") from error
-
-
-def score(model: Model, views: Views | DisplayViews) -> Finding:
-    """Scores the clip."""
-    began = time.monotonic()
-    scores = model.score_features(model.features(views))
-    return Finding("ok", f"the clip has {len(scores.dimensions)} scores, after {time.monotonic() - began:.1f} s")
+    if not reference:
+        return Finding("limited", f"{said}, without scores of this version's example: jaxvqa download adds them")
+    remedy = f"move {folder} away, then run jaxvqa download; if jaxvqa-mini fails too, first {REINSTALL}"
+    return agree("maxvqa", reference, remedy)

@@ -1,10 +1,12 @@
 """The scoring task: video files to a table of scores."""
 
 import sys
+from collections.abc import Sequence
 
 import ml_collections
 
 from ..errors import UserError
+from ..example import EXAMPLE
 from ..model import load
 from ..results.rows import COLUMNS, check_format, text_of
 from ..results.store import Results
@@ -26,12 +28,11 @@ def run(config: ml_collections.ConfigDict) -> int:
     Raises:
         UserError: the config names no videos or no usable weights.
     """
-    if not config.videos:
-        raise UserError("no videos given: name a file, a folder, a glob or a list (.txt).")
+    videos = named_videos(config)
     check_format(config.format)
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
     custom = read_pairs(config.prompts)
-    paths = inputs.find(config.videos, log)
+    paths = inputs.find(videos, log)
     model = load(choose_weights(config.weights, log), config.precision, custom)
     with Results(config.output) as results:
         write_config(results.folder, config)
@@ -45,3 +46,16 @@ def run(config: ml_collections.ConfigDict) -> int:
     else:
         sys.stdout.write(text_of(scored.rows, COLUMNS, config.format))
     return 1 if any(row["status"] != "ok" for row in scored.rows) else 0
+
+
+def named_videos(config: ml_collections.ConfigDict) -> str | Sequence[str]:
+    """What a user names, or the example.
+
+    Raises:
+        UserError: both, or neither.
+    """
+    if config.example and config.videos:
+        raise UserError("example scores the clip that comes with jaxvqa: leave it out, or name no videos.")
+    if not (config.example or config.videos):
+        raise UserError("no videos given: name a file, a folder, a glob or a list (.txt), or choose the example.")
+    return str(EXAMPLE) if config.example else config.videos

@@ -2,14 +2,16 @@
 
 import re
 
+import av
 import numpy as np
 import pytest
-from clips import moving_clip
+from clips import moving_clip, write_clip
 from conftest import SCORED
 from PIL import Image
 
 import jaxvqa
 from jaxvqa.demo.app import show_result
+from jaxvqa.example import EXAMPLE
 from jaxvqa.explain.report import Entry
 from jaxvqa.weights.load import load_weights
 
@@ -52,9 +54,24 @@ def test_scores_of_a_video_are_those_of_the_library(page, address, clip):
 
 
 @pytest.mark.slow
-def test_examples_are_compared_side_by_side(page, address):
+def test_the_example_gets_a_report(page, address):
     page.goto(address)
     page.get_by_role("button", name="Try an example").click()
+    frame = page.frame_locator("iframe.report")
+    frame.locator(".facts").wait_for()
+    assert scores_in(frame) == expected(EXAMPLE)
+    assert frame.locator("h2").inner_text() == "example.mp4"
+
+
+@pytest.mark.slow
+def test_two_videos_are_compared_side_by_side(page, address, tmp_path):
+    """The two halves of the example."""
+    with av.open(str(EXAMPLE)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    halves = {"first": frames[: len(frames) // 2], "second": frames[len(frames) // 2 :]}
+    paths = [write_clip(tmp_path / f"{name}.mp4", half, fps=24) for name, half in halves.items()]
+    page.goto(address)
+    score(page, *paths)
     page.locator("table.comparison").wait_for()
     rows = [row.locator("td").all_inner_texts() for row in page.locator("table.comparison tbody tr").all()]
     names = page.locator("table.comparison tbody th").all_inner_texts()
@@ -62,9 +79,9 @@ def test_examples_are_compared_side_by_side(page, address):
     assert [name.removesuffix(" *") for name in names] == scored
     first, second, difference = np.array(rows, int).T
     assert np.array_equal(difference, second - first)
-    assert names[3] == "noise"
-    assert difference[3] < -5
-    assert "First: clean.mp4. Second: noisy.mp4." in page.content()
+    assert names[2] == "focus"
+    assert difference[2] < -5
+    assert "First: first.mp4. Second: second.mp4." in page.content()
     assert "Not validated: " in page.content()
     frames = [page.frame_locator("iframe.report").nth(i) for i in range(2)]
     assert [scores_in(frame) for frame in frames] == [first.tolist(), second.tolist()]

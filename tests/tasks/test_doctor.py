@@ -1,4 +1,7 @@
+import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -7,10 +10,13 @@ from pathlib import Path
 
 import av
 import jax
+import numpy as np
 import pytest
 from clips import moving_clip
+from safetensors.numpy import load_file, save_file
 
 import jaxvqa
+from jaxvqa.cli import main
 from jaxvqa.system.files import user_cache
 from jaxvqa.tasks.configuration import config_path
 from jaxvqa.tasks.doctor import (
@@ -25,19 +31,19 @@ from jaxvqa.tasks.doctor import (
     published,
     unmet,
 )
-from jaxvqa.weights.directory import TENSORS
+from jaxvqa.weights.directory import DESCRIPTION, TENSORS
 from jaxvqa.weights.load import downloaded, load_weights
 
 COMMAND = [sys.executable, "-m", "jaxvqa", "doctor"]
 
 
-WHAT = "versions devices cores memory disk compiled codecs demo decoder jaxvqa-mini MaxVQA score".split()
+WHAT = "versions devices cores memory disk compiled codecs demo decoder jaxvqa-mini stand-ins MaxVQA".split()
 
 
 def examine(folder=None, **environment):
     done = subprocess.run(COMMAND, cwd=folder, env=os.environ | environment, capture_output=True, text=True)
     assert "Traceback" not in done.stderr
-    return done.returncode, {line.split()[0]: line for line in done.stdout.splitlines() if line}
+    return done.returncode, {line.split()[0]: line.rstrip() for line in done.stdout.splitlines() if line}
 
 
 def test_a_machine_that_works():
@@ -46,7 +52,8 @@ def test_a_machine_that_works():
     assert [*lines] == [*WHAT, "Videos"]
     assert "h264, hevc" in lines["codecs"]
     assert " ok " in lines["decoder"]
-    assert " ok " in lines["score"]
+    assert re.search(" ok .*scores of the example within 0.0000.. of their reference", lines["jaxvqa-mini"])
+    assert re.search(" ok .*scores of the example within 0.0000.. of their reference", lines["stand-ins"])
     assert " limited " in lines["MaxVQA"]
     assert "jaxvqa download" in lines["MaxVQA"]
     assert lines["Videos"] == "Videos can be scored here."
@@ -68,7 +75,69 @@ def test_harmed_weights_are_told(spoilt):
     code, lines = examine(spoilt)
     assert code == 1
     assert " fails " in lines["jaxvqa-mini"]
-    assert "score" not in lines
+    assert " ok " in lines["stand-ins"]
+    assert lines["Videos"] == "Videos cannot be scored here: see jaxvqa-mini."
+
+
+DIFFER = "scores made here do not compare with scores made elsewhere; "
+REINSTALL = "install jaxvqa in a new virtual environment, and report it if this stays"
+
+
+def change(path, before, after):
+    text = path.read_text()
+    assert text.count(before) == 1
+    path.write_text(text.replace(before, after))
+
+
+def test_a_decoder_that_swaps_channels_is_told(spoilt):
+    change(spoilt / "jaxvqa" / "video" / "presentation.py", '"rgb24"', '"bgr24"')
+    code, lines = examine(spoilt)
+    assert code == 1
+    for name in ("jaxvqa-mini", "stand-ins"):
+        said = rf" fails +the example scores [\d.]+ in \w.*, not [\d.]+: {DIFFER}{REINSTALL}$"
+        assert re.search(said, lines[name])
+    assert lines["Videos"] == "Videos cannot be scored here: see jaxvqa-mini, stand-ins."
+
+
+def test_networks_that_compute_otherwise_are_told(spoilt):
+    """Another GELU in CLIP's text encoder, which jaxvqa-mini does without."""
+    change(spoilt / "jaxvqa" / "models" / "clip_text.py", "sigmoid(1.702 * x)", "sigmoid(1.6 * x)")
+    code, lines = examine(spoilt)
+    assert code == 1
+    assert " ok " in lines["jaxvqa-mini"]
+    assert DIFFER in lines["stand-ins"]
+
+
+def change_tensor(folder, name, change):
+    """Changes one tensor of a weights directory, and its description, which then goes with it."""
+    tensors = load_file(folder / TENSORS)
+    tensors[name] = change(tensors[name])
+    save_file(tensors, folder / TENSORS)
+    description = json.loads((folder / DESCRIPTION).read_text())
+    description["tensors"] = {
+        "bytes": (folder / TENSORS).stat().st_size,
+        "sha256": hashlib.sha256((folder / TENSORS).read_bytes()).hexdigest(),
+    }
+    (folder / DESCRIPTION).write_text(json.dumps(description))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda values: values / 2, r"the example scores [\d.]+ in \w.*, not [\d.]+"),
+        (lambda values: np.nextafter(values, values.dtype.type(1)), "the weights are jaxvqa-mini-[0-9a-f]{12}, and .*"),
+    ],
+    ids=["much", "by rounding"],
+)
+def test_a_changed_tensor_of_mini_is_told(spoilt, change, said):
+    """By the scores, or by the id of the weights if the change is too small for them."""
+    folder = spoilt / "jaxvqa" / "weights" / "mini"
+    tensors = load_file(folder / TENSORS)
+    change_tensor(folder, max(tensors, key=lambda name: tensors[name].size), change)
+    code, lines = examine(spoilt)
+    assert code == 1
+    assert re.search(f" fails +{said}: {DIFFER}{REINSTALL}$", lines["jaxvqa-mini"])
+    assert " ok " in lines["stand-ins"]
     assert lines["Videos"] == "Videos cannot be scored here: see jaxvqa-mini."
 
 
@@ -78,7 +147,7 @@ def test_cache_that_cannot_be_made(tmp_path):
     code, lines = examine(**environment)
     assert code == 0
     assert " limited " in lines["compiled"]
-    assert " ok " in lines["score"]
+    assert " ok " in lines["jaxvqa-mini"]
 
 
 def test_little_memory():
@@ -97,14 +166,27 @@ def test_published_weights(small_weights, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     shutil.copytree(small_weights, downloaded())
     state, said = finding(published)
-    assert state == "ok"
+    assert state == "limited"
     assert said.startswith(f"{load_weights(small_weights, ()).id}, whole")
+    assert said.endswith("without scores of this version's example: jaxvqa download adds them")
+    assert main(["download"]) == 0
+    state, said = finding(published)
+    assert state == "ok"
+    assert re.fullmatch(rf"{load_weights(small_weights, ()).id}, scores of the example within 0.0000.. of .*", said)
+
+    change_tensor(downloaded(), "maxvqa/layers/0/kernel", lambda values: 0.9 * values)
+    code, lines = examine()
+    assert code == 1
+    remedy = f"move {downloaded()} away, then run jaxvqa download; if jaxvqa-mini fails too, first {REINSTALL}"
+    assert re.search(rf" fails +the example scores [\d.]+ in .*: {DIFFER}{re.escape(remedy)}$", lines["MaxVQA"])
+    assert " ok " in lines["jaxvqa-mini"]
+
     (downloaded() / TENSORS).unlink()
     code, lines = examine()
     assert code == 1
     assert " fails " in lines["MaxVQA"]
     assert f"move {downloaded()} away, then run jaxvqa download" in lines["MaxVQA"]
-    assert " ok " in lines["score"]
+    assert " ok " in lines["jaxvqa-mini"]
     assert lines["Videos"] == "Videos cannot be scored here: see MaxVQA."
 
 

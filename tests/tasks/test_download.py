@@ -3,14 +3,18 @@ import hashlib
 import io
 import json
 import re
+import shutil
 
 import pytest
 import torch
 from publisher import NAMES, answer, breaks_off, published
+from test_frozen import frozen
 
 import jaxvqa
 from jaxvqa import UserError
 from jaxvqa.cli import main
+from jaxvqa.example import EXAMPLE
+from jaxvqa.scoring.reference import compare
 from jaxvqa.system.files import lock_folder
 from jaxvqa.weights.directory import DESCRIPTION, TENSORS, read_description
 from jaxvqa.weights.load import load_weights
@@ -29,10 +33,29 @@ def test_two_runs_at_once(server, tmp_path, capfd):
 
 
 def test_what_is_there_must_be_sound(server, small_weights, tmp_path, monkeypatch, capfd):
-    command = ["download", f"--source={server.address}", "--output"]
-    assert main([*command, str(small_weights)]) == 0
+    """And gets reference scores, unless it has those of the example as it is."""
+    command, sound = ["download", f"--source={server.address}", "--output"], tmp_path / "sound"
+    shutil.copytree(small_weights, sound)
+    assert main([*command, str(sound)]) == 0
     wanted = load_weights(small_weights, ()).id
-    assert capfd.readouterr().out == f"{small_weights}: weights {wanted}, already there and sound\n"
+    said, _, *lines = capfd.readouterr().out.splitlines()
+    assert said == f"{sound}: weights {wanted}, already there and sound"
+    reference = json.loads((sound / "reference.json").read_text())
+    assert lines == [f"  {score:.4f}  {name}" for name, score in reference["scores"].items()]
+    assert len(lines) == 16
+    assert main([*command, str(sound)]) == 0
+    assert capfd.readouterr().out == f"{said}\n"
+    (sound / "reference.json").write_text(json.dumps({**reference, "clip": "of another version", "scores": {}}))
+    assert main([*command, str(sound)]) == 0
+    assert json.loads((sound / "reference.json").read_text()) == reference
+    (sound / "reference.json").write_text("{}")
+    capfd.readouterr()
+    assert main([*command, str(sound)]) == 2
+    assert capfd.readouterr() == (
+        "",
+        f"jaxvqa: {sound} is there, but of no use ({sound / 'reference.json'} holds no "
+        "reference scores): move it away, and run the same command again.\n",
+    )
     (tmp_path / "other").mkdir()
     assert main([*command, str(tmp_path / "other")]) == 2
     assert "other is there, but of no use" in capfd.readouterr().err
@@ -75,7 +98,7 @@ def test_downloaded_weights_score(server, checkpoints, full_weights, clips, tmp_
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     for name, standin in zip(NAMES, ("maxvqa", "dover", "clip_rn50"), strict=True):
         server.files[f"/{name}"] = checkpoints[standin].read_bytes()
-    published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
+    published(monkeypatch, maxvqa="", clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
     command = ["download", f"--source={server.address}"]
     sound, absurd = server.files["/maxvqa_maxwell.pt"], torch.load(checkpoints["maxvqa"])
     for name in (name for name in absurd if name.startswith("implicit_mlp.")):
@@ -91,27 +114,42 @@ def test_downloaded_weights_score(server, checkpoints, full_weights, clips, tmp_
     (tmp_path / "jaxvqa" / ".maxvqa-fetched" / "RN50.pt").unlink()
     assert main(command) == 0
     folder, wanted = tmp_path / "jaxvqa" / "maxvqa", load_weights(full_weights, ()).id
-    assert capfd.readouterr().out == f"{folder}: weights {wanted}\n"
+    out, err = capfd.readouterr()
+    reference = json.loads((folder / "reference.json").read_text())
+    assert reference["weights"] == wanted
+    assert reference["scores"] == pytest.approx(jaxvqa.load(folder).score(EXAMPLE).dimensions, abs=1e-5)
+    frozen_reference = json.loads(frozen("standins.json", json.dumps(reference, indent=1) + "\n"))
+    assert compare(reference, frozen_reference).startswith("scores of the example within 0.0000")
+    scores = [f"  {score:.4f}  {name}" for name, score in reference["scores"].items()]
+    assert [line for line in out.splitlines() if "raw scores" not in line] == [f"{folder}: weights {wanted}", *scores]
+    digest = hashlib.sha256(server.files["/DOVER.pth"]).hexdigest()
+    assert f"DOVER.pth: {len(server.files['/DOVER.pth'])} bytes, SHA-256 {digest}, recorded" in err
+    record = {"bytes": len(server.files["/DOVER.pth"]), "sha256": digest}
+    first_use = tmp_path / "jaxvqa" / "first-use.json"
+    assert json.loads(first_use.read_text())["DOVER.pth"] == record
     assert [path for path, _ in server.requests] == [f"/{NAMES[0]}", *[f"/{NAMES[1]}"] * 2, f"/{NAMES[2]}"]
     sources = read_description(folder)["sources"]
     assert {source["file"]: source["sha256"] for source in sources} == {
         name: hashlib.sha256(server.files[f"/{name}"]).hexdigest() for name in NAMES
     }
-    assert [path.name for path in folder.parent.iterdir()] == ["maxvqa"]  # and nothing that it was made from
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["first-use.json", "maxvqa"]
 
     assert main(command) == 0
     assert capfd.readouterr().out == f"{folder}: weights {wanted}, already there and sound\n"
     assert len(server.requests) == 4
 
-    changed = torch.load(checkpoints["maxvqa"])
-    changed["ctx"] = 0.9 * changed["ctx"]
+    changed = torch.load(checkpoints["dover"])
+    name = next(name for name in changed if name.endswith("patch_embed.proj.bias"))
+    changed[name] = 0.9 * changed[name]
     torch.save(changed, file := io.BytesIO())
-    server.files["/maxvqa_maxwell.pt"] = file.getvalue()
+    server.files["/DOVER.pth"] = file.getvalue()
     assert main([*command, f"--output={tmp_path / 'other'}"]) == 0
     err = capfd.readouterr().err
-    digest = hashlib.sha256(sound).hexdigest()
-    assert f"maxvqa_maxwell.pt is not the file of an earlier download, whose SHA-256 is {digest}\n" in err
-    assert err.count("earlier download") == 1
+    first = f"which had {record['bytes']} bytes and the SHA-256 {digest}: its authors publish none"
+    assert f"DOVER.pth is not the file of its first use here, {first}" in err
+    assert err.count("first use") == 1
+    assert json.loads(first_use.read_text())["DOVER.pth"] == record
+    assert json.loads((tmp_path / "other" / "reference.json").read_text())["scores"] != reference["scores"]
 
     for task in ("score", "zero-shot"):
         assert main([task, str(clips / "a.mp4"), f"--output={tmp_path / task}", "--format=csv"]) == 0

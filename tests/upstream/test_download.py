@@ -4,15 +4,16 @@ import io
 import os
 import re
 import stat
+import subprocess
 
 import pytest
 import torch
-from publisher import DATA, NAMES, answer, breaks_off, head, kept, published
+from publisher import DATA, NAMES, answer, breaks_off, etag, head, kept, published
 
 from jaxvqa import UserError
 from jaxvqa.cli import main
 from jaxvqa.system.terminal import Log
-from jaxvqa.upstream.download import LIMIT, PAUSES, fetch, obtain
+from jaxvqa.upstream.download import LIMIT, PAUSES, PUBLISHED, fetch, obtain
 
 QUIET = Log(quiet=True)
 
@@ -40,7 +41,7 @@ def tells_no_length(request, data, state):
 
 
 def says_more(request, data, state):
-    head(request, 200, Content_Length=len(data) + 5)
+    head(request, 200, Content_Length=len(data) + 5, ETag=etag(data))
     request.wfile.write(data)
 
 
@@ -104,6 +105,65 @@ def test_file_comes_whole_whatever_happens(server, tmp_path, ways, ranges):
     assert [each for _, each in server.requests] == ranges
 
 
+OTHER = DATA[::-1]
+DATE = "Sun, 29 Nov 2026 08:00:00 GMT"
+
+
+def breaks_off_with(**headers):
+    def way(request, data, state):
+        head(request, 200, Content_Length=len(data), **headers)
+        request.wfile.write(data[: len(data) // 3])
+
+    return way
+
+
+def gives_the_rest_with(**headers):
+    """As servers do that do not know If-Range."""
+
+    def way(request, data, state):
+        start = int(request.headers["Range"][6:-1])
+        part = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        head(request, 206, Content_Length=len(data) - start, Content_Range=part, **headers)
+        request.wfile.write(data[start:])
+
+    return way
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ranges"),
+    [
+        ({"ETag": '"a"'}, answer, [None, THIRD]),
+        ({"ETag": 'W/"a"', "Last_Modified": DATE}, answer, [None, THIRD]),
+        ({"ETag": '"a"'}, gives_the_rest_with(ETag='"b"'), [None, THIRD, None]),
+        ({"Last_Modified": DATE}, gives_the_rest_with(Last_Modified=DATE.replace("08", "09")), [None, THIRD, None]),
+        ({"ETag": 'W/"a"'}, answer, [None, None]),
+        ({}, answer, [None, None]),
+    ],
+)
+@pytest.mark.parametrize("pauses", [(0.0, 0.0), ()], ids=["one run", "a run each"])
+def test_a_file_that_changes_is_not_joined_to_the_earlier_one(server, tmp_path, first, second, ranges, pauses):
+    def begin(*arguments):
+        breaks_off_with(**first)(*arguments)
+        server.files["/file"] = OTHER
+
+    server.files["/file"], server.ways = DATA, [begin, second]
+    for _ in ranges if not pauses else [0]:
+        with contextlib.suppress(UserError):
+            fetch(f"{server.address}/file", tmp_path / "file", QUIET, STALL, pauses)
+    assert (tmp_path / "file").read_bytes() == OTHER
+    assert [each for _, each in server.requests] == ranges
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"ETag": '"a"'}, {"Last_Modified": DATE}, {"ETag": 'W/"a"', "Last_Modified": DATE}]
+)
+def test_a_file_that_stays_is_resumed(server, tmp_path, headers):
+    server.ways = [breaks_off_with(**headers), gives_the_rest_with(**headers)]
+    assert fetched(server, tmp_path / "file") == DATA
+    assert [each for _, each in server.requests] == [None, THIRD]
+
+
 def test_next_run_goes_on(server, tmp_path):
     server.ways = [breaks_off]
     with pytest.raises(UserError, match=f"connection ended after {len(DATA) // 3} of {len(DATA)} bytes.*goes on where"):
@@ -160,31 +220,55 @@ def checkpoint(**tensors):
     return file.getvalue()
 
 
-def test_licenses_come_first_and_a_page_is_no_checkpoint(server, tmp_path, capfd):
+def test_licenses_come_first_and_a_page_is_no_checkpoint(server, tmp_path, monkeypatch, capfd):
+    published(monkeypatch, maxvqa="")
     server.files["/maxvqa_maxwell.pt"] = b"<!doctype html><p>Please log in."
     assert main(["download", f"--source={server.address}/", f"--output={tmp_path / 'weights'}"]) == 2
     out, err = capfd.readouterr()
     assert out == ""
     lines = err.splitlines()
     assert [line.split(":")[0] for line in lines] == [*NAMES, "jaxvqa"]
-    assert [line.rpartition("license: ")[2] for line in lines[:3]] == ["non-commercial use only"] * 2 + ["MIT"]
+    terms = [line.rpartition("license: ")[2] for line in lines[:3]]
+    assert (
+        terms[0]
+        == terms[1]
+        == ("MIT when published, in 2023; non-commercial use only since 2024-08-12; you judge which applies")
+    )
+    assert terms[2] == "MIT"
     assert "/maxvqa_maxwell.pt gave no checkpoint, and what it gave was thrown away (checkpoint" in lines[3]
     assert "name their folder as source" in lines[3]
     assert kept(tmp_path) == []
     assert server.requests == [("/maxvqa_maxwell.pt", None)]
 
 
-def test_other_bytes_than_published_are_thrown_away(server, tmp_path, capfd):
+def test_other_bytes_than_published_are_thrown_away(server, tmp_path, monkeypatch, capfd):
+    published(monkeypatch, maxvqa="")
     server.files = {f"/{name}": checkpoint(x=[1.0]) for name in NAMES}
     command = ["download", f"--source={server.address}", f"--output={tmp_path / 'weights'}"]
     assert main(command) == 2
     err = capfd.readouterr().err
     digest = hashlib.sha256(server.files["/DOVER.pth"]).hexdigest()
-    assert f"DOVER.pth: SHA-256 {digest}, recorded with the weights, for none is published" in err
+    size = len(server.files["/DOVER.pth"])
+    assert f"DOVER.pth: {size} bytes, SHA-256 {digest}, recorded, because its authors publish none" in err
     assert f"RN50.pt gave another file than the published one (its SHA-256 is {digest}, not afeb0e10f9e5" in err
     assert kept(tmp_path) == ["DOVER.pth", "maxvqa_maxwell.pt"]
     assert main(command) == 2
     assert [path for path, _ in server.requests] == [*(f"/{name}" for name in NAMES), "/RN50.pt"]
+
+
+def test_maxvqa_is_known_by_its_git_blob(server, tmp_path, monkeypatch):
+    """By the id that git itself gives a content."""
+    [maxvqa] = [file for file in PUBLISHED if file.part == "maxvqa"]
+    assert (maxvqa.sha256, maxvqa.git_blob) == ("", "31a4851c059c354ea3dfa94da34fcc88afe443e9")
+    assert "/raw/c55f591/" in maxvqa.address
+    content = server.files["/file"] = checkpoint(x=[1.0])
+    git = subprocess.run(["git", "hash-object", "--stdin"], input=content, capture_output=True, check=True)
+    found = git.stdout.decode().strip()
+    with pytest.raises(UserError, match=f"gave another file .*its git blob id is {found}, not 31a4851c059c"):
+        obtain(maxvqa, f"{server.address}/file", tmp_path, QUIET)
+    assert list(tmp_path.iterdir()) == []
+    path = obtain(maxvqa._replace(git_blob=found), f"{server.address}/file", tmp_path, QUIET)
+    assert path.read_bytes() == content
 
 
 def test_length_told_too_short(server, tmp_path, monkeypatch):
@@ -200,7 +284,7 @@ def test_length_told_too_short(server, tmp_path, monkeypatch):
 
 def test_checkpoints_of_other_models_are_thrown_away(server, tmp_path, monkeypatch, capfd):
     server.files = {f"/{name}": checkpoint(x=[1.0]) for name in NAMES}
-    published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
+    published(monkeypatch, maxvqa="", clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
     assert main(["download", f"--source={server.address}", f"--output={tmp_path / 'weights'}"]) == 2
     assert "DOVER.pth is not a checkpoint of fastvqa_head and swin" in capfd.readouterr().err
     assert kept(tmp_path) == ["RN50.pt"]  # which is as published
@@ -217,8 +301,11 @@ def test_files_fetched_by_hand_are_not_touched(tmp_path, monkeypatch, capfd):
     for name in NAMES:
         (folder / name).write_bytes(checkpoint(x=[1.0]))
     assert main(command) == 2
-    assert f"{folder / 'RN50.pt'} is not the published file" in capfd.readouterr().err
-    published(monkeypatch, clip="")
+    assert f"{folder / 'maxvqa_maxwell.pt'} is not the published file (its git blob id" in capfd.readouterr().err
+    published(monkeypatch, maxvqa="")
+    assert main(command) == 2
+    assert f"{folder / 'RN50.pt'} is not the published file (its SHA-256" in capfd.readouterr().err
+    published(monkeypatch, maxvqa="", clip="")
     assert main(command) == 2
     assert "DOVER.pth is not a checkpoint of" in capfd.readouterr().err
     assert sorted(path.name for path in folder.iterdir()) == sorted(NAMES)
@@ -292,13 +379,13 @@ def test_files_of_an_earlier_run_are_verified(server, tmp_path, monkeypatch, cap
     assert len(server.requests) == 2
 
 
-def test_another_users_part_of_a_published_file_is_not_completed(server, tmp_path, monkeypatch):
+def test_a_part_from_elsewhere_is_not_completed(server, tmp_path, monkeypatch):
     server.files["/RN50.pt"] = checkpoint(x=[1.0])
     *_, clip = published(monkeypatch, clip=hashlib.sha256(server.files["/RN50.pt"]).hexdigest())
     (tmp_path / "RN50.pt.part").write_bytes(b"something else")
-    with pytest.raises(UserError, match="gave another file than the published one"):
-        obtain(clip, f"{server.address}/RN50.pt", tmp_path, QUIET)
-    assert list(tmp_path.iterdir()) == []
+    path = obtain(clip, f"{server.address}/RN50.pt", tmp_path, QUIET)
+    assert path.read_bytes() == server.files["/RN50.pt"]
+    assert server.requests == [("/RN50.pt", None)]
 
 
 def test_the_working_folder_is_this_users_alone(server, tmp_path, capfd):
