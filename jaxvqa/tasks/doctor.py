@@ -23,6 +23,7 @@ from rich.text import Text
 from .. import __version__
 from ..errors import UserError, first_line
 from ..model import Model, check_weights, load
+from ..system.extras import how_to_install
 from ..system.files import NO_HOME, user_cache
 from ..system.processes import cores
 from ..system.terminal import printable, table_console
@@ -83,6 +84,7 @@ def examine() -> Iterator[tuple[str, Finding]]:
     yield "compiled", finding(compiled)
     yield "codecs", finding(codecs)
     yield "demo", installed("demo", "gradio", "show scores in the browser")
+    yield "train", installed("train", "tensorflow_datasets", "train and fine-tune")
     with tempfile.TemporaryDirectory() as folder:
         model, weighed = guarded(lambda: weigh("mini"))
         sampling = model.sampling(Sampling()) if model else Sampling()
@@ -161,7 +163,7 @@ def devices() -> Finding:
         raise UserError(lacks_device() or f"JAX cannot use a device ({error!r})") from error
     nvidia = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists()
     if nvidia and jax.default_backend() == "cpu":
-        return Finding("limited", f"{found}; there is an NVIDIA GPU that JAX does not use: pip install 'jaxvqa[cuda]'")
+        return Finding("limited", f"{found}; there is an NVIDIA GPU that JAX does not use: {how_to_install('cuda')}")
     return Finding("ok", "CPU" if jax.default_backend() == "cpu" else found)
 
 
@@ -226,7 +228,7 @@ def is_decoder(name: str) -> bool:
 def installed(extra: str, module: str, what: str) -> Finding:
     """Whether an optional package is there, and not too old."""
     if not importlib.util.find_spec(module):
-        return Finding("limited", f"to {what}: pip install 'jaxvqa[{extra}]'")
+        return Finding("limited", f"to {what}: {how_to_install(extra)}")
     wrong = unmet(requirements(), extra)
     return Finding("limited", f"to {what}: pip install {' '.join(wrong)}") if wrong else Finding("ok", f"can {what}")
 

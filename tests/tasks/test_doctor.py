@@ -11,6 +11,7 @@ import pytest
 from clips import moving_clip
 
 import jaxvqa
+from jaxvqa.system.extras import how_to_install
 from jaxvqa.system.files import user_cache
 from jaxvqa.tasks.configuration import config_path
 from jaxvqa.tasks.doctor import (
@@ -31,7 +32,7 @@ from jaxvqa.weights.load import downloaded, load_weights
 COMMAND = [sys.executable, "-m", "jaxvqa", "doctor"]
 
 
-WHAT = "versions devices cores memory disk compiled codecs demo decoder jaxvqa-mini MaxVQA score".split()
+WHAT = "versions devices cores memory disk compiled codecs demo train decoder jaxvqa-mini MaxVQA score".split()
 
 
 def examine(folder=None, **environment):
@@ -90,7 +91,7 @@ def test_little_memory():
 def test_optional_packages():
     assert installed("test", "pytest", "test").state == "ok"
     said = installed("sing", "no_such_module", "sing")
-    assert said == ("limited", "to sing: pip install 'jaxvqa[sing]'")
+    assert said == ("limited", f"to sing: {how_to_install('sing')}")
 
 
 def test_published_weights(small_weights, tmp_path, monkeypatch):
@@ -130,7 +131,7 @@ def test_an_nvidia_gpu_that_jax_does_not_use(tmp_path):
     (tmp_path / "nvidia-smi").touch(0o755)
     _, lines = examine(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}", JAX_PLATFORMS="cpu")
     assert " limited " in lines["devices"]
-    assert "pip install 'jaxvqa[cuda]'" in lines["devices"]
+    assert how_to_install("cuda") in lines["devices"]
 
 
 def test_unmet_requirements():
