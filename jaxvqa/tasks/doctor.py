@@ -25,7 +25,7 @@ from ..errors import UserError, first_line
 from ..model import Model, check_weights, load
 from ..system.extras import how_to_install
 from ..system.files import NO_HOME, user_cache
-from ..system.processes import cores
+from ..system.processes import cores, unprotected
 from ..system.terminal import printable, table_console
 from ..system.untrusted import lacks_device, lacks_memory, untrusted
 from ..video.display import DisplayViews
@@ -78,6 +78,7 @@ def examine() -> Iterator[tuple[str, Finding]]:
     yield "devices", finding(devices)
     yield "cores", Finding("ok", f"{cores()} for this process")
     yield "memory", memory(available())
+    yield "protection", protection(unprotected())
     places = {"here": Path.cwd(), "for caches": user_cache(), "for weights": downloaded()}
     for name, folder in places.items():
         yield f"disk {name}", finding(lambda folder=folder: disk(folder))
@@ -183,6 +184,13 @@ def memory(free: float) -> Finding:
     if free < mini * GB:
         return Finding("fails", f"{said}; jaxvqa-mini takes {mini} GB, weights of full size {full:.0f} GB")
     return Finding("ok", said) if free >= full * GB else Finding("limited", f"{said}; full size takes {full:.0f} GB")
+
+
+def protection(lacking: list[str]) -> Finding:
+    """Whether this system can limit what runs and videos do."""
+    if lacking:
+        return Finding("limited", f"on {platform.system()}, {'; '.join(lacking)}")
+    return Finding("ok", "decoders have a limit of memory, SIGTERM ends a run in order, folders of others are refused")
 
 
 def disk(folder: Path | None) -> Finding:

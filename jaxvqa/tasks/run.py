@@ -39,7 +39,7 @@ def exit_code_of(task: Callable[[], int]) -> int:
         return 2
     except BrokenPipeError:  # who reads stdout has had enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return 128 + getattr(signal, "SIGPIPE", 13)  # Windows has no such signal
     except OSError as error:
         if error.errno is None:  # a library's, of whatever it means by that
             raise

@@ -32,7 +32,9 @@ from jaxvqa.weights.load import downloaded, load_weights
 COMMAND = [sys.executable, "-m", "jaxvqa", "doctor"]
 
 
-WHAT = "versions devices cores memory disk compiled codecs demo train decoder jaxvqa-mini MaxVQA score".split()
+WHAT = (
+    "versions devices cores memory protection disk compiled codecs demo train decoder jaxvqa-mini MaxVQA score".split()
+)
 
 
 def examine(folder=None, **environment):
