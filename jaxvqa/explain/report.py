@@ -29,7 +29,7 @@ WIDTH, HEIGHT = 240, 32  # of a timeline, in units of its picture
 CIVIDIS = np.array(
     [
         [0, 0, 34, 78],
-        [21, 0, 49, 112],
+        [20, 0, 48, 112],
         [23, 1, 50, 113],
         [28, 18, 53, 112],
         [34, 30, 58, 111],
