@@ -2,7 +2,7 @@
 
     python -m jaxvqa.main --config configs/score_many.py --config.videos=VIDEOS --config.output=FOLDER
 
-Takes `pip install 'jaxvqa[beam]'`. Every video becomes a row, as by configs/score.py, failures too. Rows are on disk
+Takes `pip install -e '.[beam]'`. Every video becomes a row, as by configs/score.py, failures too. Rows are on disk
 as soon as a batch of 16 videos is done, in OUTPUT/parts; stopped at any moment, the same command goes on with what is
 left. At the end they are put in order: OUTPUT/scores.jsonl and OUTPUT/scores.csv. Exit code 1 if a video could not be
 scored.

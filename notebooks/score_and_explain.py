@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 if not importlib.util.find_spec("jaxvqa"):
-    source = "jaxvqa @ git+https://github.com/jaxvqa/jaxvqa"
+    source = "jaxvqa[train] @ git+https://github.com/jaxvqa/jaxvqa"
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)
 
 # %% [markdown]

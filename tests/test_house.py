@@ -34,6 +34,7 @@ SLOW = {
     "jax.experimental",
     "apache_beam",
     "imageio_ffmpeg",
+    "tokenizers",
 }
 
 

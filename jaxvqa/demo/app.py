@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from ..dimensions import DIMENSIONS
-from ..errors import UserError
 from ..example import EXAMPLE
 from ..explain import report
 from ..explain.report import Entry, section, template
@@ -26,12 +25,7 @@ from ..weights.model_card import ModelCard, notice, scored, unvalidated
 # For uploads and all that Gradio leaves, which reads where to put it when it is imported; goes with this process.
 SCRATCH = tempfile.TemporaryDirectory(prefix="jaxvqa-", ignore_cleanup_errors=True)
 os.environ["GRADIO_TEMP_DIR"] = SCRATCH.name
-try:
-    import gradio as gr
-except ModuleNotFoundError as error:
-    raise UserError(
-        "the demo needs Gradio: pip install 'jaxvqa[demo]' (in a clone: pip install -e '.[demo]')."
-    ) from error
+import gradio as gr  # noqa: E402, which reads GRADIO_TEMP_DIR now
 
 KEPT = 3600  # seconds that an upload is kept for, to be compared with others
 

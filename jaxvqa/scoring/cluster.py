@@ -34,14 +34,9 @@ from ..video.sampling import Sampling
 from ..video.workers import Decoders, decode_samples
 from .videos import content, same_work, score_row, score_samples
 
-try:
-    with without_warnings():  # of parts that Beam was installed without
-        import apache_beam as beam
-        from apache_beam.options.pipeline_options import PipelineOptions
-except ModuleNotFoundError as error:
-    raise UserError(
-        "scoring many videos needs Apache Beam: pip install 'jaxvqa[beam]' (in a clone: pip install -e '.[beam]')."
-    ) from error
+with without_warnings():  # of parts that Beam was installed without
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 BATCH = 16  # videos between two writes: what a worker loses at most when it is killed
 PAUSE = 2  # seconds after which the progress bar is brought up to date

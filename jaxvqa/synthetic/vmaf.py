@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from ..errors import UserError
+from ..system.extras import missing
 
 RATE = 30  # frames per second
 X265 = "log-level=error:pools=none:frame-threads=1"
@@ -92,9 +92,7 @@ def ffmpeg() -> str:
     try:
         import imageio_ffmpeg
     except ImportError as error:
-        raise UserError(
-            "imageio-ffmpeg, which encodes and has VMAF, is not installed: `pip install 'jaxvqa[mini]'`."
-        ) from error
+        raise missing("imageio_ffmpeg", "mini") from error
     return imageio_ffmpeg.get_ffmpeg_exe()
 
 

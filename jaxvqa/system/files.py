@@ -101,7 +101,7 @@ def allocate(file: BinaryIO, size: int) -> None:
     """
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, size)
-    else:  # macOS
+    else:  # macOS, Windows
         if shutil.disk_usage(os.path.dirname(os.path.abspath(file.name))).free < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
         file.truncate(size)
@@ -151,7 +151,9 @@ def private_folder(folder: Path) -> None:
             folder.mkdir(mode=0o700)
         except FileExistsError:
             status = folder.lstat()
-            private = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            private = not hasattr(os, "geteuid") or (  # Windows keeps rights elsewhere
+                status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            )
             if not (stat.S_ISDIR(status.st_mode) and private):
                 raise UserError(
                     f"{folder} is no folder, or other users can write to it: choose an output elsewhere."

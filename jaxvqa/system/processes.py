@@ -7,14 +7,22 @@ modules are imported from: a `signal.py` in a folder of downloads would be run.
 import contextlib
 import multiprocessing
 import os
-import resource
+import signal
+import sys
 import threading
 from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 
+try:
+    import resource
+except ModuleNotFoundError:  # Windows
+    resource = None
+
 SAFE_PATH = "PYTHONSAFEPATH"
+LIMITS_MEMORY = resource is not None and sys.platform == "linux"  # macOS takes a limit, and does not heed it
+MASKS_SIGNALS = hasattr(signal, "pthread_sigmask")
 changing = threading.Lock()
 before: list[str | None] = []  # what it was, once for each context that is entered
 
@@ -55,9 +63,26 @@ class SafeContext(SpawnContext):
 
 def fresh_interpreters() -> SafeContext:
     """The context to start processes in: JAX's threads do not survive a fork."""
-    with safe_path():
-        resource_tracker.ensure_running()  # also a process, which would start with the first one
+    if os.name == "posix":
+        with safe_path():
+            resource_tracker.ensure_running()  # also a process, which would start with the first one
     return SafeContext()
+
+
+@contextlib.contextmanager
+def signals_held() -> Generator[None, None, None]:
+    """Keeps what stops a run, which is the parent's affair, from processes that are started meanwhile.
+
+    A process inherits the mask of the thread that starts it; where there are no masks, see `follow_parent`.
+    """
+    if not MASKS_SIGNALS:
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextlib.contextmanager
@@ -79,7 +104,9 @@ def cores() -> int:
 
 
 def limit_memory(gigabytes: float) -> None:
-    """Lets this process have no more than that: whoever asks for more is refused it."""
+    """Lets this process have no more than that, where the system can: whoever asks for more is refused it."""
+    if resource is None or not LIMITS_MEMORY:
+        return
     limit = int(gigabytes * 1e9)
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (limit if most < 0 else min(limit, most), most))
@@ -93,4 +120,16 @@ def follow_parent() -> None:
             parent.join()
         os._exit(1)
 
+    if not MASKS_SIGNALS:  # Windows sends Ctrl-C to all processes of a console
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=wait, daemon=True).start()
+
+
+def unprotected() -> list[str]:
+    """What this system cannot protect a run from, each as a clause; nothing on Linux."""
+    lacking = {
+        "a video may take all memory while it is decoded": not LIMITS_MEMORY,
+        "only Ctrl-C ends a run in order": not MASKS_SIGNALS,
+        "folders that other users can write to are taken": not hasattr(os, "geteuid"),
+    }
+    return [clause for clause, lacks in lacking.items() if lacks]

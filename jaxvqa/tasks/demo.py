@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+import fastapi
 import ml_collections
+import uvicorn
 
 from ..demo.app import CSS, HEAD, SCRATCH, page
 from ..demo.server import guarded, listen, names_of
@@ -21,14 +23,7 @@ from ..video.sampling import Sampling
 from ..weights.load import choose_weights
 from .inputs import decode_limits
 
-try:
-    import fastapi
-    import gradio as gr
-    import uvicorn
-except ModuleNotFoundError as error:
-    raise UserError(
-        "the demo needs Gradio: pip install 'jaxvqa[demo]' (in a clone: pip install -e '.[demo]')."
-    ) from error
+import gradio as gr  # isort: skip, demo.app sets its folder before it is imported
 
 
 def run(config: ml_collections.ConfigDict) -> NoReturn:

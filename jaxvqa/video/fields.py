@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from numbers import Rational
 
 import av
 import numpy as np
@@ -61,7 +62,7 @@ def bwdif(frame: av.VideoFrame) -> Graph:
 
 
 def pulled(
-    graph: Graph, kept: deque[tuple[int | None, Fraction | None] | None], flush: bool = False
+    graph: Graph, kept: deque[tuple[int | None, Rational | None] | None], flush: bool = False
 ) -> Iterator[av.VideoFrame]:
     """The frames that a graph has ready, with the times that were kept of those to pass on; all, to flush."""
     if flush:
@@ -72,7 +73,7 @@ def pulled(
         except (av.BlockingIOError, av.EOFError):
             return
         if times := kept.popleft():
-            frame.pts, frame.time_base = times
+            frame.pts, frame.time_base = times  # ty: ignore[invalid-assignment], from PyAV 19 on, no Fraction
             yield frame
 
 

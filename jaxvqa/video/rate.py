@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from fractions import Fraction
+from numbers import Rational
 
 import numpy as np
 from jaxtyping import Float
@@ -11,12 +11,12 @@ HIGHEST = 300  # frames a second that a header is believed without times to comp
 AGREEMENT = 0.05  # between how long a header and times say that frames last: streams have gaps
 
 
-def header_rate(rates: Iterable[Fraction | None]) -> float:
+def header_rate(rates: Iterable[Rational | None]) -> float:
     """The first of the rates that a header gives, or FFmpeg guesses, that can be one; NaN if there is none."""
-    return next((float(rate) for rate in rates if rate and 0 < rate <= HIGHEST), math.nan)
+    return next((float(rate) for rate in rates if rate and 0 < float(rate) <= HIGHEST), math.nan)
 
 
-def frame_rate(seconds: Float[np.ndarray, " frames"], rates: Iterable[Fraction | None]) -> float:
+def frame_rate(seconds: Float[np.ndarray, " frames"], rates: Iterable[Rational | None]) -> float:
     """Average frames a second, by the times at which frames are shown; NaN if neither these nor the header tell.
 
     Times are rounded, in WebM to milliseconds, so that a header that agrees with them gives the better number. One that

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from numbers import Rational
 
 import av
 import numpy as np
@@ -78,7 +79,7 @@ def decoded_times(frames: Iterable[av.VideoFrame], clock: Clock, each: Callable[
     return times
 
 
-def frame_seconds(times: list[int | None], unit: Fraction | None, fps: float) -> Float[np.ndarray, " frames"]:
+def frame_seconds(times: list[int | None], unit: Rational | None, fps: float) -> Float[np.ndarray, " frames"]:
     """When frames are shown, from their times in a container, which stand in the order of decoding."""
     known = [time for time in times if time is not None]
     if not unit or len(set(known)) < len(times):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import av
 
 from ..errors import DamagedError, MiscountError, VideoError
-from ..system.processes import cores, follow_parent, fresh_interpreters, limit_memory
+from ..system.processes import cores, follow_parent, fresh_interpreters, limit_memory, signals_held
 from ..system.untrusted import untrusted
 from .decode import Video, open_video
 from .display import DisplayPlan, DisplayViews
@@ -177,10 +177,8 @@ class Worker:
         context = fresh_interpreters()
         self.connection, far_end = context.Pipe()
         self.process = context.Process(target=serve, args=(far_end, self.limits.gigabytes), daemon=True)
-        # What stops a run is the parent's: a process inherits the mask of the thread that starts it.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-        self.process.start()
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        with signals_held():
+            self.process.start()
         far_end.close()
 
     def decode(self, job: Job) -> Decoded:
@@ -222,7 +220,7 @@ def died(exitcode: int | None) -> str:
     """How a process ended, as far as it is known: where several end at once, another thread may have been told."""
     if exitcode is None:
         return "ended"
-    if exitcode == -signal.SIGKILL:
+    if exitcode == -getattr(signal, "SIGKILL", 9):  # Windows has no such signal
         return "was killed, for want of memory perhaps"
     return f"crashed ({signal.Signals(-exitcode).name})" if exitcode < 0 else f"ended with exit code {exitcode}"
 

@@ -2,6 +2,7 @@ import dataclasses
 import re
 from fractions import Fraction
 
+import matplotlib
 import numpy as np
 from clips import moving_clip
 from pages import Page
@@ -155,6 +156,11 @@ def test_boxes_of_a_picture_are_those_of_its_dimension(explained):
     assert f"{explained.video.seconds[number]:.2f} s, frame {number}" in html
     assert TECHNICAL[SHARPNESS]
     assert not TECHNICAL[CONTENT]
+
+
+def test_colours_are_those_of_cividis():
+    published = matplotlib.colormaps["cividis"](np.arange(256))[:, :3] * 255
+    assert np.abs(colours(np.arange(256) / 255) - published).max() < 3
 
 
 def test_colours_get_brighter_with_the_score():

@@ -87,5 +87,5 @@ def test_without_ffmpeg_it_says_what_to_install(monkeypatch):
         return found(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(UserError, match=r"imageio-ffmpeg.*jaxvqa\[mini\]"):
+    with pytest.raises(UserError, match=r"imageio_ffmpeg is not installed.*\[mini\]"):
         vmaf.ffmpeg()

@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from surroundings import plant_modules
 
-from jaxvqa.system.processes import process_pool, safe_path
+from jaxvqa.system.processes import process_pool, safe_path, unprotected
 
 PROGRAM = """
 import os, subprocess, sys
@@ -66,3 +67,37 @@ def test_a_pool_ends_with_its_context():
         assert number != os.getpid()
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+# What Windows lacks, as far as Linux runs without it: `multiprocessing` there needs SIGKILL.
+LACK = """
+import os, signal, sys
+import psutil  # that of Linux takes it, too
+sys.modules["resource"] = None
+for module, names in ((signal, ("pthread_sigmask", "SIGPIPE")), (os, ("geteuid", "posix_fallocate"))):
+    for name in names:
+        delattr(module, name)
+"""
+
+
+@pytest.mark.slow
+def test_without_what_windows_lacks_a_video_is_scored_and_doctor_says_so(clips, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(LACK)
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{root}"}
+    command = [sys.executable, "-m", "jaxvqa"]
+    arguments = [str(clips / "a.mp4"), "--weights=mini", f"--output={tmp_path / 'scores'}", "--format=csv"]
+    done = subprocess.run([*command, "score", *arguments], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    plain = [*arguments[:2], f"--output={tmp_path / 'again'}", arguments[3]]
+    usual = subprocess.run([*command, "score", *plain], capture_output=True, text=True)
+    assert done.stdout == usual.stdout
+    done = subprocess.run([*command, "doctor"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    [said] = [line for line in done.stdout.splitlines() if line.startswith("protection")]
+    assert " limited " in said
+    assert all(clause in said for clause in ("may take all memory", "only Ctrl-C", "other users"))
+
+
+def test_linux_protects():
+    assert unprotected() == []

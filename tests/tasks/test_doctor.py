@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 import jaxvqa
 from jaxvqa.cli import main
+from jaxvqa.system.extras import how_to_install
 from jaxvqa.system.files import user_cache
 from jaxvqa.tasks.configuration import config_path
 from jaxvqa.tasks.doctor import (
@@ -37,7 +38,8 @@ from jaxvqa.weights.load import downloaded, load_weights
 COMMAND = [sys.executable, "-m", "jaxvqa", "doctor"]
 
 
-WHAT = "versions devices cores memory disk compiled codecs demo decoder jaxvqa-mini stand-ins MaxVQA".split()
+WHAT = "versions devices cores memory protection disk compiled codecs demo train".split()
+WHAT += "decoder jaxvqa-mini stand-ins MaxVQA".split()
 
 
 def examine(folder=None, **environment):
@@ -159,7 +161,7 @@ def test_little_memory():
 def test_optional_packages():
     assert installed("test", "pytest", "test").state == "ok"
     said = installed("sing", "no_such_module", "sing")
-    assert said == ("limited", "to sing: pip install 'jaxvqa[sing]'")
+    assert said == ("limited", f"to sing: {how_to_install('sing')}")
 
 
 def test_published_weights(small_weights, tmp_path, monkeypatch):
@@ -212,7 +214,7 @@ def test_an_nvidia_gpu_that_jax_does_not_use(tmp_path):
     (tmp_path / "nvidia-smi").touch(0o755)
     _, lines = examine(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}", JAX_PLATFORMS="cpu")
     assert " limited " in lines["devices"]
-    assert "pip install 'jaxvqa[cuda]'" in lines["devices"]
+    assert how_to_install("cuda") in lines["devices"]
 
 
 def test_unmet_requirements():

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import GOLDEN
@@ -11,6 +14,21 @@ def test_default_prompts_have_clips_own_tokens():
     tokens = tokenize(default_prompts())
     assert tokens.dtype == np.int32
     assert np.array_equal(tokens, np.load(GOLDEN / "seed0" / "text.npz")["tokens"])
+
+
+def test_words_and_phrases_have_the_tokens_they_had():
+    """Of the 32 prompts and of random words, numbers, signs and scripts, by instant-clip-tokenizer 0.1.1."""
+    lines = Path(__file__).with_name("phrases.jsonl").read_text().splitlines()
+    phrases, ids = zip(*map(json.loads, lines), strict=True)
+    assert len(set(phrases)) == len(phrases) == 300
+    for phrase, row, expected in zip(phrases, tokenize(phrases), ids, strict=True):
+        assert row[: len(expected) + 2].tolist() == [49406, *expected, 49407], phrase
+        assert not row[len(expected) + 2 :].any()
+
+
+def test_text_never_turns_into_the_tokens_of_start_and_end():
+    [row] = tokenize(["a <|startoftext|> photo <|endoftext|>"])
+    assert row.tolist().count(49406) == row.tolist().count(49407) == 1
 
 
 def test_custom_prompts():

