@@ -3,11 +3,11 @@
 All of it comes with the one decode that pixels come from.
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby
+from math import nan
 
 import av
 import numpy as np
@@ -15,12 +15,14 @@ from jaxtyping import Bool, Float, Float32, Int8, Int64
 
 from .av1_headers import Av1Quantizers
 from .bits import HeaderError
+from .h264_headers import H264Quantizers
 from .hevc_headers import HevcQuantizers
 from .quantizers import SCALES, Quantized, log2_steps, quantized
 from .side_data import attached
 
 Decode = Callable[[av.Packet | None], Iterable[av.VideoFrame]]
-HEADERS = {"hevc": HevcQuantizers, "av1": Av1Quantizers}  # codecs whose decoders do not tell the quantizer
+# Codecs whose quantizer is in headers; of others, decoders export it.
+HEADERS = {"h264": H264Quantizers, "hevc": HevcQuantizers, "av1": Av1Quantizers}
 TYPES = "?IPBSipb"  # of frames, by their numbers in FFmpeg
 CHROMA = {(8, 8): "4:4:4", (4, 8): "4:2:2", (4, 4): "4:2:0", (8, 4): "4:4:0", (2, 8): "4:1:1", (2, 2): "4:1:0"}
 WORDS = 1000  # characters that an encoder may say of itself
@@ -129,7 +131,7 @@ class Coding:
     @property
     def bits_per_second(self) -> float:
         """The average over all frames; NaN if it is not known how long they last."""
-        return float(self.sizes.mean()) * 8 * self.fps if len(self.sizes) else math.nan
+        return float(self.sizes.mean()) * 8 * self.fps if len(self.sizes) else nan
 
     @property
     def key_distances(self) -> Int64[np.ndarray, " distances"]:
@@ -165,10 +167,11 @@ class Recorder:
     def __init__(self, stream: av.VideoStream, facts: CodedStream, mapped: set[int]):
         """Begins before the first packet, and keeps maps of the frames of these numbers."""
         context = stream.codec_context
-        context.options = {**context.options, "export_side_data": "venc_params"}
-        self.facts, self.mapped = facts, mapped
         headers = HEADERS.get(facts.codec)
         self.headers = headers(context.extradata or b"") if headers else None
+        if not headers:
+            context.options = {**context.options, "export_side_data": "venc_params"}
+        self.facts, self.mapped = facts, mapped
         self.times: list[int | None] = []
         self.packet_sizes: list[int] = []
         self.told: list[float] = []  # quantizers that headers of packets tell
@@ -192,7 +195,7 @@ class Recorder:
 
     def packet(self, packet: av.Packet) -> None:
         """Takes what a packet tells, and numbers it."""
-        quantizer = math.nan
+        quantizer = nan
         if self.headers:
             try:
                 quantizer = self.headers.packet(memoryview(packet))
@@ -206,11 +209,11 @@ class Recorder:
     def frame(self, frame: av.VideoFrame) -> None:
         """Takes what a frame tells, and gives it the time of its packet."""
         number, frame.pts = frame.pts, None
-        told = math.nan
+        told = nan
         if number is not None:
             frame.pts, told = self.times[number], self.told[number]
         index = len(self.numbers)
-        found = quantized(frame, self.facts.codec, index in self.mapped) or Quantized(told)
+        found = Quantized(told) if self.headers else quantized(frame, self.facts.codec, index in self.mapped)
         if found.blocks is not None:
             self.maps[index] = found.blocks
         self.numbers.append(number)

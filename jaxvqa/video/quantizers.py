@@ -8,8 +8,11 @@ an orthonormal one.
 
 from typing import NamedTuple
 
+import av
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int8
+
+from .side_data import encoder_parameters
 
 # Steps of AC coefficients by `base_q_idx`, of 8, 10 and 12 bits (AV1 specification, Ac_Qlookup; the same in VP9).
 AC_STEPS = {
@@ -54,51 +57,36 @@ AC_STEPS = {
 }
 
 
+UNKNOWN = -128  # of a block
+
+
 class Scale(NamedTuple):
     """How a codec counts its quantizer.
 
     Attributes:
         name: as its standard has it.
-        lowest: the least that it can be; of H.264 and HEVC, with 8 bits.
+        lowest: the least that it can be, of samples of 8 bits.
         highest: the most.
+        exported: by how much what FFmpeg exports of it is larger.
     """
 
     name: str
     lowest: int
     highest: int
+    exported: int = 1
 
 
+H263 = Scale("H.263 quantizer", 1, 31, 2)
 SCALES = {
-    "h264": Scale("H.264 QP", 0, 51),
+    "h264": Scale("H.264 slice QP", 0, 51),
     "hevc": Scale("HEVC slice QP", 0, 51),
-    "mpeg1video": Scale("MPEG-1 quantizer_scale", 1, 31),
+    "mpeg1video": Scale("MPEG-1 quantizer_scale", 1, 31, 2),
     "mpeg2video": Scale("MPEG-2 quantiser_scale", 1, 112),
-    "mpeg4": Scale("MPEG-4 quantiser_scale", 1, 31),
-    "h263": Scale("H.263 quantizer", 1, 31),
-    "flv1": Scale("H.263 quantizer", 1, 31),
+    "mpeg4": Scale("MPEG-4 quantiser_scale", 1, 31, 2),
+    **dict.fromkeys(("h263", "h263p", "flv1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2"), H263),
     "vp9": Scale("VP9 base_q_idx", 0, 255),
     "av1": Scale("AV1 base_q_idx", 0, 255),
 }
-
-
-def lowest(codec: str, bits: int) -> int:
-    """The least that the quantizer of a codec can be; more bits add finer ones to H.264 and HEVC."""
-    return SCALES[codec].lowest - (6 * (bits - 8) if codec in ("h264", "hevc") else 0)
-
-
-def log2_steps(codec: str, quantizers: Float[np.ndarray, "*shape"], bits: int) -> Float[np.ndarray, "*shape"]:
-    """The logarithm to base 2 of the step between two values of a coefficient, in steps of 8-bit pixels.
-
-    Args:
-        quantizers: on the scale of the codec; NaN where they are not known, and so is the step.
-        bits: of a pixel.
-    """
-    if codec in ("h264", "hevc"):
-        return (quantizers - 4) / 6
-    if codec in ("vp9", "av1"):
-        table = np.log2(np.array(AC_STEPS[bits].split(), float) / 8) - (bits - 8)
-        return np.interp(quantizers, np.arange(256), table)
-    return np.log2(quantizers if codec == "mpeg2video" else 2 * quantizers)
 
 
 class Quantized(NamedTuple):
@@ -106,24 +94,42 @@ class Quantized(NamedTuple):
 
     Attributes:
         mean: of its blocks, on the scale of its codec; NaN if unknown.
-        blocks: of 16x16 pixels, UNKNOWN where they are not known; None if there are none.
+        blocks: of 16x16 pixels, UNKNOWN where they are not known; None if there are none, or they were not asked for.
     """
 
     mean: float
     blocks: Int8[np.ndarray, "rows columns"] | None = None
 
 
-def quantized(frame: av.VideoFrame, codec: str, mapped: bool) -> Quantized | None:
-    """What a decoder exports of a frame, as `export_side_data=venc_params` makes it do; None if it does not.
+def quantized(frame: av.VideoFrame, codec: str, mapped: bool) -> Quantized:
+    """What a decoder exports of a frame, as `export_side_data=venc_params` makes it do; NaN if it does not.
 
     Args:
+        codec: FFmpeg's name of it.
         mapped: whether to give blocks.
     """
-    data = SideDataContainer(frame).get("VIDEO_ENC_PARAMS")  # ty: ignore[too-many-positional-arguments], untyped
-    if data is None or codec not in SCALES:
-        return None
-    least, most, base = lowest(codec, frame.format.components[0].bits), SCALES[codec].highest, data.qp
-    if not data.nb_blocks:
-        return Quantized(base if least <= base <= most else np.nan)
-    blocks = np.ndarray((data.nb_blocks, 5), np.int32, data, data.blocks_offset, (data.block_size, 4))
-    ...
+    scale, parameters = SCALES.get(codec), encoder_parameters(frame)
+    if not scale or not parameters:
+        return Quantized(np.nan)
+    values = parameters.quantizers / scale.exported
+    known = (scale.lowest <= values) & (values <= scale.highest)
+    mean = float(values[known].mean()) if known.any() else np.nan
+    if not mapped or len(values) == 1 or len(values) % parameters.columns:
+        return Quantized(mean)
+    return Quantized(mean, np.where(known, values, UNKNOWN).astype(np.int8).reshape(-1, parameters.columns))
+
+
+def log2_steps(codec: str, quantizers: Float[np.ndarray, " n"], bits: int) -> Float[np.ndarray, " n"]:
+    """The logarithm to base 2 of the step between two values of a coefficient, in steps of 8-bit pixels.
+
+    Args:
+        codec: FFmpeg's name of it.
+        quantizers: on the scale of the codec; NaN where they are not known, and so is the step.
+        bits: of a sample.
+    """
+    if codec in ("h264", "hevc"):
+        return (quantizers - 4) / 6
+    if codec in ("vp9", "av1"):
+        steps = np.array(AC_STEPS[bits].split(), float) / 8
+        return np.interp(quantizers, np.arange(len(steps)), np.log2(steps)) - (bits - 8)
+    return np.log2(quantizers * (1 if codec == "mpeg2video" else 2))
