@@ -225,9 +225,11 @@ class Recorder:
         """What was found."""
         frames = {number: index for index, number in reversed(list(enumerate(self.numbers)))}
         sizes, index = np.zeros(len(self.numbers), np.int64), None
-        for number, size in enumerate(self.packet_sizes):
+        first = self.times[self.numbers[0]] if self.numbers and self.numbers[0] is not None else None
+        for number, (size, time) in enumerate(zip(self.packet_sizes, self.times, strict=True)):
+            lost = number not in frames and None not in (first, time) and time < first
             index = frames.get(number, index)
-            if index is not None:
+            if index is not None and not lost:
                 sizes[index] += size
         quantizers = np.array(self.quantizers, np.float32)
         return Coding(self.facts, fps, "".join(self.letters), np.array(self.keys, bool), sizes, quantizers, self.maps)
