@@ -4,6 +4,7 @@ Source: AV1 Bitstream & Decoding Process Specification, sections 5.3 (units), 5.
 becomes of reference frames). Read is what stands before `base_q_idx`, and no more.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -40,10 +41,8 @@ class Av1Quantizers:
         self.sequence: Sequence | None = None
         self.kept: list[Kept | None] = [None] * REFERENCES
         if extradata[:1] == b"\x81":  # AV1CodecConfigurationRecord (AV1 in ISOBMFF, section 2.3.3)
-            try:
+            with contextlib.suppress(HeaderError):  # there is no frame in it; what is wrong is missing
                 self.packet(extradata[4:])
-            except HeaderError:  # there is no frame in it; what is wrong is missing
-                pass
 
     def packet(self, data: bytes | memoryview) -> float:
         """`base_q_idx` of the frame that a packet shows.

@@ -3,6 +3,7 @@
 All of it comes with the one decode that pixels come from.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -162,6 +163,9 @@ class Recorder:
 
     Decoders hand on the time of a packet with its frame, so packets get their number for it, and frames the time of
     that packet: other ways to tell which frame came of which packet fail where times are missing or come twice.
+
+    Attributes:
+        threads: how the decoder may share its work, as PyAV calls it.
     """
 
     def __init__(self, stream: av.VideoStream, facts: CodedStream, mapped: set[int]):
@@ -169,6 +173,8 @@ class Recorder:
         context = stream.codec_context
         headers = HEADERS.get(facts.codec)
         self.headers = headers(context.extradata or b"") if headers else None
+        # Of several pictures at once, one that goes out may not be done, and what is exported of it is wrong.
+        self.threads = "SLICE" if facts.codec == "mpeg4" else "AUTO"
         if not headers:
             context.options = {**context.options, "export_side_data": "venc_params"}
         self.facts, self.mapped = facts, mapped
@@ -197,10 +203,8 @@ class Recorder:
         """Takes what a packet tells, and numbers it."""
         quantizer = nan
         if self.headers:
-            try:
+            with contextlib.suppress(HeaderError):  # what nothing tells is missing
                 quantizer = self.headers.packet(memoryview(packet))
-            except HeaderError:  # what nothing tells is missing
-                pass
         self.told.append(quantizer)
         self.packet_sizes.append(0 if packet.is_discard else packet.size)
         self.times.append(packet.pts)
@@ -227,7 +231,7 @@ class Recorder:
         sizes, index = np.zeros(len(self.numbers), np.int64), None
         first = self.times[self.numbers[0]] if self.numbers and self.numbers[0] is not None else None
         for number, (size, time) in enumerate(zip(self.packet_sizes, self.times, strict=True)):
-            lost = number not in frames and None not in (first, time) and time < first
+            lost = number not in frames and first is not None and time is not None and time < first
             index = frames.get(number, index)
             if index is not None and not lost:
                 sizes[index] += size

@@ -176,7 +176,7 @@ def decode_frames(
     Raises:
         DamagedError: a frame cannot be decoded, or only in part.
     """
-    stream.thread_type = "AUTO"
+    stream.thread_type = recorder.threads if recorder else "AUTO"
     decode = strict_decoder(stream.codec_context) if listed is None else stream.codec_context.decode
     decoded = picture_frames(container, stream, recorder.follow(decode) if recorder else decode)
     for index in itertools.count() if listed is None else range(listed + 1):
