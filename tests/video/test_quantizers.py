@@ -34,13 +34,18 @@ def exported(path, mapped=True):
 
 @pytest.mark.parametrize("codec", MPEG)
 def test_they_are_those_that_the_encoder_was_told(tmp_path, codec):
-    """FFmpeg's encoders are told `quantiser_scale_code`, whose double is the scale of MPEG-2."""
+    """FFmpeg's encoders are told `quantiser_scale_code`, whose double is the scale of MPEG-2.
+
+    Of the last frame of MPEG-1 and MPEG-2, which comes at the end of the stream, its decoder exports nothing.
+    """
     for told in (3, 13, 31):
         options = {"qmin": str(told), "qmax": str(told)}
         path = moving_clip(tmp_path / f"clip.{MPEG[codec]}", 8, 144, 176, codec=codec, codec_options=options)
         name, found = exported(path)
         scale = told * (2 if codec == "mpeg2video" else 1)
-        assert [frame.mean for frame in found] == [scale] * 8
+        if codec in ("mpeg1video", "mpeg2video"):
+            assert np.isnan(found.pop().mean)
+        assert [frame.mean for frame in found] == [scale] * len(found)
         assert all((frame.blocks == scale).all() and frame.blocks.shape == (9, 11) for frame in found)
         assert log2_steps(name, np.array([float(scale)]), 8) == pytest.approx(np.log2(2 * told))
 
@@ -53,14 +58,15 @@ def test_blocks_are_where_they_belong(tmp_path):
     _, found = exported(write_clip(tmp_path / "clip.avi", [picture] * 6, codec="mpeg4", codec_options=options))
     blocks = found[2].blocks
     assert blocks.shape == (6, 10)
-    assert abs(float(blocks[:, :6].mean()) - float(blocks[:, 6:].mean())) > 1
+    assert len(set(blocks[:, :6].flat)) == len(set(blocks[:, 6:].flat)) == 1
+    assert blocks[0, 0] < blocks[0, 9]
     assert found[2].mean == pytest.approx(blocks.mean())
 
 
 def test_vp9_has_one_a_frame(tmp_path):
-    options = {"crf": "40", "b": "0", "min-q": "40", "max-q": "40", "lag-in-frames": "0"}
+    options = {"qmin": "40", "qmax": "40", "b": "100000"}
     _, found = exported(moving_clip(tmp_path / "clip.webm", 8, codec="libvpx-vp9", codec_options=options))
-    assert {frame.mean for frame in found[1:]} == {160}  # of 0 to 255: 40 of 0 to 63
+    assert {frame.mean for frame in found} == {160}  # of 0 to 255: 40 of 0 to 63
     assert all(frame.blocks is None for frame in found)
 
 
