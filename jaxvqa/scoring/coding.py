@@ -56,8 +56,8 @@ def quantizer(coding: Coding) -> dict[str, Any] | None:
         "scale": coding.scale,
         "known_frames": len(known),
         "mean": number(mean(known), 3),
-        "lowest": number(known.min(), 3),
-        "highest": number(known.max(), 3),
+        "lowest": number(float(known.min()), 3),
+        "highest": number(float(known.max()), 3),
         "log2_step": number(mean(coding.log2_steps), 4),
     }
 
