@@ -17,7 +17,8 @@ FACTS += ["not_scored", "sha256", "display_height"]
 FACTS += ["jaxvqa", "av"]  # versions of this package and of PyAV, which decodes
 FACTS += ["notes"]  # what was met in showing frames, such as HDR
 FORMATS = ("table", "csv", "jsonl")
-COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "custom", *FACTS]
+NESTED = ["coding"]  # how a video was coded, which CSV leaves out
+COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "custom", *FACTS, *NESTED]
 
 # How texts begin that spreadsheets run as formulas; full-width signs count in Japanese and Chinese ones.
 FORMULA = "[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]"
@@ -68,7 +69,7 @@ def is_sound(row: Row) -> bool:
     kinds = [type(field) for field in key(row)] + [type(row.get("repeats", 1))]
     if row["status"] != "ok":
         return kinds == [str, int, str, int]
-    facts = {"path", "status", "error", "custom", *FACTS, *(DEVIATION if row.get("repeats", 1) == 1 else ())}
+    facts = {"path", "status", "error", "custom", *FACTS, *NESTED, *(DEVIATION if row.get("repeats", 1) == 1 else ())}
     unscored = (row.get("not_scored") or "").split()
     columns = zip(DIMENSIONS, RAW, DISPLAY, DEVIATION, strict=True)
     missing = {name for dimension, *names in columns if dimension.code in unscored for name in names}
@@ -88,7 +89,7 @@ def check_format(form: str) -> None:
 def text_of(rows: Iterable[Row], columns: Sequence[str], form: str) -> str:
     """Rows as CSV with a header, or as JSON lines ("csv" or "jsonl"); what a row lacks is empty, or null."""
     if form == "csv":
-        return csv_line(columns) + "".join(csv_row(row, columns) for row in rows)
+        return csv_header(columns) + "".join(csv_row(row, columns) for row in rows)
     return "".join(json_line(row, columns) for row in rows)
 
 
@@ -98,8 +99,13 @@ def json_line(row: Row, columns: Sequence[str]) -> str:
 
 
 def csv_row(row: Row, columns: Sequence[str]) -> str:
-    """A row as a line of CSV."""
-    return csv_line(row.get(column) for column in columns)
+    """A row as a line of CSV, without nested columns."""
+    return csv_line(row.get(column) for column in columns if column not in NESTED)
+
+
+def csv_header(columns: Sequence[str]) -> str:
+    """The first line of CSV: the columns that are not nested."""
+    return csv_line(column for column in columns if column not in NESTED)
 
 
 def csv_line(values: Iterable[Any]) -> str:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from ..errors import UserError, first_line
 from ..model import Model, load
-from ..results.rows import COLUMNS, Key, Row, csv_line, csv_row, json_line, key, read_rows
+from ..results.rows import COLUMNS, Key, Row, csv_header, csv_row, json_line, key, read_rows
 from ..system.compilation import keep_compiled
 from ..system.files import write_atomic
 from ..system.processes import cores
@@ -234,4 +234,4 @@ def write_in_order(places: dict[Key, Place], folder: Path) -> None:
 
     write_atomic(folder / "scores.jsonl", (json_line(row, COLUMNS) for row in rows()))
     lines = (csv_row(row, COLUMNS) for row in rows())
-    write_atomic(folder / "scores.csv", (line for some in ([csv_line(COLUMNS)], lines) for line in some))
+    write_atomic(folder / "scores.csv", (line for some in ([csv_header(COLUMNS)], lines) for line in some))

@@ -26,6 +26,7 @@ from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_samples, noted
 from ..weights.model_card import not_scored, unvalidated
+from .coding import coding_facts
 
 
 class Scored(NamedTuple):
@@ -108,6 +109,7 @@ def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, s
     if scores is None:
         return {**row, "error": video.error}
     row["status"] = "ok"
+    row["coding"] = coding_facts(video.video.coding) if video.video and video.video.coding else None
     for names, numbers in ((RAW, scores.raw), (DISPLAY, scores.display), (DEVIATION, scores.deviation)):
         if numbers is not None:
             pairs = zip(names, numbers, strict=True)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from ..errors import DamagedError, MiscountError, VideoError, first_line
+from .coding import CodedStream, Coding, Decode, Record, Recorder
 from .ffmpeg_log import ffmpeg_errors
 from .integrity import check_file
 from .nal_units import BESIDE, holds_picture
@@ -22,7 +23,6 @@ from .times import Clock, decoded_times, frame_seconds, packet_times
 
 # Containers whose header tells how long they last; of others, FFmpeg's figure is a guess.
 LASTING = ("matroska,webm", "flv", "avi")
-Decode = Callable[[av.Packet | None], list[av.VideoFrame]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,7 @@ class Video:
         fps: average frames per second; NaN if that is not known.
         seconds: when each frame is shown, from the first on; by the average rate where the file does not tell.
         presentation: how frames are shown.
+        record: how frames were coded.
     """
 
     path: Path
@@ -45,6 +46,12 @@ class Video:
     fps: float
     seconds: Float[np.ndarray, " frames"]
     presentation: Presentation = field(default_factory=Presentation)
+    record: Record = field(default_factory=Record)
+
+    @property
+    def coding(self) -> Coding | None:
+        """How frames were coded; None until `read_frames` came to its end."""
+        return self.record.coding
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -73,7 +80,9 @@ def open_video(path: str | os.PathLike, each: Callable[[], None] = lambda: None,
             rates = stream.average_rate, stream.guessed_rate
             presentation = Presentation.of(path, stream)
             presentation.note(track)
+            aspect = stream.sample_aspect_ratio
             frame = next(container.decode(stream))
+            record = Record(CodedStream.of(stream, aspect, frame))
         with open_container(path) as container:
             stream, _ = choose_stream(container)
             if decode:
@@ -91,7 +100,7 @@ def open_video(path: str | os.PathLike, each: Callable[[], None] = lambda: None,
     except (av.FFmpegError, OSError, ValueError, StopIteration) as error:
         raise VideoError(f"{path} cannot be opened as a video: {what_it_is(path) or reason(error)}.") from error
     height, width = Screen(presentation).begin(frame)
-    return Video(Path(path), len(times), height, width, frame_rate(seconds, rates), seconds, presentation)
+    return Video(Path(path), len(times), height, width, frame_rate(seconds, rates), seconds, presentation, record)
 
 
 def read_frames(
@@ -102,7 +111,8 @@ def read_frames(
     The file is read from its start: seeking gives other frames than asked for in files whose index is wrong, and where
     pictures refer to later ones across key frames (HEVC as x265 makes it, MPEG-4 with B-frames, MPEG-1/2).
     One frame is held at a time: 192 frames of a 4K video in one array would be 5 GB. `each` is called after every
-    frame, wanted or not. All are decoded, to see whether they are those that the container lists.
+    frame, wanted or not. All are decoded, to see whether they are those that the container lists. After the last one,
+    `video.coding` says how they were coded.
 
     Raises:
         DamagedError: a frame cannot be decoded.
@@ -112,7 +122,8 @@ def read_frames(
     wanted, count, screen = set(indices.tolist()), 0, Screen(video.presentation, video.frames)
     with open_container(video.path) as container:
         stream, _ = choose_stream(container)
-        decoded = screen.frames(decode_frames(video.path, container, stream, video.frames))
+        recorder = Recorder(stream, video.record.stream, wanted)
+        decoded = screen.frames(decode_frames(video.path, container, stream, video.frames, recorder))
         for index, frame in enumerate(decoded):
             each()
             count += 1
@@ -126,6 +137,7 @@ def read_frames(
                 yield index, screen.show(frame)
     if count != video.frames:
         raise MiscountError(f"{video.path} is damaged: it lists {video.frames} frames, but {count} can be decoded.")
+    video.record.coding = recorder.coding(video.fps)
 
 
 def check_length(
@@ -150,16 +162,23 @@ def check_length(
 
 
 def decode_frames(
-    path: str | os.PathLike, container: av.container.InputContainer, stream: av.VideoStream, listed: int | None = None
+    path: str | os.PathLike,
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    listed: int | None = None,
+    recorder: Recorder | None = None,
 ) -> Iterator[av.VideoFrame]:
     """Decodes all frames of a stream, one more than `listed` at most; without a list, none may be lost unheard.
+
+    Args:
+        recorder: follows the decoder.
 
     Raises:
         DamagedError: a frame cannot be decoded, or only in part.
     """
-    stream.thread_type = "AUTO"
+    stream.thread_type = recorder.threads if recorder else "AUTO"
     decode = strict_decoder(stream.codec_context) if listed is None else stream.codec_context.decode
-    decoded = picture_frames(container, stream, decode)
+    decoded = picture_frames(container, stream, recorder.follow(decode) if recorder else decode)
     for index in itertools.count() if listed is None else range(listed + 1):
         try:
             frame = next(decoded, None)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer, Type
-from jaxtyping import UInt8
+from jaxtyping import Int32, UInt8
 
 
 @functools.cache
@@ -84,3 +84,29 @@ def of_mastering(data: bytes) -> float | None:
         return None
     *_, numerator, denominator, _, has_luminance = struct.unpack("=22i", data[:88])
     return numerator / denominator if has_luminance and denominator > 0 and numerator > 0 else None
+
+
+class EncoderParameters(NamedTuple):
+    """What FFmpeg exports of how a frame was encoded (AVVideoEncParams).
+
+    Attributes:
+        quantizers: of blocks of one size, by rows; a single one if there is one for the frame.
+        columns: blocks in a row.
+    """
+
+    quantizers: Int32[np.ndarray, " blocks"]
+    columns: int
+
+
+def encoder_parameters(frame: av.VideoFrame) -> EncoderParameters | None:
+    """How a frame was encoded, where its decoder exports that; None where it does not."""
+    container = SideDataContainer(frame)  # ty: ignore[too-many-positional-arguments], of which PyAV has no types
+    data = container.get("VIDEO_ENC_PARAMS")
+    if data is None:
+        return None
+    if not data.nb_blocks:
+        return EncoderParameters(np.array([data.qp], np.int32), 1)
+    # Of each block: where its left and top are, its width and height, and how its quantizer differs.
+    blocks = np.ndarray((data.nb_blocks, 5), np.int32, data, data.blocks_offset, (data.block_size, 4))
+    left, _, width, _, _ = blocks[-1]
+    return EncoderParameters(blocks[:, 4] + np.int32(data.qp), int(left // width) + 1)
