@@ -80,7 +80,7 @@ plt.show()
 
 # %% [markdown]
 # **Overall is wrong here**, and it is good to know why: a 1080p display enlarges 270 lines to a soft picture, and jaxvqa-mini
-# takes noise on a soft picture for detail. It saw noise only on sharp ones in training. Noise (T-3) and stability (T-5) below are right.
+# takes noise on such a picture for detail. Noise (T-3) and stability (T-5) below are right.
 #
 # There are three ways to read a score. In all of them, **higher is better in every dimension**: noise 90 means little noise.
 #
