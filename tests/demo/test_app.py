@@ -41,7 +41,7 @@ def test_scores_of_a_video_are_those_of_the_library(page, address, clip):
     frame = page.frame_locator("iframe.report")
     frame.locator(".facts").wait_for()
     assert scores_in(frame) == expected(clip)
-    assert frame.locator("h2").inner_text() == clip.name
+    assert frame.locator(".video h2").inner_text() == clip.name
     assert page.locator("table.comparison").count() == 0
     with page.expect_download() as download:
         page.get_by_text("Download the report").click()
@@ -60,7 +60,7 @@ def test_the_example_gets_a_report(page, address):
     frame = page.frame_locator("iframe.report")
     frame.locator(".facts").wait_for()
     assert scores_in(frame) == expected(EXAMPLE)
-    assert frame.locator("h2").inner_text() == "example.mp4"
+    assert frame.locator(".video h2").inner_text() == "example.mp4"
 
 
 @pytest.mark.slow
@@ -133,7 +133,7 @@ def test_a_name_is_text(page, address, tmp_path):
     score(page, path, tmp_path / "<b>.mp4")
     frame = page.frame_locator("iframe.report")
     frame.locator(".facts").wait_for()
-    assert frame.locator("h2").inner_text() == ODD
+    assert frame.locator(".video h2").inner_text() == ODD
     assert scores_in(frame) == expected(path)
     assert page.locator(".failed").inner_text().startswith("<b>.mp4 cannot be opened")
     assert page.locator("[onerror]").count() == frame.locator("[onerror]").count() == 0
@@ -152,6 +152,6 @@ def test_two_sessions_get_their_own_results_in_turn(browser, address, clip, tmp_
     for page, path in zip(pages, paths, strict=True):
         frame = page.frame_locator("iframe.report")
         frame.locator(".facts").wait_for(timeout=60_000)
-        assert frame.locator("h2").inner_text() == path.name
+        assert frame.locator(".video h2").inner_text() == path.name
         assert scores_in(frame) == expected(path)
         page.close()

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,11 +46,9 @@ def test_scores_without_weights_given(clips, tmp_path, capfd):
     arguments = [f"--config.videos={clips / 'a.mp4'}", f"--config.output={tmp_path}", "--config.workers=1"]
     assert main(["jaxvqa", f"--config={ROOT / 'configs' / 'score.py'}", *arguments]) == 0
     out, err = capfd.readouterr()
-    assert "jaxvqa-mini: trained on VMAF of encodes and on synthetic distortions" in out
-    assert "Overall estimates VMAF on a 1080p display, ±" in out
+    assert re.search(r"(?m)^overall \d+ ±\d+$", out)
     assert "weights: jaxvqa-mini, for no others are given; `jaxvqa download` fetches the published ones\n" in err
-    assert out.splitlines()[0].split()[1].rstrip("*") == "O"
-    assert "A-1" not in out.splitlines()[0]
+    assert "content" not in out
     with (tmp_path / "scores.csv").open(newline="") as file:
         [row] = csv.DictReader(file)
     assert row["weights"].startswith("jaxvqa-mini-")
