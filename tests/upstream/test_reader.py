@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
+from torchscripts import FromTuple
 
 from jaxvqa.errors import CheckpointError
 from jaxvqa.upstream.convert import convert_checkpoints
@@ -180,25 +181,14 @@ def test_code_in_a_pickle_is_not_run(tmp_path):
     assert trace.exists()  # so that it would have been
 
 
-class RunsOnLoading(torch.nn.Module):
+class RunsOnLoading(FromTuple):
     """TorchScript that prints when it is loaded."""
-
-    def __init__(self):
-        super().__init__()
-        self.x = torch.nn.Parameter(torch.zeros(1))
-
-    @torch.jit.export
-    def __getstate__(self):
-        return self.x, self.training
 
     @torch.jit.export
     def __setstate__(self, state: tuple[torch.Tensor, bool]):
         print("code was run")
         self.x = state[0]
         self.training = state[1]
-
-    def forward(self):
-        return self.x
 
 
 def repacked(path, source, change, compression=zipfile.ZIP_STORED):

@@ -2,6 +2,7 @@ import zipfile
 
 import pytest
 import torch
+from torchscripts import FromTuple
 
 from jaxvqa.upstream.archive import Archive
 from jaxvqa.upstream.torchscript import state_dict
@@ -65,24 +66,13 @@ def test_state_dicts_are_those_of_pytorch(tmp_path, made):
     assert "again.linear.weight" in found
 
 
-class Loads(torch.nn.Module):
+class Loads(FromTuple):
     """TorchScript that is loaded by a function of its own, from a tuple."""
-
-    def __init__(self):
-        super().__init__()
-        self.x = torch.nn.Parameter(torch.zeros(1))
-
-    @torch.jit.export
-    def __getstate__(self):
-        return self.x, self.training
 
     @torch.jit.export
     def __setstate__(self, state: tuple[torch.Tensor, bool]):
         self.x = state[0] + 1
         self.training = state[1]
-
-    def forward(self):
-        return self.x
 
 
 class LoadsTable(Loads):
