@@ -211,10 +211,8 @@ def from_clip(path: Path, flaw: bool, generator: np.random.Generator) -> Clip:
     short, least = min(frames.shape[1:3]), min(360, *frames.shape[1:3])
     if (flaw or generator.random() < 0.4) and short > least:
         lines = generator.uniform(least, min(short, 480) if flaw else short)
-        size = (round(frames.shape[2] * lines / short), round(frames.shape[1] * lines / short))
-        frames = np.stack(
-            [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS)) for frame in frames]
-        )
+        size = [round(side * lines / short) for side in frames.shape[1:3]]
+        frames = resize(frames, size, Image.Resampling.LANCZOS)
     return crop(frames, np.zeros((ROW_FRAMES, 2), int), [side // 2 * 2 for side in frames.shape[1:3]])
 
 

@@ -86,11 +86,9 @@ def file_sha256(path: str | os.PathLike, each: Callable[[], None] = lambda: None
 
 def file_git_blob(path: str | os.PathLike) -> str:
     """The id that git gives a file's content, in hexadecimal: SHA-1 of a header with its length, and of the content."""
-    digest = hashlib.sha1(b"blob %d\0" % os.path.getsize(path))
+    header = b"blob %d\0" % os.path.getsize(path)
     with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.sha1(header)).hexdigest()
 
 
 def allocate(file: BinaryIO, size: int) -> None:
