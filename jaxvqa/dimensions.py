@@ -53,6 +53,7 @@ DIMENSIONS = (
     Dimension("T-8", "fluency", "fluent", "choppy", 0.88730884, 0.07106569),
     Dimension("T-all", "technical", "clear", "severely degraded", 0.5536831, 0.1876018),
 )
+GENERAL = ("O", "A-all", "T-all")  # codes of dimensions that sum up others
 
 
 def default_prompts() -> list[str]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..dimensions import DIMENSIONS, PERCENTS, DisplayScale
+from ..dimensions import DIMENSIONS, GENERAL, PERCENTS, DisplayScale
 from ..errors import UserError
 from ..geometry import GRID, INTERVAL
 from ..results.scores import Scores
@@ -20,7 +20,6 @@ from ..video.sampling import Sampling, SamplingPlan
 from ..weights.model_card import ModelCard, display_scale, not_scored, scored, unvalidated
 from .locations import TECHNICAL, Locations, locate
 
-GENERAL = ("O", "A-all", "T-all")  # dimensions that sum up others
 NOTABLE = 0.25  # differences within a video below this, in deviations between videos, are not spoken of
 REGIONS = (("upper left", "top", "upper right"), ("left", "centre", "right"), ("lower left", "bottom", "lower right"))
 

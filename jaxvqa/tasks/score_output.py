@@ -1,9 +1,8 @@
 """Scores of videos, and their differences, as a person reads them: what matters first, in words, at any width."""
 
 import itertools
-import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,11 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..dimensions import DIMENSIONS, Dimension
+from ..dimensions import DIMENSIONS, GENERAL, Dimension
 from ..results.rows import DISPLAY, Row
 from ..system.terminal import printable, table_console
-from ..weights.model_card import ModelCard, notice, scored, unvalidated
+from ..weights.model_card import ModelCard, margin, notice, scored, unvalidated
 
-GENERAL = ("O", "A-all", "T-all")  # dimensions that sum up others
 WIDTH = 80  # columns that are counted on where no terminal tells
 BAR = 20  # columns of a score of 100
 PLAIN: dict[str, Any] = {"box": None, "pad_edge": False, "padding": (0, 2, 0, 0)}
@@ -29,22 +27,26 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None) -> None:
     What they score in the single dimensions is printed for as many as fit side by side.
     """
     out, there = table_console(), dimensions(card)
-    ranked = sorted((row for row in rows if row["status"] == "ok"), key=lambda row: -display(row, card)[:1].sum())
-    values = np.stack([display(row, card) for row in ranked]) if ranked else np.empty((0, len(there)))
+    whole = [row for row in rows if row["status"] == "ok"] if there else []
+    values = np.array([display(row, card) for row in whole]).reshape(len(whole), len(there))
+    ranked = np.argsort(-values[:, :1].sum(axis=1), kind="stable")
+    values, paths = values[ranked], [printable(whole[i]["path"]) for i in ranked]
     within = margin(card) if there[:1] == [DIMENSIONS[0]] else ""
-    if values.size and len(ranked) == 1:
-        out.print(Text(printable(ranked[0]["path"]), "bold"), soft_wrap=True)
+    if len(paths) == 1:
+        out.print(Text(paths[0], "bold"), soft_wrap=True)
         out.print(Text.assemble(f"{there[0].name} ", (f"{values[0, 0]:.0f}", "bold"), within))
-        print_dimensions(out, there[1:], values[:, 1:], values[0, 1:], card)
-    elif values.size:
-        folder, names = below_one_folder([printable(row["path"]) for row in ranked])
+        single = values[0, 1:]
+        print_dimensions(out, there[1:], {"": whole_numbers(single), " ": [bar(out, x) for x in single]}, single, card)
+    elif paths:
+        folder, names = below_one_folder(paths)
         columns = Column(there[0].name + within, justify="right"), Column(f"video{folder}", overflow="fold")
         table = Table("", *columns, "lowest in", **PLAIN)
         for number, (name, scores) in enumerate(zip(names, values, strict=True), start=1):
             table.add_row(str(number), f"{scores[0]:.0f}", Text(name), foremost(scores, scores, card))
         out.print(table)
-        if len(ranked) <= (min(out.width, WIDTH) - max(len(each.name) for each in there)) // 5:
-            print_dimensions(out, there[1:], values[:, 1:], -np.ptp(values[:, 1:], axis=0), card)
+        if len(paths) <= (min(out.width, WIDTH) - max(len(each.name) for each in there)) // 5:
+            numbered = {str(number): whole_numbers(row[1:]) for number, row in enumerate(values, start=1)}
+            print_dimensions(out, there[1:], numbered, -np.ptp(values[:, 1:], axis=0), card)
     for row in rows:
         if row["status"] != "ok":
             out.print(Text(f"not scored: {printable(row['path'])}"), soft_wrap=True)
@@ -74,8 +76,8 @@ def print_differences(
         out.print(
             Text(f"{second} scores {verdict} {first}: {there[0].name} {after[0, 0]:.0f}, not {before[0, 0]:.0f}.")
         )
-        columns = np.concatenate([before, after, changes])
-        print_dimensions(out, there, columns, -abs(changes[0]), card, ("first", "second", "change"))
+        sides = {"first": whole_numbers(before[0]), "second": whole_numbers(after[0])}
+        print_dimensions(out, there, sides | {"change": list(map(signed, changes[0]))}, -abs(changes[0]), card)
     else:
         columns = Column(there[0].name, justify="right"), Column("second minus first", overflow="fold")
         table = Table(*columns, "most in", **PLAIN)
@@ -97,35 +99,26 @@ def display(row: Row, card: ModelCard | None) -> Float[np.ndarray, " dimensions"
     return 100 * np.array([row[name] for name in itertools.compress(DISPLAY, scored(card))], float)
 
 
-def margin(card: ModelCard | None) -> str:
-    """How far from overall VMAF may lie; empty where that is not known."""
-    return f" ±{math.ceil(card.vmaf_interval)}" if card and card.vmaf_interval is not None else ""
-
-
 def print_dimensions(
     out: Console,
     there: Sequence[Dimension],
-    values: Float[np.ndarray, "columns dimensions"],
+    columns: Mapping[str, Sequence[str | Text]],
     order: Float[np.ndarray, " dimensions"],
     card: ModelCard | None,
-    heads: Sequence[str] = (),
 ) -> None:
     """Prints a line for each dimension, lowest in `order` first; those that are not validated come last.
 
     Args:
-        heads: of the columns; by default their numbers. The last of three named ones holds differences.
+        columns: what stands in each beside the dimensions, by its head.
     """
-    alone, untested = len(values) == 1, unvalidated(card)
-    names = [""] if alone else heads or [str(number + 1) for number in range(len(values))]
-    columns = [Column(name, justify="right") for name in names]
-    table = Table("", *columns, *[""] * alone, show_header=not alone, **PLAIN)
-    groups = [[i for i, each in enumerate(there) if (each.code in untested) == late] for late in (False, True)]
-    for group, title in zip(groups, ("", "not validated"), strict=True):
-        if group and title:
-            table.add_row(Text(title, "italic"))
+    untested, heads = unvalidated(card), [Column(head, justify="right") for head in columns]
+    table = Table("", *heads, show_header=any(map(str.strip, columns)), **PLAIN)
+    for late in (False, True):
+        group = [i for i, each in enumerate(there) if (each.code in untested) == late]
+        if group and late:
+            table.add_row(Text("not validated", "italic"))
         for i in sorted(group, key=lambda i: order[i]):
-            cells = [signed(x) if heads and n == len(heads) - 1 else f"{x:.0f}" for n, x in enumerate(values[:, i])]
-            table.add_row(there[i].name, *cells, *[bar(out, values[0, i])] * alone)
+            table.add_row(there[i].name, *(column[i] for column in columns.values()))
     out.print()
     out.print(table)
 
@@ -149,6 +142,11 @@ def foremost(
     single = [i for i, each in enumerate(there) if each.code not in passed_over]
     first = min(single, key=lambda i: order[i], default=None)
     return Text("" if first is None else f"{there[first].name} {form(values[first])}")
+
+
+def whole_numbers(values: Float[np.ndarray, " dimensions"]) -> list[str]:
+    """Scores as they are printed."""
+    return [f"{value:.0f}" for value in values]
 
 
 def signed(value: float) -> str:

@@ -246,6 +246,11 @@ def unvalidated(card: ModelCard | None) -> list[str]:
     return [code for code in codes if code not in known]
 
 
+def margin(card: ModelCard | None) -> str:
+    """Returns how far from the overall score VMAF of nine in ten encodes lies; empty where that is not known."""
+    return f" ±{math.ceil(card.vmaf_interval)}" if card and card.vmaf_interval is not None else ""
+
+
 def notice(card: ModelCard | None) -> str:
     """Returns what a reader of scores must know of the weights; empty for published ones.
 
@@ -257,7 +262,7 @@ def notice(card: ModelCard | None) -> str:
     if card.validated is not None:
         said = f"{card.name}: {card.limits}."
         if card.vmaf_interval is not None:
-            said += f" Overall estimates VMAF on a 1080p display, ±{math.ceil(card.vmaf_interval)} for 90 % of encodes."
+            said += f" Overall estimates VMAF on a 1080p display,{margin(card)} for 90 % of encodes."
         if untested:
             said += f" Not validated: {', '.join(untested)}."
     else:
