@@ -18,7 +18,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.clips = "clips"  # folder of video clips
     config.output = "runs/mini"  # folder of material, checkpoints, curves and the trained model
     config.seed = 0  # of parameters, examples and batches
-    config.examples = 5000  # to train on
+    config.examples = 6000  # to train on
     config.validation = 240  # to validate on, of scenes that are not trained on
     config.looked_at = 24  # pieces of each frame that EfficientNet-Lite0 looks at, of 49
     config.workers = 0  # processes that make them; 0, as many as cores

@@ -41,7 +41,7 @@ def soften(frames: Clip, generator: np.random.Generator) -> Clip:
     if generator.random() < 0.4:
         kind = ImageFilter.GaussianBlur(generator.uniform(0.5, 4))
         return np.stack([np.asarray(Image.fromarray(frame).filter(kind)) for frame in frames])
-    part = generator.uniform(0.2, 0.8)
+    part = generator.uniform(0.15, 0.8)
     small = resize(frames, (round(height * part), round(width * part)), Image.Resampling.BOX)
     return resize(small, (height, width), Image.Resampling.BICUBIC)
 

@@ -85,17 +85,17 @@ def encoded(frames: Clip, generator: np.random.Generator) -> Example:
     for code in FLAWS:
         targets[:, INDEX[code]] = BEST
     chain = draw_chain(*frames.shape[1:3], generator)
-    known = generator.choice(["", "T-3", "T-4"], p=(0.67, 0.23, 0.1))  # a flaw of which VMAF knows that it is none's
+    known = generator.choice(["", "T-3", "T-4"], p=(0.56, 0.34, 0.1))  # a flaw of which VMAF knows that it is none's
     strength = generator.uniform(0, 1) if known else 0.0
     pictures, soft = list(PICTURES), None
     spoilt, sharp = frames, chain.size == frames.shape[1:3] and not chain.blur
     if known == "T-4":
         spoilt = blur_motion(frames, strength, generator)
     elif known == "T-3":
-        if sharp and generator.random() < 0.5:  # noise is no detail
+        if sharp and generator.random() < 0.6:  # noise is no detail
             spoilt = soften(frames, generator)
             soft = compare_frames(spoilt, frames)
-        elif generator.random() < 0.5:  # and comes from a sensor of as many pixels as are coded
+        elif not sharp and generator.random() < 0.75:  # and comes from a sensor of as many pixels as are coded
             spoilt = resize(frames, chain.size, Image.Resampling.BICUBIC)
         kept = spoilt.shape[1:3] == chain.size and not chain.blur and max(map(part, chain.encoders)) <= LIGHT
         spoilt = add_noise(spoilt, strength, generator)
