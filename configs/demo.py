@@ -16,7 +16,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = decoding_config()
     config.task = "demo"
     config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory, of a training for example
-    config.seed = 0  # decides, with each file's content, which frames and patches are looked at
+    config.seed = 0  # decides which frames and patches are looked at
     config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
     config.precision = "float32"  # or bfloat16: faster on most GPUs, but raw scores move by about 0.01
     config.host = "127.0.0.1"  # this machine alone; 0.0.0.0 lets in whoever can reach it, without a password

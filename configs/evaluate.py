@@ -31,6 +31,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.output = "evaluation"  # folder of the results
     config.format = "table"  # what is printed: a table, csv or jsonl
     config.resamples = 1000  # bootstrap samples
-    config.seed = 0  # of these; and decides, with each file's content, which frames and patches are looked at
+    config.seed = 0  # of these; and decides which frames and patches are looked at
     config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
     return config

@@ -21,7 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.data = "data"  # folder with a folder for each database
     config.features = "features"  # folder of extracted features: 11 MB a video at full size
     config.allow_missing = False  # whether videos that have labels, but no file, may be left out
-    config.seed = 0  # decides, with each file's content, which frames and patches are looked at
+    config.seed = 0  # decides which frames and patches are looked at
     config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
     config.last = 0  # stages that are to be trained (unfreeze.stages): stores what goes into them, 30 MB a video for 1
     config.update(cluster_config())

@@ -97,12 +97,12 @@ class Model:
         return display_scale(self.card).apply(raw).astype(np.float32)
 
     def mean(self, several: Sequence[Scores]) -> Scores:
-        """The scores of several samplings of a video as one, with their deviation if there are two or more."""
-        raw = np.stack([scores.raw for scores in several]).astype(np.float64)
-        mean = raw.mean(axis=0).astype(np.float32)
-        deviation = raw.std(axis=0, ddof=1).astype(np.float32) if len(several) > 1 else None
+        """The scores of several samplings of a video as one."""
+        raw = np.stack([scores.raw for scores in several])
+        mean = raw.mean(axis=0, dtype=np.float64).astype(np.float32)
+        samplings = raw if len(several) > 1 else None
         custom = {pair: float(np.mean([scores.custom[pair] for scores in several])) for pair in self.custom}
-        return Scores(np.concatenate([scores.local for scores in several]), mean, self.display(mean), deviation, custom)
+        return Scores(np.concatenate([scores.local for scores in several]), mean, self.display(mean), samplings, custom)
 
     def score(
         self,
@@ -115,7 +115,7 @@ class Model:
         """Decodes and scores a video file.
 
         Args:
-            seed: with the file's content, decides which frames and patches are looked at.
+            seed: decides which frames and patches are looked at: at the same times and places of every video.
             plan: decides it instead.
             sampling: the rule by which they are drawn, "whole" or "published": see `jaxvqa.video.sampling.draw_plan`.
             display_height: lines of the display that scores hold for, if the weights look at videos as one shows them.
@@ -142,7 +142,7 @@ class Model:
         """Decodes and scores a video file, and keeps what it takes to show where, when and why.
 
         Args:
-            seed: with the file's content, decides which frames and patches are looked at.
+            seed: decides which frames and patches are looked at: at the same times and places of every video.
             repeats: number of samplings, with seeds from `seed` on.
             dense: whether to sample so that every frame and the whole grid is looked at instead, as often as it takes:
                 see `jaxvqa.video.sampling.dense_plans`.
@@ -161,7 +161,7 @@ class Model:
 
         first = decode(0)
         if first.video and first.views:
-            repeats = len(settings.plans(first.video, str(first.facts["sha256"])))
+            repeats = len(settings.plans(first.video))
         decoded = itertools.chain([first], map(decode, range(1, repeats)))
         samples, scores = self.score_samples(encode_ahead(self.encode, decoded))
         if scores is None:

@@ -24,7 +24,7 @@ from ..system.files import allocate, with_filename
 from ..system.untrusted import DAMAGE, untrusted
 from ..video import display
 
-VERSION = 2  # of what is sampled from a video, and how it is stored
+VERSION = 3  # of what is sampled from a video, and how it is stored
 SHARD_ROWS = 64  # 0.7 GB at full size
 
 

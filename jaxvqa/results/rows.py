@@ -17,7 +17,7 @@ FACTS += ["not_scored", "sha256", "display_height"]
 FACTS += ["jaxvqa", "av"]  # versions of this package and of PyAV, which decodes
 FACTS += ["notes"]  # what was met in showing frames, such as HDR
 FORMATS = ("table", "csv", "jsonl")
-NESTED = ["coding"]  # how a video was coded, which CSV leaves out
+NESTED = ["coding", "samplings"]  # how a video was coded, and raw scores of each of several samplings: not in CSV
 COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "custom", *FACTS, *NESTED]
 
 # How texts begin that spreadsheets run as formulas; full-width signs count in Japanese and Chinese ones.

@@ -21,7 +21,7 @@ class Scores:
         raw: the means over moments and positions: MaxVQA's own scores, in (0, 1). They are comparable
             between videos within a dimension, not between dimensions.
         display: the same on the display scale of the weights, see `jaxvqa.display`. Both are float32.
-        deviation: of the raw scores between several samplings, if these are their means.
+        samplings: raw scores of each of several samplings, of which `raw` are the means.
         custom: raw scores of custom dimensions, by prompt pair: of those that the weights were trained in, and of those
             of the caller, which are zero-shot.
     """
@@ -29,8 +29,13 @@ class Scores:
     local: Float[np.ndarray, "moments 49 16"]
     raw: Float[np.ndarray, "16"]
     display: Float[np.ndarray, "16"]
-    deviation: Float[np.ndarray, "16"] | None = None
+    samplings: Float[np.ndarray, "samplings 16"] | None = None
     custom: dict[PromptPair, float] = field(default_factory=dict)
+
+    @property
+    def deviation(self) -> Float[np.ndarray, "16"] | None:
+        """Standard deviation of the raw scores between samplings, if there are several."""
+        return None if self.samplings is None else self.samplings.std(axis=0, ddof=1, dtype=float).astype(np.float32)
 
     @property
     def overall(self) -> float:

@@ -114,6 +114,8 @@ def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, s
         if numbers is not None:
             pairs = zip(names, numbers, strict=True)
             row.update((name, None if np.isnan(number) else round(float(number), 6)) for name, number in pairs)
+    if scores.samplings is not None:
+        row["samplings"] = [[None if np.isnan(x) else round(float(x), 6) for x in raw] for raw in scores.samplings]
     row["custom"] = {str(pair): round(score, 6) for pair, score in scores.custom.items()}
     return row
 

@@ -14,14 +14,14 @@ from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..evaluation.samplings import corrected_p
 from ..model import load
-from ..results.rows import DEVIATION, DISPLAY, RAW, Row, check_format, text_of
+from ..results.rows import DISPLAY, RAW, Row, check_format, text_of
 from ..results.store import Results
 from ..scoring.videos import score_videos
 from ..system.files import lock_folder, write_atomic
 from ..system.terminal import Log, table_console
 from ..text.prompts import PromptPair, read_pairs
 from ..weights.load import choose_weights
-from ..weights.model_card import ModelCard, scored, trained_pairs
+from ..weights.model_card import ModelCard, chance_of_higher, scored, trained_pairs
 from . import inputs
 from .output import print_custom, print_notes, tell_scored, write_config
 from .score_output import display, print_differences
@@ -64,7 +64,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     whole = [each for each in compared if each[1]["status"] == each[2]["status"] == "ok"]
     path = Path(config.output) / "comparison.csv"
     with lock_folder(config.output):
-        columns, lines = differences(whole, list(dict.fromkeys([*trained_pairs(model.card), *custom])))
+        columns, lines = differences(whole, list(dict.fromkeys([*trained_pairs(model.card), *custom])), model.card)
         write_atomic(path, text_of(lines, columns, "csv"))
     if config.format == "table":
         print_comparison(whole, model.card)
@@ -115,14 +115,19 @@ def find_one(source: str, log: Log) -> list[str]:
     return paths
 
 
-def differences(compared: Sequence[tuple[Pair, Row, Row]], custom: Sequence[PromptPair]) -> tuple[list[str], list[Row]]:
+def differences(
+    compared: Sequence[tuple[Pair, Row, Row]], custom: Sequence[PromptPair], card: ModelCard | None
+) -> tuple[list[str], list[Row]]:
     """Columns, and a row for each pair: both raw scores in every dimension, and the second's minus the first's.
+
+    Where the weights tell, how likely the second has the higher VMAF, if both are encodes of one source.
 
     Args:
         custom: prompt pairs scored next to the dimensions, which have columns as dimensions have.
     """
     sides = ("first", "second", "difference")
-    columns = ["name", "first", "second", *(f"{name}_{side}" for name in [*RAW, *custom] for side in sides)]
+    columns = ["name", "first", "second", "second_better"]
+    columns += [f"{name}_{side}" for name in [*RAW, *custom] for side in sides]
     rows = []
     for p, *both in compared:
         scores = [[*(row[name] for name in RAW), *(row["custom"][str(pair)] for pair in custom)] for row in both]
@@ -130,7 +135,10 @@ def differences(compared: Sequence[tuple[Pair, Row, Row]], custom: Sequence[Prom
         for first, second in zip(*scores, strict=True):
             missing = first is None  # and so is the second: both are by the same weights
             values += [None] * 3 if missing else [round(x, 6) for x in (first, second, second - first)]
-        rows.append(dict(zip(columns, [*p, *values], strict=True)))
+        shown = [row[DISPLAY[0]] for row in both]
+        chance = None if None in shown else chance_of_higher(card, 100 * (shown[1] - shown[0]))
+        chance = None if chance is None else round(chance, 6)
+        rows.append(dict(zip(columns, [*p, chance, *values], strict=True)))
     return columns, rows
 
 
@@ -145,7 +153,7 @@ def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], card: ModelCard 
     if all(one["sha256"] == other["sha256"] for _, one, other in compared):
         out.print("What is compared has the same content.")
     elif first["repeats"] == 1 and not first["dense"]:
-        said_once = "Each video was sampled once, at frames and patches of its own, so part of a difference is chance"
+        said_once = "Both videos were sampled once, at the same times and places, so chance decided which"
         out.print(Text(f"{said_once}: --repeats 5 measures it."))
     elif len(compared) == 1 and not first["dense"]:
         out.print(Text(clear_differences(first, second)))
@@ -153,14 +161,11 @@ def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], card: ModelCard 
 
 def clear_differences(first: Row, second: Row) -> str:
     """Which dimensions differ by more than samplings of one video do, in a sentence that says how that was tested."""
-    means, deviations, display = (
-        np.array([[row[name] for name in names] for row in (first, second)], float)
-        for names in (RAW, DEVIATION, DISPLAY)
-    )
-    p = corrected_p(means, deviations, first["repeats"])
+    display = np.array([[row[name] for name in DISPLAY] for row in (first, second)], float)
+    p = corrected_p(*(np.array(row["samplings"], float) for row in (first, second)))
     clear = (abs(np.diff(display, axis=0)[0]) >= SHOWN) & (p <= LEVEL)
     names = [DIMENSIONS[i].name for i in np.flatnonzero(clear)]
-    test = f"Welch's t-test of {first['repeats']} samplings of each video"
+    test = f"paired t-test of {first['repeats']} samplings of each video"
     level = f"at {LEVEL:.0%} for all {np.count_nonzero(~np.isnan(p))} dimensions together by Holm's correction"
     return (
         f"Differences of half a point or more beyond sampling noise: {', '.join(names) or 'none'} ({test}, {level}). "

@@ -27,7 +27,7 @@ def scoring_config() -> ml_collections.ConfigDict:
     config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory, of a training for example
     config.output = "scores"  # folder of the results
     config.format = "table"  # what is printed: a table, csv or jsonl
-    config.seed = 0  # decides, with each file's content, which frames and patches are looked at
+    config.seed = 0  # decides which frames and patches are looked at
     config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
     config.display_height = 1080  # lines of the display that scores hold for, of weights that look at videos as it does
     config.repeats = 1  # samplings of each video; several give the mean, and how far they differ
@@ -57,7 +57,7 @@ def training_config() -> ml_collections.ConfigDict:
     config.data.test = ""  # databases to evaluate on at the end, besides validation
     config.data.allow_missing = False  # whether videos that have labels, but no file, may be left out
     config.data.allow_failures = False  # whether videos that cannot be decoded may be left out without exit code 1
-    config.data.seed = 0  # decides, with each file's content, which frames and patches are looked at
+    config.data.seed = 0  # decides which frames and patches are looked at
     config.data.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
 
     config.weights = ""  # to start from: a directory, "maxvqa", "mini"; "random", "random-small": untrained encoders

@@ -14,10 +14,11 @@ from rich.text import Text
 from ..dimensions import DIMENSIONS, GENERAL, Dimension
 from ..results.rows import DISPLAY, Row
 from ..system.terminal import printable, table_console
-from ..weights.model_card import ModelCard, margin, notice, scored, unvalidated
+from ..weights.model_card import ModelCard, chance_of_higher, margin, notice, scored, unvalidated
 
 WIDTH = 80  # columns that are counted on where no terminal tells
 BAR = 20  # columns of a score of 100
+SURE = 0.95  # from which probability on one of two encodes is called better
 PLAIN: dict[str, Any] = {"box": None, "pad_edge": False, "padding": (0, 2, 0, 0)}
 
 
@@ -76,17 +77,45 @@ def print_differences(
         out.print(
             Text(f"{second} scores {verdict} {first}: {there[0].name} {after[0, 0]:.0f}, not {before[0, 0]:.0f}.")
         )
+        if (sure := certainty(first, second, changes[0, 0], card)) and signed(changes[0, 0]) != "0":
+            out.print(Text(sure))
         sides = {"first": whole_numbers(before[0]), "second": whole_numbers(after[0])}
         print_dimensions(out, there, sides | {"change": list(map(signed, changes[0]))}, -abs(changes[0]), card)
     else:
         columns = Column(there[0].name, justify="right"), Column("second minus first", overflow="fold")
         table = Table(*columns, "most in", **PLAIN)
+        surely = chance_of_higher(card, 0) is not None and there[0] == DIMENSIONS[0]
+        if surely:
+            table.add_column("better encode", overflow="fold")
         for (name, *_), change in zip(pairs, changes, strict=True):
-            table.add_row(signed(change[0]), Text(printable(name)), foremost(change, -abs(change), card, signed))
+            most = foremost(change, -abs(change), card, signed)
+            table.add_row(signed(change[0]), Text(printable(name)), most, *[better(change[0], card)] * surely)
         mean = changes.mean(axis=0)
         table.add_row(f"{mean[0]:+.1f}", Text("mean", "bold"), foremost(mean, -abs(mean), card, signed))
         out.print(table)
     print_legend(out, "Above 0, the second is better. ", card)
+
+
+def certainty(first: str, second: str, points: float, card: ModelCard | None) -> str:
+    """Which of two encodes of a source is better, in a sentence; empty where nothing is known of that."""
+    chance = chance_of_higher(card, abs(points))
+    if chance is None or dimensions(card)[:1] != [DIMENSIONS[0]]:
+        return ""
+    winner = second if points > 0 else first
+    if chance < SURE:
+        return f"If both encode one source, their VMAF is too close to call ({winner} higher: {percent(chance)})."
+    return f"If both encode one source, {winner} has the higher VMAF (probability {percent(chance)})."
+
+
+def better(points: float, card: ModelCard | None) -> str:
+    """Which of two encodes of a source is better, and how likely; whether that is too close to call."""
+    chance = chance_of_higher(card, abs(points)) or 0.0
+    return f"{'second' if points > 0 else 'first'} {percent(chance)}" if chance >= SURE else "too close to call"
+
+
+def percent(chance: float) -> str:
+    """A probability, never rounded up to certainty."""
+    return "over 99 %" if chance > 0.99 else f"{chance:.0%}".replace("%", " %")
 
 
 def dimensions(card: ModelCard | None) -> list[Dimension]:

@@ -59,9 +59,13 @@ class DisplayPlan:
 
 
 def draw_display_plan(video: Video, height: int, generator: np.random.Generator) -> DisplayPlan:
-    """Draws a frame from each of 16 even segments of a video, with pieces anywhere in their cells, and four rows."""
+    """Draws a frame from each of 16 even segments of a video, with pieces anywhere in their cells, and four rows.
+
+    All are drawn as parts of segments, cells and quarters, so that videos of other sizes and rates are looked at alike.
+    """
     ends = np.arange(MOMENTS + 1) * video.frames // MOMENTS
-    indices = generator.integers(ends[:-1], np.maximum(ends[1:], ends[:-1] + 1))
+    lengths = np.maximum(np.diff(ends), 1)
+    indices = ends[:-1] + (generator.random(MOMENTS) * lengths).astype(int)
     places = generator.random((MOMENTS, GRID**2, 2))
     return DisplayPlan(height, indices, places, motion_indices(video, generator.random(ROWS)))
 

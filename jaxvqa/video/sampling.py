@@ -6,7 +6,7 @@ Source: FAST-VQA (arXiv:2207.02595, section 3.1, grid mini-patch sampling), MaxV
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from ..errors import UserError
 from ..geometry import CLIP_FRAMES, CLIPS, GRID, INTERVAL, MOMENTS, PATCH, SIDE
@@ -49,7 +49,7 @@ class Sampling:
     """How often a video is sampled, and what decides where.
 
     Attributes:
-        seed: with a video's content, decides which frames and patches are looked at.
+        seed: decides at which parts of a video's time and of its frames it is looked at: the same parts of all videos.
         repeats: number of samples, drawn with seeds from `seed` on.
         dense: whether to take as many samples instead as it takes to cover the video, with nothing left to chance.
         rule: how frames are drawn: "whole" or "published", see `draw_plan`.
@@ -83,79 +83,84 @@ class Sampling:
         if self.dense and self.rule != "whole":
             raise UserError(f"dense covers the whole video, which sampling {self.rule} does not: choose one of them.")
 
-    def plans(self, video: Video, sha256: str) -> list[SamplingPlan] | list[DisplayPlan]:
-        """The plans of all samples of a video, whose content has this SHA-256 (`integrity.content_sha256`)."""
+    def plans(self, video: Video) -> list[SamplingPlan] | list[DisplayPlan]:
+        """The plans of all samples of a video."""
+        seeds = range(self.seed, self.seed + self.repeats)
         if self.views == "pieces":
             if self.dense:
                 return dense_display_plans(video, self.display_height)
-            generators = (generator_of(self.seed + number, sha256) for number in range(self.repeats))
-            return [draw_display_plan(video, self.display_height, generator) for generator in generators]
+            return [draw_display_plan(video, self.display_height, np.random.default_rng(seed)) for seed in seeds]
         size = video.frames, video.height, video.width
-        if self.dense:
-            return dense_plans(*size)
-        return [draw_plan(self.rule, self.seed + number, sha256, *size) for number in range(self.repeats)]
+        return dense_plans(*size) if self.dense else [draw_plan(self.rule, seed, *size) for seed in seeds]
 
 
-def draw_plan(rule: str, seed: int, sha256: str, frames: int, height: int, width: int) -> SamplingPlan:
+def draw_plan(rule: str, seed: int, frames: int, height: int, width: int) -> SamplingPlan:
     """Draws the plan for a video of `frames` frames of `height` x `width` pixels.
 
-    It is a function of its arguments alone, so that a video keeps its plan when it is moved or renamed.
+    What a seed decides are parts of a video's time, and of cells, from 0 to 1. So encodes of one source are looked at
+    at the same times and places, whatever their sizes and rates, and chance does not decide between them.
 
     Args:
         rule: "whole" can reach every frame of a video, and every pixel of a cell: see `draw_frames`. "published" is the
             rule of the published code, for comparisons with it: see `draw_published`.
-        sha256: of the video file, in hexadecimal.
 
     Raises:
         UserError: the seed is negative, or there is no such rule.
     """
     check_seed(seed)
     check_rule(rule)
-    generator = generator_of(seed, sha256)
+    generator = np.random.default_rng(seed)
     whole = rule == "whole"
-    technical, aesthetic = (draw_frames if whole else draw_published)(frames, generator)
+    clips, moments, *places = (generator.random(shape) for shape in (CLIPS, MOMENTS, *[(GRID, GRID, CLIPS)] * 2))
+    technical, aesthetic = (draw_frames if whole else draw_published)(frames, clips, moments)
     rows, columns = (
-        generator.integers(0, max(size // GRID - PATCH + whole, 1), (GRID, GRID, CLIPS))
-        for size in upsampled_size(height, width)
+        between(part, 0, max(size // GRID - PATCH + whole, 1))
+        for part, size in zip(places, upsampled_size(height, width), strict=True)
     )
     return SamplingPlan(technical, aesthetic, rows, columns)
 
 
-def generator_of(seed: int, sha256: str) -> np.random.Generator:
-    """What decides where a video is looked at: its content and a seed."""
-    return np.random.default_rng([seed, int(sha256[:32], 16)])
-
-
 def draw_frames(
-    frames: int, generator: np.random.Generator
+    frames: int, clips: Float[np.ndarray, "4"], moments: Float[np.ndarray, "64"]
 ) -> tuple[Int[np.ndarray, "technical"], Int[np.ndarray, "aesthetic"]]:
-    """Draws frames of both views from the whole video.
+    """Returns frames of both views from the whole video.
 
     Aesthetic: a frame from each of 64 even segments, or every frame if there are no more than that. Technical: a clip
     in each quarter. Where a quarter is shorter than a clip, the clip covers it and stays within the video. Only clips
     of a video that is shorter than a clip begin anew at its end; together they have all of its frames.
+
+    Args:
+        clips: where each clip begins, as a part of the starts that it can have.
+        moments: where in its segment each frame lies.
     """
-    moments = np.arange(MOMENTS + 1) * frames // MOMENTS
-    aesthetic = generator.integers(moments[:-1], np.maximum(moments[1:], moments[:-1] + 1))
-    quarters = moments[:: MOMENTS // CLIPS]
+    bounds = np.arange(MOMENTS + 1) * frames // MOMENTS
+    aesthetic = between(moments, bounds[:-1], np.maximum(bounds[1:], bounds[:-1] + 1))
+    quarters = bounds[:: MOMENTS // CLIPS]
     ends = np.sort(np.clip([quarters[:-1], quarters[1:] - SPAN], 0, max(frames - SPAN, 0)), axis=0)
-    starts = generator.integers(ends[0], ends[1] + 2) if frames >= SPAN else np.arange(CLIPS) % 2
+    starts = between(clips, ends[0], ends[1] + 2) if frames >= SPAN else np.arange(CLIPS) % 2
     return clip_indices(starts, frames), aesthetic
 
 
 def draw_published(
-    frames: int, generator: np.random.Generator
+    frames: int, clips: Float[np.ndarray, "4"], moments: Float[np.ndarray, "64"]
 ) -> tuple[Int[np.ndarray, "technical"], Int[np.ndarray, "aesthetic"]]:
-    """Draws frames of both views as the published code does.
+    """Returns frames of both views as the published code draws them, by the parts that `draw_frames` takes.
 
     Segments have `frames // 4` and `frames // 64` frames, so that what remains of the division is out of reach, and
     below 64 frames the aesthetic view is one frame, again and again.
     """
-    starts = [
-        generator.integers(0, start_range(frames, clips, length), clips)
-        for clips, length in ((CLIPS, CLIP_FRAMES), (MOMENTS, 1))
-    ]
-    return frame_indices(frames, CLIPS, CLIP_FRAMES, starts[0]), frame_indices(frames, MOMENTS, 1, starts[1])
+    technical, aesthetic = (
+        frame_indices(frames, len(parts), length, between(parts, 0, start_range(frames, len(parts), length)))
+        for parts, length in ((clips, CLIP_FRAMES), (moments, 1))
+    )
+    return technical, aesthetic
+
+
+def between(
+    parts: Float[np.ndarray, "*shape"], low: Int[np.ndarray, "*shape"] | int, high: Int[np.ndarray, "*shape"] | int
+) -> Int[np.ndarray, "*shape"]:
+    """Returns whole numbers from `low` to below `high`, at parts of the way from 0 to below 1."""
+    return low + (parts * (high - low)).astype(int)
 
 
 def dense_plans(frames: int, height: int, width: int) -> list[SamplingPlan]:

@@ -100,7 +100,7 @@ def decode_samples(
         [first] = decode_files([path], sampling, dataclasses.replace(limits, workers=1), stills, decoders=decoders)
         yield first
         if first.video and first.views:
-            rest = range(1, len(sampling.plans(first.video, str(first.facts["sha256"]))))
+            rest = range(1, len(sampling.plans(first.video)))
             yield from decode_files([path], sampling, limits, stills, rest, decoders)
 
 
@@ -268,14 +268,14 @@ def decode_file(
     try:
         refusal = untrusted(path, VideoError, "convert it, with FFmpeg for example", "cannot be decoded", Exception)
         with refusal, unchanged(path):
-            facts["sha256"] = sha256 = content_sha256(path, alive)
+            facts["sha256"] = content_sha256(path, alive)
             for decode in (False, True):  # where packets are no frames, frames are listed by decoding them
                 video = open_video(path, alive, decode)
                 facts |= {"frames": video.frames, "height": video.height, "width": video.width}
                 facts["fps"] = round(video.fps, 6) if math.isfinite(video.fps) else None
                 if (seconds := max(video.seconds, default=0)) > longest:
                     raise VideoError(f"{path} lasts {seconds:.0f} s: no more than {longest:g} s are taken here.")
-                plan = sampling.plans(video, sha256)[number]
+                plan = sampling.plans(video)[number]
                 try:
                     views = video_views(video, plan, alive, kept)
                     break

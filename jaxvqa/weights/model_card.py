@@ -6,6 +6,7 @@ Published weights have none: functions here take None for them.
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..text.prompts import PromptPair, read_pairs
 
 QUANTILES = f"quantiles must be {len(PERCENTS)} rows of {len(DIMENSIONS)} numbers from 0 to 1, in ascending order."
 RELEASE = ("name", "limits", "validated")  # fields of weights that were released
+POINTS = ("vmaf_interval", "pair_deviation")  # fields of those whose overall score estimates VMAF
 
 
 class CustomDimension(NamedTuple):
@@ -52,6 +54,8 @@ class ModelCard:
             released.
         vmaf_interval: of released weights whose overall score on the display scale estimates VMAF, the half-width of an
             interval around it that holds VMAF of nine in ten encodes of scenes not trained on, in points of a hundred.
+        pair_deviation: of the same, the deviation of a normal distribution that tells how likely the one of two encodes
+            of a source that scores higher has the higher VMAF, in points of a hundred: see `chance_of_higher`.
 
     Raises:
         WeightsError: a field has another shape or range, or a text that cannot be printed.
@@ -69,6 +73,7 @@ class ModelCard:
     limits: str = ""
     validated: tuple[str, ...] | None = None
     vmaf_interval: float | None = None
+    pair_deviation: float | None = None
 
     def __post_init__(self):
         there = scored(self)
@@ -79,8 +84,9 @@ class ModelCard:
             raise WeightsError("display_deviation must be finite and above 0.")
         if not ((np.diff(table, axis=0) >= 0).all() and ((table >= 0) & (table <= 1)).all()):
             raise WeightsError(QUANTILES)
-        if self.vmaf_interval is not None and not 0 < self.vmaf_interval <= 100:
-            raise WeightsError("vmaf_interval must be above 0, and 100 at most.")
+        for field in POINTS:
+            if getattr(self, field) is not None and not 0 < getattr(self, field) <= 100:
+                raise WeightsError(f"{field} must be above 0, and 100 at most.")
         if len(set(trained_pairs(self))) < len(self.custom):
             raise WeightsError("custom has the same prompt pair twice.")
         # Terminals show them as they are.
@@ -103,10 +109,11 @@ class ModelCard:
         if any(field in value for field in RELEASE):
             released = {field: read_text(value, field) for field in RELEASE[:2]}
             released["validated"] = read_texts(value, "validated")
-        if "vmaf_interval" in value:
-            if not isinstance(value["vmaf_interval"], float):
-                raise WeightsError("vmaf_interval must be a number with a decimal point.")
-            released["vmaf_interval"] = value["vmaf_interval"]
+        for field in POINTS:
+            if field in value:
+                if not isinstance(value[field], float):
+                    raise WeightsError(f"{field} must be a number with a decimal point.")
+                released[field] = value[field]
         return cls(
             databases=read_texts(value, "databases"),
             synthetic=value["synthetic"],
@@ -137,9 +144,7 @@ class ModelCard:
             value["custom"] = [[*pair, *numbers_or_none(labels)] for pair, *labels in self.custom]
         if self.validated is not None:
             value |= {"name": self.name, "limits": self.limits, "validated": list(self.validated)}
-        if self.vmaf_interval is not None:
-            value["vmaf_interval"] = self.vmaf_interval
-        return value
+        return value | {field: getattr(self, field) for field in POINTS if getattr(self, field) is not None}
 
 
 def read_scale(value: dict[str, Any]) -> DisplayScale:
@@ -249,6 +254,15 @@ def unvalidated(card: ModelCard | None) -> list[str]:
 def margin(card: ModelCard | None) -> str:
     """Returns how far from the overall score VMAF of nine in ten encodes lies; empty where that is not known."""
     return f" ±{math.ceil(card.vmaf_interval)}" if card and card.vmaf_interval is not None else ""
+
+
+def chance_of_higher(card: ModelCard | None, points: float) -> float | None:
+    """Returns how likely the second of two encodes of a source has the higher VMAF, None if that is not known.
+
+    Args:
+        points: how far higher it scores overall on the display scale, of a hundred.
+    """
+    return NormalDist(0, card.pair_deviation).cdf(points) if card and card.pair_deviation is not None else None
 
 
 def notice(card: ModelCard | None) -> str:

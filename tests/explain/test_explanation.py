@@ -60,7 +60,7 @@ def test_sentences_say_what_when_and_where(explained):
 def test_a_worst_time_ends_where_the_encoder_did_not_look(explained):
     frames = 18000
     video = dataclasses.replace(explained.video, frames=frames, seconds=np.arange(frames) / 30)
-    plan = draw_plan("whole", 0, "0" * 64, frames, video.height, video.width)
+    plan = draw_plan("whole", 0, frames, video.height, video.width)
     local = np.full((64, 49, 16), 0.5)
     local[16:48, ..., [SHARPNESS, CONTENT]] = 0.2  # two clips of two seconds, more than a minute apart
     e = dataclasses.replace(crafted(explained, local), video=video, plans=[plan])

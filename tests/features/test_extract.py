@@ -24,7 +24,6 @@ from jaxvqa.models.visual_encoders import encode_views
 from jaxvqa.system.compilation import jitted
 from jaxvqa.system.files import lock_folder
 from jaxvqa.video.decode import open_video
-from jaxvqa.video.integrity import content_sha256
 from jaxvqa.video.limits import DecodeLimits
 from jaxvqa.video.sampling import Sampling
 from jaxvqa.video.views import video_views
@@ -119,7 +118,7 @@ def test_values_are_those_of_the_encoders(videos, encoders, extracted):
     assert stored.dtype == np.float16
     for path, values in list(zip(videos, stored, strict=True))[:2]:
         video = open_video(path)
-        views = video_views(video, Sampling().plans(video, content_sha256(path))[0])
+        views = video_views(video, Sampling().plans(video)[0])
         np.testing.assert_array_equal(values, np.asarray(encode(views.technical, views.aesthetic)).astype(np.float16))
     assert len(np.unique(stored.reshape(len(videos), -1), axis=0)) == len(videos)
 
@@ -162,7 +161,7 @@ def test_other_seed_rule_or_weights_have_their_own(videos, encoders, root, extra
     published = extract([path], encoders, root, Sampling(rule="published"))[0].read([0])
     assert not np.array_equal(published, extracted[1][[0]])
     assert len(list(root.iterdir())) == 4
-    assert len([*root.glob("*-whole-seed0-v2")]) == len([*root.glob("*-published-seed0-v2")]) + 1 == 2
+    assert len([*root.glob("*-whole-seed0-v3")]) == len([*root.glob("*-published-seed0-v3")]) + 1 == 2
     np.testing.assert_array_equal(extract([path], encoders, root, Sampling())[0].read([0]), extracted[1][[0]])
 
 

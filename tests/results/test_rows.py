@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies
 
 from jaxvqa import UserError
-from jaxvqa.results.rows import COLUMNS, DEVIATION, DISPLAY, RAW, cell, plain
+from jaxvqa.results.rows import COLUMNS, DEVIATION, DISPLAY, NESTED, RAW, cell, plain
 from jaxvqa.results.store import Results
 
 
@@ -29,7 +29,7 @@ def test_columns_are_stable():
     assert COLUMNS[19] == "overall_display"
     assert COLUMNS[35] == "overall_deviation"
     facts = "custom frames height width fps seed sampling repeats dense weights unvalidated not_scored"
-    facts = f"{facts} sha256 display_height jaxvqa av notes coding".split()
+    facts = f"{facts} sha256 display_height jaxvqa av notes coding samplings".split()
     assert COLUMNS[3 + 48 :] == facts
 
 
@@ -39,7 +39,7 @@ def test_csv_and_json_lines_say_the_same(tmp_path):
         table = list(csv.DictReader(file))
     lines = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
     assert [each["path"] for each in table] == [each["path"] for each in lines] == ["a,b.mp4", "b.mp4"]
-    assert list(table[0]) == [column for column in COLUMNS if column != "coding"]
+    assert list(table[0]) == [column for column in COLUMNS if column not in ("coding", "samplings")]
     assert list(lines[0]) == COLUMNS
     assert (table[1]["overall"], lines[1]["overall"]) == ("0.250000", 0.25)
     assert (table[1]["frames"], lines[1]["frames"], table[1]["fps"]) == ("7", 7, "29.970000")
@@ -104,7 +104,7 @@ def test_no_cell_begins_as_a_formula_and_names_come_back(tmp_path, start):
     with (tmp_path / "scores.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
     cells = [text for each in table for text in each.values()]
-    assert len(cells) == 4 * (len(COLUMNS) - 1)
+    assert len(cells) == 4 * (len(COLUMNS) - len(NESTED))
     assert not [text for text in cells if text.startswith(tuple(STARTS))]
     names = [json.loads(line)["path"] for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
     assert sorted(names) == sorted([name, f"'{name}", "'plain.mp4", "a-b=c.mp4"])

@@ -99,6 +99,41 @@ def test_ladders_fall_in_vmaf_and_are_scored_as_files(sensitivity, clip, tmp_pat
     assert sensitivity.make_sizes(clip, score, tmp_path).tolist() == [-1, -2, -3, -4]
     assert heights == [312, 208, 104, 52]
 
+    del heights[:]
+    shaken = []
+    sensitivity.make_grain(clip, lambda path: shaken.append(noise_of(path)) or score(path), tmp_path)
+    assert heights == 5 * [234] + 5 * [116]
+    assert (np.diff(np.reshape(shaken, (2, 5)), axis=1) > 0.2).all()
+
+
+def noise_of(path):
+    """How much neighboring pixels of a file differ."""
+    return np.abs(np.diff(frames_of(path, 1), axis=-2)).mean()
+
+
+def test_noise_that_raises_overall_is_reported(sensitivity, capsys):
+    grain = [np.array([[60.0, 58, 65, 50, 40], [30, 29, 28, 20, 10]]), np.array([[60.0] * 5, [30, 30.5, 30, 30, 42]])]
+    assert sensitivity.print_grain(grain)[0][0] == [60, 58, 65, 50, 40]
+    out = capsys.readouterr().out
+    assert "noise at 0.75 of the size: raises overall in 1 of 2 scenes, by 2.5 on average, 5.0 at most" in out
+    assert "noise at 0.375 of the size: raises overall in 1 of 2 scenes, by 6.0 on average, 12.0 at most" in out
+
+
+def test_probability_of_the_better_encode_is_that_of_scenes(sensitivity, capsys):
+    """Scores that are VMAF and noise of a deviation: differences have its square root of two times."""
+    generator = np.random.default_rng(0)
+    ladders = []
+    for _ in range(8):
+        truth = generator.uniform(20, 100, (6, 6))
+        scores = np.zeros((6, 6, 16))
+        scores[..., 0] = truth + generator.normal(0, 3, truth.shape)
+        ladders.append({"vmaf": truth, "score": scores})
+    found = sensitivity.print_preference(ladders)
+    assert found["deviation"] == pytest.approx(3 * 2**0.5, abs=0.7)
+    for low, high, _, right in found["said"]:
+        assert low - 0.03 <= right <= high + 0.03
+    assert "right in" in capsys.readouterr().out
+
 
 def test_each_flaw_is_held_against_its_own_dimension(sensitivity):
     codes = [dimension.code for dimension in jaxvqa.DIMENSIONS]
@@ -125,9 +160,12 @@ def test_interval_holds_nine_of_ten(sensitivity):
 
 def test_released_weights_score_the_same_and_say_what_passed(sensitivity, clips, tmp_path):
     mini = Path(jaxvqa.__file__).parent / "weights" / "mini"
-    sensitivity.release(mini, tmp_path / "mini", ["T-3"], 12.5)
+    figures = {"T-1 sharpness": [(0.5, 0, 1)] * 3, "T-3 noise": [(1.0, 0, 1)] * 3}
+    facts = {"flaws": figures, "ladders": {"score": [(0.5, 0, 1)] * 3}, "interval": 12.5}
+    sensitivity.release(mini, tmp_path / "mini", facts | {"preference": {"deviation": 4.5}})
     card = json.loads((tmp_path / "mini" / "jaxvqa.json").read_text())["training"]
-    assert (card["name"], card["validated"], card["vmaf_interval"]) == ("jaxvqa-mini", ["T-3"], 12.5)
+    assert (card["name"], card["validated"]) == ("jaxvqa-mini", ["T-3"])
+    assert (card["vmaf_interval"], card["pair_deviation"]) == (12.5, 4.5)
     one, other = (jaxvqa.load(folder) for folder in (mini, tmp_path / "mini"))
     assert other.weights_id.startswith("jaxvqa-mini-")
     assert np.array_equal(one.score(clips / "a.mp4").raw, other.score(clips / "a.mp4").raw, equal_nan=True)

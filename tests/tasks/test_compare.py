@@ -3,12 +3,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import SCORED
 
 import jaxvqa
 from jaxvqa.main import main
-from jaxvqa.results.rows import DEVIATION, DISPLAY, RAW
+from jaxvqa.results.rows import DISPLAY, RAW
 from jaxvqa.system.files import lock_folder
 from jaxvqa.tasks.compare import Pair, clear_differences, print_comparison
 
@@ -62,7 +63,7 @@ def test_differences_are_those_of_the_scores(folders, small_weights, tmp_path, c
     assert {found["same"][f"{d.column}_difference"] for d in jaxvqa.DIMENSIONS} == {"0.000000"}
     mean = next(line.split()[0] for line in out.splitlines() if line.split()[1:2] == ["mean"])
     assert float(mean) == pytest.approx(100 * (other.display[0] - one.display[0]) / 2, abs=0.06)
-    assert "Each video was sampled once" in out
+    assert "Both videos were sampled once" in out
 
 
 def test_the_same_video_twice_does_not_differ(clips, small_weights, tmp_path, capfd):
@@ -83,9 +84,9 @@ def test_the_same_video_twice_does_not_differ(clips, small_weights, tmp_path, ca
 
 
 def test_what_is_said_of_samplings(capfd):
-    row = {"repeats": 1, "dense": False} | dict.fromkeys([*RAW, *DISPLAY, *DEVIATION], 0.5)
+    row = {"repeats": 1, "dense": False, "samplings": [[0.5] * 16] * 5} | dict.fromkeys([*RAW, *DISPLAY], 0.5)
     pairs = [Pair("a", "x/a.mp4", "y/a.mp4"), Pair("b", "x/b.mp4", "y/b.mkv")]
-    once, tested, same = "Each video was sampled once", NAMED, "has the same content"
+    once, tested, same = "Both videos were sampled once", NAMED, "has the same content"
     for changed, of, second, said in (
         ({}, pairs, "other", once),
         ({}, pairs[:1], "other", once),
@@ -102,11 +103,15 @@ def test_what_is_said_of_samplings(capfd):
 
 
 def test_clear_differences_are_named():
-    first = {"repeats": 5} | dict.fromkeys([*RAW, *DISPLAY], 0.5) | dict.fromkeys(DEVIATION, 0.02)
-    raw = {"noise": 0.6, "focus": 0.43, "content": 0.53, "color": 0.6}
+    samplings = 0.5 + 0.02 * np.random.default_rng(0).normal(size=(5, 16))
+    first = {"repeats": 5, "samplings": samplings.tolist()} | dict.fromkeys([*RAW, *DISPLAY], 0.5)
+    changes = {"noise": 0.1, "focus": -0.07, "content": 0.03, "color": 0.1}
+    other = samplings + 0.01 * np.random.default_rng(1).normal(size=(5, 16))
+    other[:, 1] += 0.03 * np.array([1, -1, 2, -1, 0])  # content: that may be chance
+    other += [changes.get(name, 0) for name in RAW]
     display = {"noise_display": 0.51, "focus_display": 0.494, "content_display": 0.6, "color_display": 0.504}
-    said = clear_differences(first, first | raw | display)  # in content that may be chance, in color it is printed as 0
-    assert said.startswith(f"{NAMED}: focus, noise (Welch's t-test of 5 samplings of each video")
+    said = clear_differences(first, first | {"samplings": other.tolist()} | display)  # color is printed as 0
+    assert said.startswith(f"{NAMED}: focus, noise (paired t-test of 5 samplings of each video")
     assert "at 5% for all 16 dimensions together" in said
     assert clear_differences(first, first).startswith(f"{NAMED}: none (")
 

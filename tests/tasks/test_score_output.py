@@ -185,3 +185,25 @@ def test_dimensions_that_are_not_scored_are_not_printed(capsys, partial_weights)
     out = capsys.readouterr().out
     there = {dimension.name for dimension in DIMENSIONS if dimension.code in SCORED}
     assert {name for name in NAMES if re.search(rf"(?m)^{name}  | {name}  ", out)} == there
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        (-5, "If both encode one source, a.mp4 has the higher VMAF (probability over 99 %)."),
+        (3.5, "If both encode one source, b.mp4 has the higher VMAF (probability 96 %)."),
+        (2, "If both encode one source, their VMAF is too close to call (b.mp4 higher: 84 %)."),
+        (0, ""),
+    ],
+)
+def test_how_likely_an_encode_is_better_is_said_where_it_is_known(points, said, capsys, released_weights):
+    card = dataclasses.replace(load_weights(released_weights).card, pair_deviation=2.0)
+    before, after = np.full((1, 16), 50.0), np.full((1, 16), 50.0 + points)
+    print_differences([Pair("a", "a.mp4", "b.mp4")], before, after, None)
+    assert "encode one source" not in capsys.readouterr().out
+    print_differences([Pair("a", "a.mp4", "b.mp4")], before, after, card)
+    second = capsys.readouterr().out.splitlines()[1]
+    assert second == said
+    print_differences([Pair("a", "a.mp4", "b.mp4")] * 2, before.repeat(2, 0), after.repeat(2, 0), card)
+    cell = {-5: "first over 99 %", 3.5: "second 96 %"}.get(points, "too close to call")
+    assert capsys.readouterr().out.count(cell) == 2

@@ -18,7 +18,7 @@ def random_frame(height, width, seed=0):
 @pytest.mark.parametrize(("height", "width"), [(540, 960), (480, 360), (224, 224), (225, 1000), (1080, 608)])
 def test_fragments_are_the_patches_of_the_grid(height, width):
     frame = random_frame(height, width)
-    plan = draw_plan("whole", 0, "0" * 64, 64, height, width)
+    plan = draw_plan("whole", 0, 64, height, width)
     rows, columns = plan.row_offsets[..., 1], plan.column_offsets[..., 1]
     view = fragments(frame, rows, columns)
     assert view.shape == (224, 224, 3)
@@ -53,13 +53,13 @@ def test_enlarging_keeps_flat_areas_and_fills_the_whole_frame():
 def test_views_of_a_small_frame_cover_its_corners():
     frame = np.zeros((96, 128, 3), np.uint8)
     frame[48:, 64:] = 200
-    view = make_views([(0, frame)], draw_plan("whole", 0, "0" * 64, 1, 96, 128))
+    view = make_views([(0, frame)], draw_plan("whole", 0, 1, 96, 128))
     assert view.technical[0, -16:, -16:].min() == 200
     assert view.technical[0, :16, :16].max() == 0
 
 
 def test_views_put_every_frame_in_all_its_places():
-    plan = draw_plan("whole", 0, "0" * 64, 10, 240, 320)  # 10 frames: all indices wrap around and repeat
+    plan = draw_plan("whole", 0, 10, 240, 320)  # 10 frames: all indices wrap around and repeat
     frames = [(i, np.full((240, 320, 3), 20 * i, np.uint8)) for i in range(10)]
     views = make_views(iter(frames), plan)
     assert np.array_equal(views.technical[:, 100, 100, 0], 20 * plan.technical_indices)
@@ -69,7 +69,7 @@ def test_views_put_every_frame_in_all_its_places():
 
 def test_clips_have_offsets_of_their_own():
     frame = random_frame(540, 960)
-    plan = draw_plan("whole", 0, "0" * 64, 1, 540, 960)
+    plan = draw_plan("whole", 0, 1, 540, 960)
     views = make_views([(0, frame)], plan)
     for clip in range(4):
         expected = fragments(frame, plan.row_offsets[..., clip], plan.column_offsets[..., clip])
@@ -103,7 +103,7 @@ def test_enlarging_truncates_what_torch_interpolates(height, width):
 
 def test_views_of_a_file(tmp_path):
     video = open_video(moving_clip(tmp_path / "clip.mp4", 70, 240, 320))
-    plan, called, stills = draw_plan("whole", 0, "0" * 64, 70, 240, 320), [], {}
+    plan, called, stills = draw_plan("whole", 0, 70, 240, 320), [], {}
     views = video_views(video, plan, lambda: called.append(1), stills)
     assert len(called) == 70
     assert stills.keys() == {*plan.technical_indices[::2].tolist(), *plan.aesthetic_indices.tolist()}

@@ -12,8 +12,10 @@ from jaxvqa.dimensions import PERCENTS, PUBLISHED, DisplayScale, display
 from jaxvqa.text.prompts import PromptPair
 from jaxvqa.weights.load import PACKAGED, load_weights
 from jaxvqa.weights.model_card import (
+    POINTS,
     CustomDimension,
     ModelCard,
+    chance_of_higher,
     display_scale,
     not_scored,
     notice,
@@ -68,7 +70,10 @@ def card():
 def test_json_holds_all_of_a_card(card):
     released = dataclasses.replace(card, name="tiny", limits="knows nothing", validated=("T-1",))
     estimate = dataclasses.replace(
-        released, vmaf_interval=9.5, scale=DisplayScale(card.scale.mean, card.scale.deviation, linear=True)
+        released,
+        vmaf_interval=9.5,
+        pair_deviation=4.0,
+        scale=DisplayScale(card.scale.mean, card.scale.deviation, linear=True),
     )
     for one in (card, released, estimate):
         value = json.loads(json.dumps(one.to_json(), allow_nan=False))
@@ -83,7 +88,7 @@ def test_json_holds_all_of_a_card(card):
         assert again.custom[0] == (FINE, 0.5, 4.5)
         assert again.custom[1].pair == LIVELY
         assert np.isnan(again.custom[1][1:]).all()
-    assert not card.to_json().keys() & {"name", "limits", "validated", "vmaf_interval", "display_linear"}
+    assert not card.to_json().keys() & {"name", "limits", "validated", *POINTS, "display_linear"}
     assert "custom" not in dataclasses.replace(card, custom=()).to_json()
 
 
@@ -115,6 +120,7 @@ def test_the_packaged_card_is_what_its_file_says():
         ({"custom": [["a", "b", 0, 1], ["a", "b", 0, 2]]}, "custom has the same prompt pair twice"),
         ({"name": "tiny"}, "limits must be a text"),
         ({"vmaf_interval": 0.0}, "vmaf_interval must be above 0"),
+        ({"pair_deviation": -1.0}, "pair_deviation must be above 0"),
         ({"vmaf_interval": "9"}, "vmaf_interval must be a number"),
         ({"display_linear": 1}, "display_linear must be true or false"),
     ],
@@ -193,3 +199,11 @@ def test_display_scale_has_the_average_at_half_and_keeps_the_order(card):
     np.testing.assert_allclose(linear.apply(np.full(16, 0.275)), 0.25)
     np.testing.assert_allclose(linear.apply(np.full(16, 0.01)), 0)
     assert len(PERCENTS) == 21
+
+
+def test_chance_of_higher_is_that_of_a_normal_distribution(card):
+    assert chance_of_higher(None, 5) is None
+    assert chance_of_higher(card, 5) is None
+    released = dataclasses.replace(card, name="tiny", limits="knows nothing", validated=(), pair_deviation=4.0)
+    chances = [chance_of_higher(released, points) for points in (-1.96 * 4, 0, 1.645 * 4)]
+    assert chances == pytest.approx([0.025, 0.5, 0.95], abs=1e-4)
