@@ -30,7 +30,7 @@ def test_score_several_files_as_csv_jsonl_and_table(clips, small_weights, tmp_pa
     out, err = capfd.readouterr()
     table = list(csv.DictReader(io.StringIO(out)))
     assert [row["path"] for row in table] == videos[:2]
-    assert list(table[0]) == [column for column in COLUMNS if column != "coding"]
+    assert list(table[0]) == [column for column in COLUMNS if column not in NESTED]
     assert all(float(row["overall"]) > 0 for row in table)
     assert "2 of 2 videos scored" in err
     assert main(["score", *videos, *options, "--format=jsonl", "--repeats=2"]) == 0

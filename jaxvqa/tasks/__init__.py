@@ -41,6 +41,7 @@ TASKS = (
         (("report", True),),
     ),
     Task("compare", "compare", "compare", "compare two videos, or two folders of them", ("first", "second")),
+    Task("check", "check", "check", "fail if videos score too low, or lower than before", ("videos",)),
     Task("zero-shot", "zero_shot", "zero_shot", "score videos in words of your own, by CLIP alone", ("videos",)),
     Task("demo", "demo", "demo", "score and compare videos on a page in the browser"),
     Task("evaluate", "evaluate", "evaluate", "compare scores, or a model's, with human ones"),
