@@ -14,7 +14,7 @@ from clips import moving_clip
 import jaxvqa
 from jaxvqa.cli import main
 from jaxvqa.example import EXAMPLE
-from jaxvqa.results.rows import COLUMNS, RAW
+from jaxvqa.results.rows import COLUMNS, NESTED, RAW
 from jaxvqa.scoring.reference import TOLERANCE, packaged
 from jaxvqa.tasks import TASKS
 from jaxvqa.tasks.configuration import config_path, describe
