@@ -12,13 +12,15 @@ from ..errors import UserError
 RAW = [dimension.column for dimension in DIMENSIONS]
 DISPLAY = [f"{name}_display" for name in RAW]
 DEVIATION = [f"{name}_deviation" for name in RAW]
+# What people would say, for weights of which that is known, and the ends of a 90 % interval.
+MOS, LOW, HIGH = ([f"{name}_{end}" for name in RAW] for end in ("mos", "low", "high"))
 FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "repeats", "dense", "weights", "unvalidated"]
 FACTS += ["not_scored", "sha256", "display_height"]
 FACTS += ["jaxvqa", "av"]  # versions of this package and of PyAV, which decodes
 FACTS += ["notes"]  # what was met in showing frames, such as HDR
 FORMATS = ("table", "csv", "jsonl")
 NESTED = ["coding", "samplings"]  # how a video was coded, and raw scores of each of several samplings: not in CSV
-COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, "custom", *FACTS, *NESTED]
+COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, *MOS, *LOW, *HIGH, "custom", *FACTS, *NESTED]
 
 # How texts begin that spreadsheets run as formulas; full-width signs count in Japanese and Chinese ones.
 FORMULA = "[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]"
@@ -70,6 +72,7 @@ def is_sound(row: Row) -> bool:
     if row["status"] != "ok":
         return kinds == [str, int, str, int]
     facts = {"path", "status", "error", "custom", *FACTS, *NESTED, *(DEVIATION if row.get("repeats", 1) == 1 else ())}
+    facts |= {*MOS, *LOW, *HIGH} if row[MOS[0]] is None else set()
     unscored = (row.get("not_scored") or "").split()
     columns = zip(DIMENSIONS, RAW, DISPLAY, DEVIATION, strict=True)
     missing = {name for dimension, *names in columns if dimension.code in unscored for name in names}

@@ -15,7 +15,7 @@ from ..errors import VideoError
 from ..explain.report import Entry, page, section
 from ..features.encoder import encode_ahead
 from ..model import Model
-from ..results.rows import DEVIATION, DISPLAY, RAW, Row
+from ..results.rows import DEVIATION, DISPLAY, HIGH, LOW, MOS, RAW, Row
 from ..results.scores import Scores
 from ..results.store import Results, remove_report
 from ..system.files import write_atomic
@@ -26,6 +26,7 @@ from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_samples, noted
 from ..weights.model_card import not_scored, unvalidated
+from ..weights.opinions import opinions_of
 from .coding import coding_facts
 
 
@@ -114,6 +115,10 @@ def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, s
         if numbers is not None:
             pairs = zip(names, numbers, strict=True)
             row.update((name, None if np.isnan(number) else round(float(number), 6)) for name, number in pairs)
+    if opinions := opinions_of(model.card, model.weights_id):
+        means = opinions.scores(scores.raw)
+        for names, numbers in ((MOS, means), (LOW, means - opinions.half), (HIGH, means + opinions.half)):
+            row.update((name, round(float(number), 6)) for name, number in zip(names, numbers, strict=True))
     if scores.samplings is not None:
         row["samplings"] = [[None if np.isnan(x) else round(float(x), 6) for x in raw] for raw in scores.samplings]
     row["custom"] = {str(pair): round(score, 6) for pair, score in scores.custom.items()}

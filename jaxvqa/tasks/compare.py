@@ -13,7 +13,7 @@ from rich.text import Text
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..evaluation.samplings import corrected_p
-from ..model import load
+from ..model import Model, load
 from ..results.rows import DISPLAY, RAW, Row, check_format, text_of
 from ..results.store import Results
 from ..scoring.videos import score_videos
@@ -22,6 +22,7 @@ from ..system.terminal import Log, table_console
 from ..text.prompts import PromptPair, read_pairs
 from ..weights.load import choose_weights
 from ..weights.model_card import ModelCard, chance_of_higher, scored, trained_pairs
+from ..weights.opinions import opinions_of
 from . import inputs
 from .output import print_custom, print_notes, tell_scored, write_config
 from .score_output import display, print_differences
@@ -64,10 +65,11 @@ def run(config: ml_collections.ConfigDict) -> int:
     whole = [each for each in compared if each[1]["status"] == each[2]["status"] == "ok"]
     path = Path(config.output) / "comparison.csv"
     with lock_folder(config.output):
-        columns, lines = differences(whole, list(dict.fromkeys([*trained_pairs(model.card), *custom])), model.card)
+        chances = [chance_of_better(one, other, model) for _, one, other in whole]
+        columns, lines = differences(whole, list(dict.fromkeys([*trained_pairs(model.card), *custom])), chances)
         write_atomic(path, text_of(lines, columns, "csv"))
     if config.format == "table":
-        print_comparison(whole, model.card)
+        print_comparison(whole, model.card, chances)
         print_custom(scored.rows, custom, model.card)
         print_notes(scored.rows)
     else:
@@ -116,38 +118,47 @@ def find_one(source: str, log: Log) -> list[str]:
 
 
 def differences(
-    compared: Sequence[tuple[Pair, Row, Row]], custom: Sequence[PromptPair], card: ModelCard | None
+    compared: Sequence[tuple[Pair, Row, Row]], custom: Sequence[PromptPair], chances: Sequence[float | None]
 ) -> tuple[list[str], list[Row]]:
     """Columns, and a row for each pair: both raw scores in every dimension, and the second's minus the first's.
 
-    Where the weights tell, how likely the second has the higher VMAF, if both are encodes of one source.
-
     Args:
         custom: prompt pairs scored next to the dimensions, which have columns as dimensions have.
+        chances: how likely the second of each pair is better, see `chance_of_better`.
     """
     sides = ("first", "second", "difference")
     columns = ["name", "first", "second", "second_better"]
     columns += [f"{name}_{side}" for name in [*RAW, *custom] for side in sides]
     rows = []
-    for p, *both in compared:
+    for (p, *both), chance in zip(compared, chances, strict=True):
         scores = [[*(row[name] for name in RAW), *(row["custom"][str(pair)] for pair in custom)] for row in both]
         values = []
         for first, second in zip(*scores, strict=True):
             missing = first is None  # and so is the second: both are by the same weights
             values += [None] * 3 if missing else [round(x, 6) for x in (first, second, second - first)]
-        shown = [row[DISPLAY[0]] for row in both]
-        chance = None if None in shown else chance_of_higher(card, 100 * (shown[1] - shown[0]))
-        chance = None if chance is None else round(chance, 6)
         rows.append(dict(zip(columns, [*p, chance, *values], strict=True)))
     return columns, rows
 
 
-def print_comparison(compared: Sequence[tuple[Pair, Row, Row]], card: ModelCard | None) -> None:
+def chance_of_better(first: Row, second: Row, model: Model) -> float | None:
+    """How likely people rate the second video higher, or, by jaxvqa-mini, it has the higher VMAF; None if unknown."""
+    if first[DISPLAY[0]] is None:
+        return None
+    if opinions := opinions_of(model.card, model.weights_id):
+        raw = (np.array([row[name] for name in RAW], float) for row in (first, second))
+        return round(opinions.chance_of_higher(*raw), 6)
+    chance = chance_of_higher(model.card, 100 * (second[DISPLAY[0]] - first[DISPLAY[0]]))
+    return None if chance is None else round(chance, 6)
+
+
+def print_comparison(
+    compared: Sequence[tuple[Pair, Row, Row]], card: ModelCard | None, chances: Sequence[float | None]
+) -> None:
     """Prints differences on the display scale, and how far chance may explain them."""
     if not (compared and scored(card).any()):
         return
     before, after = (np.stack([display(pair[side], card) for pair in compared]) for side in (1, 2))
-    print_differences([p for p, *_ in compared], before, after, card)
+    print_differences([p for p, *_ in compared], before, after, card, chances)
     out = table_console()
     _, first, second = compared[0]
     if all(one["sha256"] == other["sha256"] for _, one, other in compared):

@@ -12,9 +12,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS, GENERAL, Dimension
-from ..results.rows import DISPLAY, Row
+from ..results.rows import DISPLAY, HIGH, MOS, Row
 from ..system.terminal import printable, table_console
-from ..weights.model_card import ModelCard, chance_of_higher, margin, notice, scored, unvalidated
+from ..weights.model_card import ModelCard, margin, notice, scored, unvalidated
 
 WIDTH = 80  # columns that are counted on where no terminal tells
 BAR = 20  # columns of a score of 100
@@ -35,7 +35,7 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None) -> None:
     within = margin(card) if there[:1] == [DIMENSIONS[0]] else ""
     if len(paths) == 1:
         out.print(Text(paths[0], "bold"), soft_wrap=True)
-        out.print(Text.assemble(f"{there[0].name} ", (f"{values[0, 0]:.0f}", "bold"), within))
+        out.print(Text.assemble(f"{there[0].name} ", (f"{values[0, 0]:.0f}", "bold"), within, people(whole[0])))
         single = values[0, 1:]
         print_dimensions(out, there[1:], {"": whole_numbers(single), " ": [bar(out, x) for x in single]}, single, card)
     elif paths:
@@ -54,11 +54,19 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None) -> None:
     print_legend(out, "", card)
 
 
+def people(row: Row) -> str:
+    """What people would say of a video overall, in words; empty for weights of which that is not known."""
+    if row[MOS[0]] is None:
+        return ""
+    return f"; people would say {row[MOS[0]]:.1f} ±{row[HIGH[0]] - row[MOS[0]]:.1f} of 5"
+
+
 def print_differences(
     pairs: Sequence[tuple[str, str, str]],
     before: Float[np.ndarray, "pairs dimensions"],
     after: Float[np.ndarray, "pairs dimensions"],
     card: ModelCard | None,
+    chances: Sequence[float | None],
 ) -> None:
     """Prints how the second videos of pairs differ from the first ones.
 
@@ -66,6 +74,7 @@ def print_differences(
         pairs: a name of each, and those of its two videos.
         before: scores of the first ones, 0 to 100, in the dimensions that are scored.
         after: of the second ones.
+        chances: how likely the second ones are better, where that is known.
     """
     out, there, changes = table_console(), dimensions(card), after - before
     if len(pairs) == 1:
@@ -77,44 +86,45 @@ def print_differences(
         out.print(
             Text(f"{second} scores {verdict} {first}: {there[0].name} {after[0, 0]:.0f}, not {before[0, 0]:.0f}.")
         )
-        if (sure := certainty(first, second, changes[0, 0], card)) and signed(changes[0, 0]) != "0":
-            out.print(Text(sure))
+        if chances[0] is not None and signed(changes[0, 0]) != "0":
+            out.print(Text(certainty(first, second, chances[0], card)))
         sides = {"first": whole_numbers(before[0]), "second": whole_numbers(after[0])}
         print_dimensions(out, there, sides | {"change": list(map(signed, changes[0]))}, -abs(changes[0]), card)
     else:
         columns = Column(there[0].name, justify="right"), Column("second minus first", overflow="fold")
         table = Table(*columns, "most in", **PLAIN)
-        surely = chance_of_higher(card, 0) is not None and there[0] == DIMENSIONS[0]
+        surely = None not in chances
         if surely:
-            table.add_column("better encode", overflow="fold")
-        for (name, *_), change in zip(pairs, changes, strict=True):
+            table.add_column("better", overflow="fold")
+        for (name, *_), change, chance in zip(pairs, changes, chances, strict=True):
             most = foremost(change, -abs(change), card, signed)
-            table.add_row(signed(change[0]), Text(printable(name)), most, *[better(change[0], card)] * surely)
+            table.add_row(signed(change[0]), Text(printable(name)), most, *[better(chance)] * surely)
         mean = changes.mean(axis=0)
         table.add_row(f"{mean[0]:+.1f}", Text("mean", "bold"), foremost(mean, -abs(mean), card, signed))
         out.print(table)
     print_legend(out, "Above 0, the second is better. ", card)
 
 
-def certainty(first: str, second: str, points: float, card: ModelCard | None) -> str:
-    """Which of two encodes of a source is better, in a sentence; empty where nothing is known of that."""
-    chance = chance_of_higher(card, abs(points))
-    if chance is None or dimensions(card)[:1] != [DIMENSIONS[0]]:
-        return ""
-    winner = second if points > 0 else first
-    if chance < SURE:
-        return f"If both encode one source, their VMAF is too close to call ({winner} higher: {percent(chance)})."
-    return f"If both encode one source, {winner} has the higher VMAF (probability {percent(chance)})."
+def certainty(first: str, second: str, chance: float, card: ModelCard | None) -> str:
+    """Which of two videos is better, and how likely, in a sentence; by a model card, which of two encodes."""
+    winner = second if chance > 0.5 else first
+    said = f"people would rate {winner} higher" if not card else f"{winner} has the higher VMAF"
+    whose = "If both encode one source" if card else "Overall"
+    if max(chance, 1 - chance) < SURE:
+        return f"{whose}, this is too close to call: {said} with probability {percent(chance)}."
+    return f"{whose}, {said} (probability {percent(chance)})."
 
 
-def better(points: float, card: ModelCard | None) -> str:
-    """Which of two encodes of a source is better, and how likely; whether that is too close to call."""
-    chance = chance_of_higher(card, abs(points)) or 0.0
-    return f"{'second' if points > 0 else 'first'} {percent(chance)}" if chance >= SURE else "too close to call"
+def better(chance: float | None) -> str:
+    """Which video of a pair is better, and how likely; whether that is too close to call."""
+    if chance is None or max(chance, 1 - chance) < SURE:
+        return "too close to call"
+    return f"{'second' if chance > 0.5 else 'first'} {percent(chance)}"
 
 
 def percent(chance: float) -> str:
-    """A probability, never rounded up to certainty."""
+    """The probability of the likelier side, never rounded up to certainty."""
+    chance = max(chance, 1 - chance)
     return "over 99 %" if chance > 0.99 else f"{chance:.0%}".replace("%", " %")
 
 

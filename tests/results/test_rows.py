@@ -30,7 +30,8 @@ def test_columns_are_stable():
     assert COLUMNS[35] == "overall_deviation"
     facts = "custom frames height width fps seed sampling repeats dense weights unvalidated not_scored"
     facts = f"{facts} sha256 display_height jaxvqa av notes coding samplings".split()
-    assert COLUMNS[3 + 48 :] == facts
+    assert COLUMNS[51] == "overall_mos"
+    assert COLUMNS[3 + 6 * 16 :] == facts
 
 
 def test_csv_and_json_lines_say_the_same(tmp_path):

@@ -97,7 +97,7 @@ def test_what_is_said_of_samplings(capfd):
         ({"repeats": 5, "dense": True}, pairs[1:], "other", ""),
     ):
         rows = [row | changed | {"sha256": content} for content in ("one", second)]
-        print_comparison([(p, *rows) for p in of], None)
+        print_comparison([(p, *rows) for p in of], None, [None] * len(of))
         out, _ = capfd.readouterr()
         assert [each for each in (once, tested, same) if each in out] == [said] * bool(said)
 

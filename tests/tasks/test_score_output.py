@@ -8,7 +8,7 @@ import pytest
 from conftest import SCORED
 
 from jaxvqa.dimensions import DIMENSIONS
-from jaxvqa.results.rows import DISPLAY
+from jaxvqa.results.rows import DISPLAY, MOS
 from jaxvqa.tasks.compare import Pair, print_comparison
 from jaxvqa.tasks.score_output import print_differences, print_scores
 from jaxvqa.weights.load import load_weights
@@ -17,7 +17,8 @@ NAMES = [dimension.name for dimension in DIMENSIONS]
 
 
 def row(path, scores):
-    return {"path": path, "status": "ok", "repeats": 1, "dense": False, **dict(zip(DISPLAY, scores, strict=True))}
+    facts = {"path": path, "status": "ok", "repeats": 1, "dense": False, **dict.fromkeys(MOS)}
+    return facts | dict(zip(DISPLAY, scores, strict=True))
 
 
 FAILED = {"path": "b.mp4", "status": "error", "error": "b.mp4 is an empty file."}
@@ -105,7 +106,7 @@ def test_nothing_is_cut_or_wider_than_the_terminal(terminal, width):
     assert all(name.replace(" ", "") in text for name in NAMES)
     assert "Scoresgofrom0to100" in text
     pairs = [Pair("a", "a.mp4", "b.mp4"), Pair("long " * 20, "a.mp4", "b.mp4")]
-    lines = terminal(width, print_differences, pairs, np.full((2, 16), 40.0), np.full((2, 16), 50.0), None)
+    lines = terminal(width, print_differences, pairs, np.full((2, 16), 40.0), np.full((2, 16), 50.0), None, [0.9, None])
     assert max(map(len, lines)) <= width
     assert "".join(lines).count("long") == 20
 
@@ -148,13 +149,13 @@ def test_two_videos_are_told_apart_in_a_sentence(capsys, before, after, said):
     scores = np.full((2, 1, 16), 50.0)
     scores[:, 0, 0] = before, after
     scores[:, 0, 13] = 70, 10
-    print_differences([Pair("a.mp4 to b.mp4", "x/a.mp4", "y/b.mp4")], *scores, None)
+    print_differences([Pair("a.mp4 to b.mp4", "x/a.mp4", "y/b.mp4")], *scores, None, [None])
     first, _, head, most, *rest = capsys.readouterr().out.splitlines()
     assert first == said
     assert head.split() == ["first", "second", "change"]
     assert most.split() == ["compression", "artifacts", "70", "10", "-60"]
     assert len(rest) == 15
-    print_differences([Pair("a.mp4 to a.mp4", "x/a.mp4", "y/a.mp4")], *scores, None)
+    print_differences([Pair("a.mp4 to a.mp4", "x/a.mp4", "y/a.mp4")], *scores, None, [None])
     assert "y/a.mp4 scores" in capsys.readouterr().out
 
 
@@ -162,7 +163,7 @@ def test_pairs_have_a_line_each_and_their_mean(capsys):
     before, after = np.full((2, 16), 40.0), np.full((2, 16), 40.0)
     after[:, 0] = 30, 45
     after[:, 9] = 90, 35  # noise
-    print_differences([Pair("one", "a", "b"), Pair("two", "c", "d")], before, after, None)
+    print_differences([Pair("one", "a", "b"), Pair("two", "c", "d")], before, after, None, [None, None])
     _, one, two, mean = capsys.readouterr().out.splitlines()
     assert one.split() == ["-10", "one", "noise", "+50"]
     assert two.split() == ["+5", "two", "noise", "-5"]
@@ -175,7 +176,7 @@ def test_weights_that_score_custom_prompts_alone_have_no_table(terminal, capsys,
     said = terminal(1000, print_scores, rows, card)
     assert said[-2].startswith("Trained on konvid_1k.")
     assert said[-1].startswith("Not scored by this model: overall, content, ")
-    print_comparison([(Pair("a", "a.mp4", "b.mp4"), *rows, *rows)], card)
+    print_comparison([(Pair("a", "a.mp4", "b.mp4"), *rows, *rows)], card, [None])
     assert capsys.readouterr().out == ""
 
 
@@ -188,22 +189,39 @@ def test_dimensions_that_are_not_scored_are_not_printed(capsys, partial_weights)
 
 
 @pytest.mark.parametrize(
-    ("points", "said"),
+    ("chance", "encodes", "people"),
     [
-        (-5, "If both encode one source, a.mp4 has the higher VMAF (probability over 99 %)."),
-        (3.5, "If both encode one source, b.mp4 has the higher VMAF (probability 96 %)."),
-        (2, "If both encode one source, their VMAF is too close to call (b.mp4 higher: 84 %)."),
-        (0, ""),
+        (
+            0.004,
+            "If both encode one source, a.mp4 has the higher VMAF (probability over 99 %).",
+            "Overall, people would rate a.mp4 higher (probability over 99 %).",
+        ),
+        (
+            0.96,
+            "If both encode one source, b.mp4 has the higher VMAF (probability 96 %).",
+            "Overall, people would rate b.mp4 higher (probability 96 %).",
+        ),
+        (
+            0.8,
+            "If both encode one source, this is too close to call: b.mp4 has the higher VMAF with probability 80 %.",
+            "Overall, this is too close to call: people would rate b.mp4 higher with probability 80 %.",
+        ),
+        (None, "", ""),
     ],
 )
-def test_how_likely_an_encode_is_better_is_said_where_it_is_known(points, said, capsys, released_weights):
-    card = dataclasses.replace(load_weights(released_weights).card, pair_deviation=2.0)
-    before, after = np.full((1, 16), 50.0), np.full((1, 16), 50.0 + points)
-    print_differences([Pair("a", "a.mp4", "b.mp4")], before, after, None)
-    assert "encode one source" not in capsys.readouterr().out
-    print_differences([Pair("a", "a.mp4", "b.mp4")], before, after, card)
-    second = capsys.readouterr().out.splitlines()[1]
-    assert second == said
-    print_differences([Pair("a", "a.mp4", "b.mp4")] * 2, before.repeat(2, 0), after.repeat(2, 0), card)
-    cell = {-5: "first over 99 %", 3.5: "second 96 %"}.get(points, "too close to call")
-    assert capsys.readouterr().out.count(cell) == 2
+def test_how_likely_a_video_is_better_is_said_where_it_is_known(chance, encodes, people, capsys, released_weights):
+    before, after = np.full((1, 16), 50.0), np.full((1, 16), 52.0)
+    for card, said in ((load_weights(released_weights).card, encodes), (None, people)):
+        print_differences([Pair("a", "a.mp4", "b.mp4")], before, after, card, [chance])
+        lines = capsys.readouterr().out.split("\n\n")[0].splitlines()
+        assert " ".join(lines[1:]) == said
+    several = before.repeat(2, 0), after.repeat(2, 0)
+    print_differences([Pair("a", "a.mp4", "b.mp4")] * 2, *several, None, [chance, chance])
+    cell = {0.004: "first over 99 %", 0.96: "second 96 %", 0.8: "too close to call"}.get(chance, "better")
+    assert capsys.readouterr().out.count(cell) == 2 * (chance is not None)
+
+
+def test_what_people_would_say_stands_beside_overall(capsys):
+    scores = row("a.mp4", np.full(16, 0.5))
+    print_scores([scores | {"overall_mos": 3.42, "overall_low": 2.89, "overall_high": 3.95}], None)
+    assert capsys.readouterr().out.splitlines()[1] == "overall 50; people would say 3.4 ±0.5 of 5"
