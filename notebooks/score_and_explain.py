@@ -176,9 +176,8 @@ for explanation in explanations:
 # %% [markdown]
 # ## Which encode is better, and how sure is that?
 #
-# The model does not look at every pixel: which frames and patches it sees is drawn from a seed and the file's content, so
-# that the same file always gets the same scores, whatever its name. `repeats` samples a video several times; scores are the means then, and
-# `deviation` tells how far they differ. Here are two encodes of one scene, the second with a tenth of the bytes or so.
+# The model does not look at every pixel. A seed decides which frames and patches it sees: the same times and places in every
+# video. `repeats` samples a video several times; scores are the means then, and `deviation` is how far they differ. Here are two encodes of one scene, the second with a tenth of the bytes or so.
 
 # %%
 encodes = [make("crf20.mp4", 20), make("crf42.mp4", 42)]
@@ -187,17 +186,17 @@ for path in encodes:
     print(f"{path}: {Path(path).stat().st_size / 1000:.0f} kB")
 
 # %% [markdown]
-# A difference counts if chance alone would hardly bring it about: by Welch's t-test, corrected for all dimensions, at 5 %
-# for all of them together. The grey bars are two standard errors. That a difference counts says that other frames and
+# A difference counts if chance alone would hardly bring it about: by a paired t-test, since each sampling looks at the same
+# times and places of both videos, corrected for all dimensions, at 5 % for all of them together. The grey bars are two standard errors. That a difference counts says that other frames and
 # patches would show it as well, not that people would see it: least of all with a star.
 
 # %%
 from jaxvqa.evaluation.samplings import corrected_p
 
 difference = (scores[1].raw - scores[0].raw)[there]
-error = 2 * np.hypot(scores[0].deviation, scores[1].deviation)[there] / np.sqrt(REPEATS)
-means, deviations = (np.stack([getattr(each, name) for each in scores]) for name in ("raw", "deviation"))
-clear = corrected_p(means, deviations, REPEATS)[there] <= 0.05
+samplings = [each.samplings for each in scores]
+error = 2 * (samplings[1] - samplings[0]).std(axis=0, ddof=1)[there] / np.sqrt(REPEATS)
+clear = corrected_p(*samplings)[there] <= 0.05
 figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
 axes.barh(rows, difference, color=np.where(clear, "C0", "lightgrey"), xerr=error, ecolor="grey", capsize=2)
 axes.axvline(0, color="black", linewidth=0.8)
