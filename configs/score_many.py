@@ -22,5 +22,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.runner = "DirectRunner"  # of Beam: this machine, or FlinkRunner, DataflowRunner, ...
     config.beam_options = ""  # of Beam and its runner, in one text, such as "--flink_master=HOST:8081"
     config.workers = 0  # processes that decode for each of Beam's workers; 0, as many as cores
-    del config.format, config.report  # nothing is printed, and no report is written
+    del config.format, config.report, config.per_moment  # nothing is printed, and rows are all that is written
     return config

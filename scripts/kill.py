@@ -3,7 +3,7 @@
 usage: kill.py [--kills N] [--seed N] [--tasks TASK ...]
 
     render    configs/synthetic.py: 15 clips and their labels
-    score     configs/score.py of these, with a report: table, lines, page
+    score     configs/score.py of these, with a report: table, lines, time steps, page
     extract   configs/evaluate.py of jaxvqa-mini: labels as a dataset, features, predictions
     train     configs/quickstart.py, 12 epochs on these features: checkpoints, history, curves, model
     export    the same, with nothing left to do but to write the model and the evaluation
@@ -157,6 +157,7 @@ def arguments(home: Path, task: str, folder: Path) -> list[str]:
         case "score":
             videos = unbroken(home, "render").folder / RENDERED / "videos"
             config, fields = "score", {"videos": videos, "output": folder / "scores", "report": True}
+            fields["per_moment"] = True
         case "extract":
             config, fields = "evaluate", {"weights": "mini", "database": "synthetic_maxwell", "data": folder / "data"}
             fields |= {"features": folder / "features", "output": folder / "evaluation", "resamples": 20}

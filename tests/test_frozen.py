@@ -118,7 +118,9 @@ def test_rows_of_scores(scored):
     assert [row["status"] for row in rows] == ["ok", "ok", "damaged", "ok", "error"]
 
     floats = {name for row in expected for name, value in row.items() if isinstance(value, float)}
-    assert len(floats) == {"once": 21, "twice": 31}[run]  # 10 dimensions two or three times, and frames per second
+    assert (
+        len(floats) == {"once": 26, "twice": 36}[run]
+    )  # 10 dimensions two or three times, 5 statistics, and frames per second
     frozen_table = frozen(f"{run}.csv", table)
     assert table.splitlines(keepends=True)[0] == frozen_table.splitlines(keepends=True)[0]
     cells, frozen_cells = (

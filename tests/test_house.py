@@ -29,6 +29,7 @@ DOORS = {"cli", "main", "__main__"}
 SLOW = {
     "tensorflow_datasets",
     "matplotlib",
+    "pandas",
     "gradio",
     "joblib",
     "jax.experimental",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,12 +13,20 @@ from jaxtyping import Float, Int
 from ..dimensions import DIMENSIONS, GENERAL, PERCENTS, DisplayScale
 from ..errors import UserError
 from ..geometry import GRID, INTERVAL
+from ..results.moments import moment_rows, number_or_none
+from ..results.notebook import Shown, plot_lines, table_html
+from ..results.rows import DISPLAY, RAW, Row
 from ..results.scores import Scores
+from ..system.extras import extras_told
 from ..video.decode import Video
 from ..video.display import DisplayPlan
 from ..video.sampling import Sampling, SamplingPlan
-from ..weights.model_card import ModelCard, display_scale, not_scored, scored, unvalidated
+from ..weights.model_card import ModelCard, display_scale, not_scored, notice, scored, unvalidated
 from .locations import TECHNICAL, Locations, locate
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
 
 NOTABLE = 0.25  # differences within a video below this, in deviations between videos, are not spoken of
 REGIONS = (("upper left", "top", "upper right"), ("left", "centre", "right"), ("lower left", "bottom", "lower right"))
@@ -95,6 +103,17 @@ class Explanation:
             series.append(Series(frames, self.video.seconds[frames], sums / np.bincount(which)[:, None]))
         return series[0], series[1]
 
+    @cached_property
+    def moments(self) -> list[Row]:
+        """A row for each time step of `scores.local`, as `moments.csv` has it: times, raw scores, display scores.
+
+        The aesthetic encoder saw the frame `frame`, which is shown at `seconds`; the technical one `technical_frame`,
+        at `technical_seconds`. They are the same for weights with one encoder. None in dimensions that are not scored.
+        """
+        key = {"path": self.path, "seed": self.sampling.seed, "weights": self.weights_id}
+        frames, local = self.places.frames, self.scores.local
+        return moment_rows(key, frames, self.video.seconds[frames], local, self.scale)
+
     def timeline(self, dimension: int) -> Series:
         """The series in which a dimension, by its number, is shown."""
         return self.timelines[int(TECHNICAL[dimension])]
@@ -165,6 +184,63 @@ class Explanation:
             (float(seconds[first]), float(seconds[last])) if np.ptp(series) > notable else None,
             region(positions.reshape(GRID, GRID), notable),
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The explanation as JSON has it; None in dimensions that the weights do not score.
+
+        Returns:
+            `path`, `sha256`, `weights`, `seed`, `samplings`, what `Scores.to_dict` returns, `percentiles` by dimension
+            name, `weakest`, `sentences`, and `moments`, as in `Explanation.moments`. Stills and local scores are left
+            out.
+        """
+        percentiles = zip(DIMENSIONS, self.percentiles, strict=True)
+        return {
+            "path": self.path,
+            "sha256": self.sha256,
+            "weights": self.weights_id,
+            "seed": self.sampling.seed,
+            "samplings": len(self.plans),
+            **self.scores.to_dict(),
+            "percentiles": {dimension.name: number_or_none(percentile) for dimension, percentile in percentiles},
+            "weakest": [DIMENSIONS[i].name for i in self.weakest],
+            "sentences": self.sentences,
+            "moments": self.moments,
+        }
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """`Explanation.moments` as a data frame of pandas, with NaN in dimensions that the weights do not score.
+
+        Raises:
+            UserError: pandas is not installed.
+        """
+        with extras_told("notebook"):
+            import pandas
+        return pandas.DataFrame(self.moments).astype(dict.fromkeys([*RAW, *DISPLAY], float))
+
+    def plot(self) -> "list[Axes]":
+        """Draws scores over time: a chart for each scored dimension in a new figure, display scale from 0 to 100.
+
+        A dashed line marks the score of the video. `matplotlib.pyplot.show` shows the figure.
+
+        Raises:
+            UserError: Matplotlib is not installed, or the weights score none of the 16 dimensions.
+        """
+        shown = self._shown()
+        if not shown:
+            raise UserError(f"weights {self.weights_id} score none of the 16 dimensions, so there is nothing to plot.")
+        return plot_lines(shown, self.path)
+
+    def _repr_html_(self) -> str:
+        custom = {str(pair): score for pair, score in self.scores.custom.items()}
+        return table_html(self._shown(), custom, self.path, self.sentences, notice(self.card))
+
+    def _shown(self) -> list[Shown]:
+        shown, untested = [], unvalidated(self.card)
+        for i in np.flatnonzero(scored(self.card)).tolist():
+            _, seconds, raw = self.timeline(i)
+            name = DIMENSIONS[i].name + " *" * (DIMENSIONS[i].code in untested)
+            shown.append(Shown(name, float(self.scores.display[i]), seconds, self.scale.apply(raw)[:, i]))
+        return shown
 
     @property
     def sentences(self) -> list[str]:

@@ -1,5 +1,6 @@
 """Rows of scores, and every format that they are written in."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -14,13 +15,18 @@ DISPLAY = [f"{name}_display" for name in RAW]
 DEVIATION = [f"{name}_deviation" for name in RAW]
 # What people would say, for weights of which that is known, and the ends of a 90 % interval.
 MOS, LOW, HIGH = ([f"{name}_{end}" for name in RAW] for end in ("mos", "low", "high"))
+STATISTICS = ("min", "perc10", "mean", "harmonic_mean", "max")  # over time, under the names that VMAF's tools use
+POOLED = [f"{DISPLAY[0]}_{name}" for name in STATISTICS]
 FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "repeats", "dense", "weights", "unvalidated"]
 FACTS += ["not_scored", "sha256", "display_height"]
 FACTS += ["jaxvqa", "av"]  # versions of this package and of PyAV, which decodes
 FACTS += ["notes"]  # what was met in showing frames, such as HDR
 FORMATS = ("table", "csv", "jsonl")
-NESTED = ["coding", "samplings"]  # how a video was coded, and raw scores of each of several samplings: not in CSV
-COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, *MOS, *LOW, *HIGH, "custom", *FACTS, *NESTED]
+# What CSV leaves out: how a video was coded, raw scores of each of several samplings, and statistics over time.
+NESTED = ["coding", "samplings", "pooled"]
+COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, *MOS, *LOW, *HIGH, *POOLED, "custom", *FACTS, *NESTED]
+# All that the scores of a video depend on, except versions.
+IDENTITY = ("path", "sha256", "seed", "sampling", "display_height", "repeats", "dense", "custom", "weights")
 
 # How texts begin that spreadsheets run as formulas; full-width signs count in Japanese and Chinese ones.
 FORMULA = "[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]"
@@ -32,6 +38,11 @@ Key = tuple[str, int, str]
 def key(row: Row) -> Key:
     """What makes a row another row, not a newer version of the same."""
     return row["path"], row["seed"], row["weights"]
+
+
+def identity(row: Row) -> str:
+    """Names what belongs to a row, such as its section of the report; a row with other scores has another name."""
+    return hashlib.sha256(json.dumps([row.get(fact) for fact in IDENTITY]).encode()).hexdigest()[:20]
 
 
 def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
@@ -76,6 +87,7 @@ def is_sound(row: Row) -> bool:
     unscored = (row.get("not_scored") or "").split()
     columns = zip(DIMENSIONS, RAW, DISPLAY, DEVIATION, strict=True)
     missing = {name for dimension, *names in columns if dimension.code in unscored for name in names}
+    missing |= {*POOLED} if DIMENSIONS[0].code in unscored else set()
     if any(row[name] is not None for name in missing):
         return False
     scores = [value for column, value in row.items() if column not in facts | missing]

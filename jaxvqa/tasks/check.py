@@ -42,7 +42,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     baseline = {}
     if config.baseline:
         baseline = read_baseline(Path(config.baseline), model.weights_id, settings(model.sampling(sampling)))
-    with Results(config.output) as results:
+    with Results(config.output, per_moment=config.per_moment) as results:
         write_config(results.folder, config)
         scored = score_videos(model, paths, sampling, limits, results, config.report)
     tell_scored(scored.rows, scored.kept, results, config.report, log)

@@ -56,7 +56,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     pairs, alone = pair(config.first, config.second, log)
     paths = list(dict.fromkeys(path for p in pairs for path in p[1:]))
     model = load(choose_weights(config.weights, log), config.precision, custom)
-    with Results(config.output) as results:
+    with Results(config.output, per_moment=config.per_moment) as results:
         write_config(results.folder, config)
         scored = score_videos(model, paths, sampling, limits, results, config.report)
     tell_scored(scored.rows, scored.kept, results, config.report, log)

@@ -34,6 +34,7 @@ def scoring_config() -> ml_collections.ConfigDict:
     config.dense = False  # whether to look at every frame and the whole grid instead, in as many samplings as it takes
     config.prompts = ""  # prompt pairs to score as well, such as "cinematic / amateurish; lively / dull"
     config.report = False  # whether to write OUTPUT/report.html: where, when and why each video scores as it does
+    config.per_moment = False  # whether to write OUTPUT/moments.csv: the scores at each time step of each video
     config.precision = "float32"  # or bfloat16: faster on most GPUs, but raw scores move by about 0.01
     config.update(decoding_config())
     return config

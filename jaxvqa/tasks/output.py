@@ -37,7 +37,9 @@ def tell_scored(rows: Sequence[Row], kept: int, results: Results, report: bool, 
     failed = tell_failures(rows, log)
     log(
         f"{len(rows) - len(failed)} of {len(rows)} videos scored ({kept} of them in an earlier run): "
-        f"{results.csv_path}, {results.json_path}" + f", {results.folder / 'report.html'}" * report
+        f"{results.csv_path}, {results.json_path}"
+        + f", {results.moments_path}" * results.per_moment
+        + f", {results.folder / 'report.html'}" * report
     )
     for row in rows[:1]:
         tell_other_weights(results.rows, row["weights"], results.csv_path, log)

@@ -1,6 +1,7 @@
 """Explanations: whether what is shown of a video is where, when and how the numbers say."""
 
 import dataclasses
+import json
 import re
 
 import numpy as np
@@ -174,3 +175,64 @@ def test_dense_explanations_cover_the_video_to_the_pixel_and_the_frame(model, tm
     np.testing.assert_allclose(e.scores.raw, e.scores.local.mean(axis=(0, 1), dtype=float), atol=1e-6)
     assert np.array_equal(model.explain(video.path, seed=5, dense=True).scores.raw, e.scores.raw)
     assert f"{len(e.plans)}, which cover every frame and the whole grid" in section(e)
+
+
+def test_time_steps_have_the_times_of_their_encoders(explained):
+    frames, seconds = explained.places.frames, explained.video.seconds
+    assert len(explained.moments) == 64
+    for number in (0, 21, 63):
+        row = explained.moments[number]
+        assert (row["moment"], row["path"], row["weights"]) == (number, explained.path, explained.weights_id)
+        assert [row["frame"], row["technical_frame"]] == frames[:, number].tolist()
+        assert [row["seconds"], row["technical_seconds"]] == seconds[frames[:, number]].tolist()
+        local = explained.scores.local[number, :, SHARPNESS].astype(float)
+        assert row["sharpness"] == pytest.approx(local.mean())
+    mean = np.mean([row["sharpness"] for row in explained.moments])
+    assert mean == pytest.approx(explained.scores.raw[SHARPNESS], abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def partly(partial_weights, explained):
+    """The clip explained in three of the sixteen dimensions."""
+    return jaxvqa.load(partial_weights).explain(explained.path)
+
+
+def test_dicts_and_data_frames_hold_what_is_scored(explained, partly):
+    for e in (explained, partly):
+        found = json.loads(json.dumps(e.to_dict(), allow_nan=False))
+        assert found["moments"] == e.moments
+        assert found["sentences"] == e.sentences
+        assert found["dimensions"] == e.scores.to_dict()["dimensions"]
+        frame = e.to_pandas()
+        assert list(frame.columns) == list(e.moments[0])
+        assert frame.overall.mean() == pytest.approx(e.scores.overall, abs=1e-6)
+        assert frame.content.isna().all() == (e is partly)
+        assert frame.content.dtype == float
+    assert (found["percentiles"]["content"], found["dimensions"]["content"]["raw"]) == (None, None)
+    assert found["percentiles"]["noise"] == partly.percentiles[NAMES.index("noise")]
+
+
+def test_a_notebook_shows_scores_over_time(explained, partly):
+    import matplotlib.pyplot as plt
+
+    for e, number in ((explained, 16), (partly, 3)):
+        page = Page(e._repr_html_())
+        assert page.tags.count("polyline") == number
+        text = " ".join(page.text)
+        assert all(sentence in text for sentence in e.sentences)
+        assert ("noise *" in text, "sharpness *" in text) == (False, False)
+        assert ("content *" in text) == (e is explained)
+        axes = e.plot()
+        assert len(axes) == number
+        _, seconds, raw = e.timeline(0)
+        expected = np.stack([seconds, 100 * e.scale.apply(raw)[:, 0]], axis=1)
+        np.testing.assert_allclose(axes[0].lines[0].get_xydata(), expected)
+        assert axes[0].figure.get_suptitle() == e.path
+        plt.close(axes[0].figure)
+    assert "Not scored by this model: content" in text
+
+
+def test_weights_without_any_of_the_sixteen_have_no_chart(partly):
+    card = dataclasses.replace(partly.card, dimensions=())
+    with pytest.raises(jaxvqa.UserError, match="score none of the 16 dimensions"):
+        dataclasses.replace(partly, card=card).plot()

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, strategies
 
 from jaxvqa import UserError
-from jaxvqa.results.rows import COLUMNS, DEVIATION, DISPLAY, NESTED, RAW, cell, plain
+from jaxvqa.results.rows import COLUMNS, DEVIATION, DISPLAY, NESTED, POOLED, RAW, cell, identity, plain
 from jaxvqa.results.store import Results
 
 
 def row(path, status="ok", seed=0, weights="abc", **fields):
-    scores = {**dict.fromkeys([*RAW, *DISPLAY], 0.25), "custom": {}}
+    scores = {**dict.fromkeys([*RAW, *DISPLAY, *POOLED], 0.25), "custom": {}}
     found = scores if status == "ok" else {"error": 'it is broken, see "log"\nline 2'}
     return {"path": path, "status": status, "seed": seed, "weights": weights, "repeats": 1, **found, **fields}
 
@@ -28,10 +28,11 @@ def test_columns_are_stable():
     assert COLUMNS[:5] == ["path", "status", "error", "overall", "content"]
     assert COLUMNS[19] == "overall_display"
     assert COLUMNS[35] == "overall_deviation"
+    assert POOLED == COLUMNS[99:104] == [f"overall_display_{x}" for x in "min perc10 mean harmonic_mean max".split()]
     facts = "custom frames height width fps seed sampling repeats dense weights unvalidated not_scored"
-    facts = f"{facts} sha256 display_height jaxvqa av notes coding samplings".split()
+    facts = f"{facts} sha256 display_height jaxvqa av notes coding samplings pooled".split()
     assert COLUMNS[51] == "overall_mos"
-    assert COLUMNS[3 + 6 * 16 :] == facts
+    assert COLUMNS[3 + 6 * 16 + 5 :] == facts
 
 
 def test_csv_and_json_lines_say_the_same(tmp_path):
@@ -40,7 +41,7 @@ def test_csv_and_json_lines_say_the_same(tmp_path):
         table = list(csv.DictReader(file))
     lines = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
     assert [each["path"] for each in table] == [each["path"] for each in lines] == ["a,b.mp4", "b.mp4"]
-    assert list(table[0]) == [column for column in COLUMNS if column not in ("coding", "samplings")]
+    assert list(table[0]) == [column for column in COLUMNS if column not in NESTED]
     assert list(lines[0]) == COLUMNS
     assert (table[1]["overall"], lines[1]["overall"]) == ("0.250000", 0.25)
     assert (table[1]["frames"], lines[1]["frames"], table[1]["fps"]) == ("7", 7, "29.970000")
@@ -78,6 +79,23 @@ def test_scores_are_missing_only_where_they_are_not_scored(tmp_path):
         (tmp_path / "scores.jsonl").write_text(json.dumps({**json.loads(lines), **wrong}) + "\n")
         with pytest.raises(UserError, match="line 1: not a row of scores"):
             Results(tmp_path)
+
+
+def test_statistics_are_missing_only_where_overall_is_not_scored(tmp_path):
+    unscored = dict.fromkeys([RAW[0], DISPLAY[0], *POOLED])
+    _, lines = write(tmp_path, row("a.mp4", not_scored="O") | unscored)
+    assert len(Results(tmp_path).rows) == 1
+    for wrong in ({"not_scored": ""}, {"overall_display_min": 0.5}):
+        (tmp_path / "scores.jsonl").write_text(json.dumps({**json.loads(lines), **wrong}) + "\n")
+        with pytest.raises(UserError, match="line 1: not a row of scores"):
+            Results(tmp_path)
+
+
+def test_other_work_has_another_identity():
+    one = row("a.mp4", sampling="whole", display_height=None, dense=False, sha256="ab")
+    changes = [{"seed": 1}, {"repeats": 2}, {"sha256": "cd"}, {"custom": {"a / b": 0.5}}, {"dense": True}, {}]
+    assert len({identity(one | change) for change in changes}) == len(changes)
+    assert identity(one | {"jaxvqa": "9", "overall": 0.5}) == identity(one)
 
 
 def test_names_that_are_no_text(tmp_path):

@@ -1,14 +1,15 @@
 import pytest
 
 from jaxvqa import UserError
-from jaxvqa.results.rows import COLUMNS, DISPLAY, RAW
+from jaxvqa.results.moments import COLUMNS as MOMENT_COLUMNS
+from jaxvqa.results.rows import COLUMNS, DEVIATION, DISPLAY, POOLED, RAW
 from jaxvqa.results.store import Results, remove_report
 from jaxvqa.system.files import lock_folder
 from jaxvqa.system.terminal import Log
 
 
 def row(path, status="ok", seed=0, weights="abc", **fields):
-    scores = {**dict.fromkeys([*RAW, *DISPLAY], 0.25), "custom": {}}
+    scores = {**dict.fromkeys([*RAW, *DISPLAY, *POOLED], 0.25), "custom": {}}
     found = scores if status == "ok" else {"error": 'it is broken, see "log"\nline 2'}
     return {"path": path, "status": status, "seed": seed, "weights": weights, "repeats": 1, **found, **fields}
 
@@ -105,6 +106,60 @@ def test_reports_of_earlier_scores_are_removed(tmp_path, capfd):
         remove_report(tmp_path, log)
         assert not report.exists()
         assert ("report.html showed earlier scores and was removed" in capfd.readouterr().err) == bool(log)
+
+
+def moments(path, score=0.5):
+    return [
+        {"path": path, "seed": 0, "weights": "abc", "moment": i, "seconds": 0.5 * i, "overall": score} for i in (0, 1)
+    ]
+
+
+def write_moments(folder, *rows, score=0.5):
+    with Results(folder, per_moment=True) as results:
+        for each in rows:
+            results.add(each, moments(each["path"], score) if each["status"] == "ok" else [])
+    return (folder / "moments.csv").read_bytes()
+
+
+def test_time_steps_are_in_order_however_many_runs_they_came_from(tmp_path):
+    rows = [row(f"{name}.mp4") for name in "cab"]
+    once = write_moments(tmp_path / "once", *rows, row("d.mp4", "error"))
+    lines = once.decode().splitlines()
+    assert lines[0].split(",") == MOMENT_COLUMNS
+    assert [line.split(",")[:7] for line in lines[1:3]] == [
+        ["a.mp4", "0", "abc", str(i), "", f"{i / 2:.6f}", ""] for i in (0, 1)
+    ]
+    assert len(lines) == 1 + 3 * 2
+    for each in rows[::-1]:
+        parts = write_moments(tmp_path / "parts", each)
+    assert parts == once
+
+
+def test_time_steps_are_those_of_the_rows(tmp_path):
+    write_moments(tmp_path, row("a.mp4"), row("b.mp4"))
+    changed = write_moments(tmp_path, row("a.mp4", sha256="new"), score=0.75).decode()
+    assert [line.count("0.750000") for line in changed.splitlines()[1:]] == [1, 1, 0, 0]
+    write(tmp_path, row("a.mp4", repeats=2, **dict.fromkeys(DEVIATION, 0.1)))  # without its time steps
+    assert [line[:5] for line in (tmp_path / "moments.csv").read_text().splitlines()[1:]] == ["b.mp4", "b.mp4"]
+    assert not (tmp_path / "none").exists()
+    write(tmp_path / "none", row("a.mp4"))
+    assert not (tmp_path / "none" / "moments.csv").exists()
+
+
+def test_killed_run_leaves_no_half_of_a_video(tmp_path):
+    whole = write_moments(tmp_path / "whole", row("a.mp4"), row("b.mp4"))
+    results = Results(tmp_path / "killed", per_moment=True)
+    results.add(row("a.mp4"), moments("a.mp4"))
+    results.add(row("b.mp4"), moments("b.mp4"))
+    del results
+    for name in ("moments.csv", "scores.jsonl"):  # killed while writing b.mp4
+        path = tmp_path / "killed" / name
+        path.write_bytes(path.read_bytes()[:-30])
+    results = Results(tmp_path / "killed", per_moment=True)
+    text = (tmp_path / "killed" / "moments.csv").read_text()
+    assert (text.count("a.mp4"), text.count("b.mp4")) == (2, 0)
+    results.close()
+    assert write_moments(tmp_path / "killed", row("b.mp4")) == whole
 
 
 def test_two_runs_at_once_are_refused(tmp_path):

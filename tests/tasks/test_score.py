@@ -103,6 +103,9 @@ def test_what_is_not_scored_has_no_numbers(clips, partial_weights, tmp_path, cap
     page = Page((tmp_path / "report.html").read_text())
     assert page.tags.count("polyline") == 3 * len(SCORED)
     assert "nan" not in "".join(page.text).lower().split()
+    assert [set(found["pooled"]) for found in written] == [
+        {d.column for d in jaxvqa.DIMENSIONS if d not in unscored}
+    ] * 3
     assert score(clips / "a.mp4", partial_weights, tmp_path / "one", "--config.format=jsonl") == 0
     [line] = capfd.readouterr().out.splitlines()
     assert (json.loads(line)["content"], json.loads(line)["content_display"]) == (None, None)
@@ -329,6 +332,36 @@ def test_report_of_a_run_and_of_the_one_that_goes_on(clips, small_weights, tmp_p
 
     assert score(videos / "<broken>.mp4", small_weights, output, "--config.report=True") == 1
     assert "&lt;broken&gt;.mp4 cannot be opened as a video" in (output / "report.html").read_text()
+
+
+def test_scores_at_each_time_step(clips, small_weights, tmp_path, capfd):
+    assert score(clips, small_weights, tmp_path, "--config.repeats=2", "--config.per_moment=True") == 0
+    assert f", {tmp_path / 'moments.csv'}" in capfd.readouterr().err
+    written = (tmp_path / "moments.csv").read_bytes()
+    with (tmp_path / "moments.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 3 * 2 * 64
+    explanation = jaxvqa.load(small_weights).explain(clips / "b.mp4", repeats=2)
+    for line, expected in zip([x for x in lines if x["path"].endswith("b.mp4")], explanation.moments, strict=True):
+        assert line.keys() == expected.keys()
+        for name, value in expected.items():
+            assert (
+                line[name] == str(value)
+                if name in ("path", "weights")
+                else float(line[name]) == pytest.approx(value, abs=2e-6)
+            )
+    [row] = [json.loads(x) for x in (tmp_path / "scores.jsonl").read_text().splitlines() if "b.mp4" in x]
+    for name in ("overall", "noise"):
+        over_time = np.array([x[f"{name}_display"] for x in explanation.moments])
+        pooled = {"min": over_time.min(), "max": over_time.max(), "mean": over_time.mean()}
+        assert {x: row["pooled"][name][x] for x in pooled} == pytest.approx(pooled, abs=2e-6)
+    assert row["overall_display_harmonic_mean"] == row["pooled"]["overall"]["harmonic_mean"]
+
+    (part, *_) = sorted((tmp_path / "moments").iterdir())
+    part.unlink()  # as if it had been scored without --per-moment
+    assert score(clips, small_weights, tmp_path, "--config.repeats=2", "--config.per_moment=True") == 0
+    assert "3 of 3 videos scored (2 of them in an earlier run)" in capfd.readouterr().err
+    assert (tmp_path / "moments.csv").read_bytes() == written
 
 
 def test_repeats_give_means_and_deviations(clips, small_weights, tmp_path, capfd):
