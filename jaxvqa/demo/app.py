@@ -9,6 +9,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ..dimensions import DIMENSIONS
 from ..example import EXAMPLE
@@ -29,14 +30,9 @@ import gradio as gr  # noqa: E402, which reads GRADIO_TEMP_DIR now
 
 KEPT = 3600  # seconds that an upload is kept for, to be compared with others
 
-CSS = (Path(__file__).parents[1] / "explain" / "templates" / "demo.css").read_text()
-# Reports say how high they are; nothing else about them is open to the page around them, nor that to them.
-HEAD = """<script>
-addEventListener("message", event => {
-  for (const frame of document.querySelectorAll("iframe.report"))
-    if (frame.contentWindow === event.source) frame.style.height = `${Number(event.data)}px`;
-});
-</script>"""
+TEMPLATES = Path(__file__).parents[1] / "explain" / "templates"
+CSS = (TEMPLATES / "demo.css").read_text()
+HEAD = f"<script>\n{(TEMPLATES / 'demo.js').read_text()}</script>"
 
 
 def page(model: Model, sampling: Sampling, limits: DecodeLimits, megabytes: int, folder: Path) -> gr.Blocks:
@@ -60,7 +56,7 @@ def page(model: Model, sampling: Sampling, limits: DecodeLimits, megabytes: int,
             ]
         with gr.Row():
             start = gr.Button("Score", variant="primary")
-            example = gr.Button("Try an example: a clip that gets worse in the middle")
+            example = gr.Button("Try an example: a clip whose second half is worse")
         download = gr.DownloadButton("Download the report", size="sm", visible=False)
         shown = gr.HTML()
         # One job at a time. Gradio's `preprocess` would leave nothing of an upload but its path, and a stray file.
@@ -98,7 +94,7 @@ def score_uploads(
     if not uploads:
         yield show_result([Entry("", error="Drop a video above first, or try the example.")], model.card), None
         return
-    entries = []
+    entries, videos = [], []
     sampling = model.sampling(sampling)
     with closing(decode_files([upload["path"] for upload in uploads], sampling, limits, stills=True)) as decoded:
         for upload in uploads:
@@ -112,15 +108,20 @@ def score_uploads(
             scores = model.score_features(model.features(video.views))
             explanation = model.explanation([video], scores, sampling)
             entries.append(Entry(name, scores.display.tolist(), partial(str, section(explanation))))
+            videos.append(f"gradio_api/file={quote(upload['path'])}")
     path = None
     if whole := [entry for entry in entries if entry.section]:
         path = Path(tempfile.mkdtemp(dir=folder)) / "report.html"
         write_atomic(path, report.page(whole, model.card))
-    yield show_result(entries, model.card), None if path is None else str(path)
+    yield show_result(entries, model.card, videos), None if path is None else str(path)
 
 
-def show_result(entries: Sequence[Entry], card: ModelCard | None) -> str:
-    """What to show of one or two videos: what went wrong, a table of differences, and the reports."""
+def show_result(entries: Sequence[Entry], card: ModelCard | None, videos: Sequence[str] = ()) -> str:
+    """What to show of one or two videos: what went wrong, both on top of each other, differences, and the reports.
+
+    Args:
+        videos: addresses of those that were scored.
+    """
     whole = [entry for entry in entries if entry.section]
     rows = []
     if len(whole) == 2:
@@ -128,10 +129,13 @@ def show_result(entries: Sequence[Entry], card: ModelCard | None) -> str:
         for dimension, *scores in itertools.compress(each, scored(card)):
             first, second = (round(100 * score) for score in scores)
             rows.append((dimension, dimension.code in unvalidated(card), first, second, second - first))
+        # The largest differences first, below overall.
+        rows.sort(key=lambda row: (row[0].code != DIMENSIONS[0].code, row[1], -abs(row[-1])))
     return template("demo").render(
         errors=[entry.error for entry in entries if entry.error],
         names=[entry.name for entry in whole],
         rows=rows,
+        videos=videos,
         notice=notice(card),
-        reports=["".join(report.page([entry], card)) for entry in whole],
+        reports=["".join(report.page([entry], card, told=bool(rows))) for entry in whole],
     )

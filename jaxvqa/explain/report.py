@@ -78,16 +78,17 @@ def report(explanations: Sequence[Explanation]) -> str:
     return "".join(page(entries, explanations[0].card))
 
 
-def page(entries: Sequence[Entry], card: ModelCard | None) -> Iterator[str]:
+def page(entries: Sequence[Entry], card: ModelCard | None, told: bool = False) -> Iterator[str]:
     """Generates the parts of a page about videos, in their order, with a table to sort if they are several.
 
     Args:
         card: of the weights that scored them.
+        told: whether the limits of the weights stand elsewhere, next to the page.
     """
     there = scored(card)
     shown = list(itertools.compress(DIMENSIONS, there))
     return template("page").generate(
-        notice=notice(card),
+        notice="" if told else notice(card),
         unvalidated=unvalidated(card),
         dimensions=shown,
         aesthetic=any(dimension.code.startswith("A-") for dimension in shown),

@@ -67,7 +67,7 @@ class Scores:
         columns = {"raw": self.raw, "display": self.display, "deviation": deviation}
         return {
             "dimensions": {
-                dimension.name: {name: number_or_none(values[i]) for name, values in columns.items()}
+                dimension.name: {name: number_or_none(float(values[i])) for name, values in columns.items()}
                 for i, dimension in enumerate(DIMENSIONS)
             },
             "custom": {str(pair): score for pair, score in self.custom.items()},
