@@ -29,7 +29,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.features = "features"  # folder of extracted features
 
     config.output = "evaluation"  # folder of the results
-    config.format = "table"  # what is printed: a table, csv or jsonl
+    config.format = "table"  # what is printed: a table, csv, json or jsonl
     config.resamples = 1000  # bootstrap samples
     config.seed = 0  # of these; and decides which frames and patches are looked at
     config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames

@@ -20,7 +20,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.weights = ""  # by default what `jaxvqa download` made; or a directory made by conversion
     config.prompts = "high quality / low quality; good / bad"  # prompt pairs; these are those of SAQI, their mean
     config.output = "zero_shot"  # folder of the results
-    config.format = "table"  # what is printed: a table, csv or jsonl
+    config.format = "table"  # what is printed: a table, csv, json or jsonl
     config.seed = 0  # decides which frames are looked at
     config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
     return config

@@ -125,7 +125,7 @@ def test_evaluate(tmp_path, capfd):
         (["score", "x", "--sead=1"], "unrecognized arguments: --sead=1; see jaxvqa score --help"),
         (["score", "x", "--seed=one"], "seed=one does not fit (invalid literal"),
         (["score", "x", "--seed=-1"], "seed is -1; it must be 0 or larger."),
-        (["score", "x", "--format=xml"], "format is 'xml'; it must be table, csv or jsonl."),
+        (["score", "x", "--format=xml"], "format is 'xml'; it must be table, csv, json or jsonl."),
         (["report", "x", "--no-report"], "unrecognized arguments: --no-report"),
         (["compare", "one"], "the following arguments are required: SECOND"),
         (["score", "-clip.mp4"], "jaxvqa: -clip.mp4 begins with a dash, as options do: if it is a file, write ./-clip"),

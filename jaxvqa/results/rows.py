@@ -21,7 +21,7 @@ FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "repeats", "den
 FACTS += ["not_scored", "sha256", "display_height"]
 FACTS += ["jaxvqa", "av"]  # versions of this package and of PyAV, which decodes
 FACTS += ["notes"]  # what was met in showing frames, such as HDR
-FORMATS = ("table", "csv", "jsonl")
+FORMATS = ("table", "csv", "json", "jsonl")
 # What CSV leaves out: how a video was coded, raw scores of each of several samplings, and statistics over time.
 NESTED = ["coding", "samplings", "pooled"]
 COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, *MOS, *LOW, *HIGH, *POOLED, "custom", *FACTS, *NESTED]
@@ -98,14 +98,15 @@ def is_sound(row: Row) -> bool:
 def check_format(form: str) -> None:
     """Raises a UserError for what results cannot be printed as."""
     if form not in FORMATS:
-        raise UserError(f"format is {form!r}; it must be table, csv or jsonl.")
+        raise UserError(f"format is {form!r}; it must be table, csv, json or jsonl.")
 
 
 def text_of(rows: Iterable[Row], columns: Sequence[str], form: str) -> str:
-    """Rows as CSV with a header, or as JSON lines ("csv" or "jsonl"); what a row lacks is empty, or null."""
+    """Rows as "csv" with a header, as "jsonl", a line each, or as "json", a list; what a row lacks is empty, or null."""
     if form == "csv":
         return csv_header(columns) + "".join(csv_row(row, columns) for row in rows)
-    return "".join(json_line(row, columns) for row in rows)
+    lines = [json_line(row, columns) for row in rows]
+    return "".join(lines) if form == "jsonl" else "[" + ",\n".join(line.strip() for line in lines) + "]\n"
 
 
 def json_line(row: Row, columns: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ def scoring_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory, of a training for example
     config.output = "scores"  # folder of the results
-    config.format = "table"  # what is printed: a table, csv or jsonl
+    config.format = "table"  # what is printed: a table, csv, json or jsonl
     config.seed = 0  # decides which frames and patches are looked at
     config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
     config.display_height = 1080  # lines of the display that scores hold for, of weights that look at videos as it does

@@ -142,3 +142,12 @@ def test_any_text_comes_back_from_a_cell(value):
     [found] = read_back([cell(value)]) or [""]
     assert plain(found) == value
     assert not found.startswith(tuple(STARTS))
+
+
+def test_json_is_a_list_of_the_rows_that_lines_have():
+    rows = [{"path": f"{i}.mp4", "overall": i / 2} for i in range(3)]
+    columns = ["path", "overall", "error"]
+    lines = [json.loads(line) for line in text_of(rows, columns, "jsonl").splitlines()]
+    assert lines[2] == {"path": "2.mp4", "overall": 1.0, "error": None}
+    for count in (0, 1, 3):
+        assert json.loads(text_of(rows[:count], columns, "json")) == lines[:count]
