@@ -102,7 +102,7 @@ def check_format(form: str) -> None:
 
 
 def text_of(rows: Iterable[Row], columns: Sequence[str], form: str) -> str:
-    """Rows as "csv" with a header, as "jsonl", a line each, or as "json", a list; what a row lacks is empty, or null."""
+    """Rows as "csv" with a header, "jsonl", a line each, or "json", one list; what a row lacks is empty, or null."""
     if form == "csv":
         return csv_header(columns) + "".join(csv_row(row, columns) for row in rows)
     lines = [json_line(row, columns) for row in rows]
