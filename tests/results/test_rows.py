@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies
 
 from jaxvqa import UserError
-from jaxvqa.results.rows import COLUMNS, DEVIATION, DISPLAY, NESTED, POOLED, RAW, cell, plain, text_of
+from jaxvqa.results.rows import COLUMNS, DEVIATION, DISPLAY, NESTED, POOLED, RAW, cell, identity, plain, text_of
 from jaxvqa.results.store import Results
 
 
