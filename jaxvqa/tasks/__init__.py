@@ -41,6 +41,7 @@ TASKS = (
         (("report", True),),
     ),
     Task("compare", "compare", "compare", "compare two videos, or two folders of them", ("first", "second")),
+    Task("ladder", "ladder", "ladder", "choose among several encodes of one video", ("videos",)),
     Task("zero-shot", "zero_shot", "zero_shot", "score videos in words of your own, by CLIP alone", ("videos",)),
     Task("demo", "demo", "demo", "score and compare videos on a page in the browser"),
     Task("evaluate", "evaluate", "evaluate", "compare scores, or a model's, with human ones"),
