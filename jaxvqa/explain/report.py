@@ -213,7 +213,7 @@ def png(pixels: UInt8[np.ndarray, "h w 3"]) -> str:
 
 
 @functools.cache
-def template(name: str) -> jinja2.Template:
+def template(name: str, suffix: str = "html") -> jinja2.Template:
     """One of the templates beside this file; all that is put into them is escaped."""
     folder = Path(__file__).with_name("templates")
     environment = jinja2.Environment(
@@ -223,4 +223,4 @@ def template(name: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(f"{name}.html")
+    return environment.get_template(f"{name}.{suffix}")

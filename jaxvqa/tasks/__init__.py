@@ -42,6 +42,7 @@ TASKS = (
     ),
     Task("compare", "compare", "compare", "compare two videos, or two folders of them", ("first", "second")),
     Task("check", "check", "check", "fail if videos score too low, or lower than before", ("videos",)),
+    Task("ladder", "ladder", "ladder", "choose among several encodes of one video", ("videos",)),
     Task("zero-shot", "zero_shot", "zero_shot", "score videos in words of your own, by CLIP alone", ("videos",)),
     Task("demo", "demo", "demo", "score and compare videos on a page in the browser"),
     Task("evaluate", "evaluate", "evaluate", "compare scores, or a model's, with human ones"),

@@ -1,0 +1,92 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from jaxvqa.evaluation.ladder import best, chances_lower, cheapest, content_correlations, on_hull, reversals
+from jaxvqa.weights.load import load_weights
+
+
+@pytest.fixture
+def card(released_weights):
+    return dataclasses.replace(load_weights(released_weights).card, pair_deviation=2.0)
+
+
+@pytest.mark.parametrize(
+    ("rates", "scores", "expected"),
+    [
+        ([1, 10, 100], [0, 50, 60], [True, True, True]),
+        ([1, 10, 100], [0, 20, 60], [True, False, True]),  # below the chord
+        ([1, 10, 100], [0, 30, 60], [True, True, True]),  # on it
+        ([100, 1, 10], [60, 0, 20], [True, True, False]),  # in any order
+        ([1, 10, 100], [0, 60, 50], [True, True, False]),  # more bits for less
+        ([1, 10, 100], [0, 60, 60], [True, True, False]),  # more bits for nothing
+        ([1, 1, 10], [0, 20, 50], [False, True, True]),  # two of one rate
+        ([1, 10, 10], [0, 50, 50], [True, True, True]),  # the same point twice
+        ([1, 10, 100, 1000], [0, 10, 20, 90], [True, False, False, True]),
+        ([5], [5], [True]),
+        ([1, 10], [9, 3], [True, False]),
+    ],
+)
+def test_hull(rates, scores, expected):
+    assert on_hull(np.array(rates, float), np.array(scores, float)).tolist() == expected
+
+
+def test_the_cheapest_encode_that_is_not_clearly_worse(card):
+    rates, scores = np.array([1.0, 2, 3, 4]), np.array([70.0, 87.0, 89.0, 90.0])
+    chances = chances_lower(scores, card)
+    assert chances[3] == 0.5
+    assert chances.round(2).tolist() == [1.0, 0.93, 0.69, 0.5]
+    assert cheapest(rates, scores, card, 0.95) == 1
+    assert cheapest(rates, scores, card, 0.9) == 2
+    assert cheapest(rates, scores, card, 0.6) == 3
+    assert cheapest(rates, scores[::-1], card, 0.95) == 0  # the best one is the cheapest
+    assert cheapest(np.array([2.0, 2, 2]), np.array([88.0, 90, 89]), card, 0.95) == 1
+
+
+def test_the_boundary_is_clearly_worse(card):
+    scores = np.array([87.0, 90.0])
+    chance = float(chances_lower(scores, card)[0])
+    assert cheapest(np.array([1.0, 2]), scores, card, chance) == 1
+    assert cheapest(np.array([1.0, 2]), scores, card, np.nextafter(chance, 1)) == 0
+
+
+def test_of_equal_scores_the_cheapest_is_the_best(card):
+    rates, scores = np.array([3.0, 1, 2]), np.array([90.0, 90.0, 80.0])
+    assert best(rates, scores) == 1
+    assert cheapest(rates, scores, card, 0.95) == 1
+
+
+def test_weights_that_tell_no_chances_choose_nothing(released_weights):
+    for card in (None, load_weights(released_weights).card):
+        assert np.isnan(chances_lower(np.array([1.0, 2.0]), card)).all()
+        assert cheapest(np.array([1.0, 2.0]), np.array([1.0, 2.0]), card, 0.95) is None
+
+
+@pytest.mark.parametrize(
+    ("rates", "scores", "kinds", "expected"),
+    [
+        ([1, 2, 3], [10, 20, 30], "aaa", (0, 2)),
+        ([3, 2, 1], [30, 20, 10], "aaa", (0, 2)),  # in any order
+        ([1, 2, 3], [30, 20, 10], "aaa", (2, 2)),
+        ([1, 2, 3], [10, 9.6, 9.2], "aaa", (0, 2)),  # by chance
+        ([1, 2, 3, 4], [10, 5, 20, 15], "abab", (0, 2)),  # of different kinds
+        ([1, 1], [20, 10], "aa", (0, 1)),  # of the same rate
+        ([1, 2], [20, 10], "ab", (0, 0)),
+    ],
+)
+def test_reversals(rates, scores, kinds, expected):
+    assert reversals(np.array(rates, float), np.array(scores, float), [(kind,) for kind in kinds]) == expected
+
+
+def test_contents_correlate():
+    random = np.random.default_rng(0)
+    one, other = random.integers(0, 256, (2, 4, 32, 9, 16)).repeat(4, axis=3).repeat(4, axis=4).astype(np.uint8)
+    coded = np.clip(one * 0.8 + random.normal(20, 10, one.shape), 0, 255).astype(np.uint8)  # noise, and other levels
+    plain = np.full_like(one, 7)
+    found = content_correlations([one, coded, other, plain, None])
+    assert found[0, 1] == found[1, 0] > 0.98
+    assert np.diag(found)[:3] == pytest.approx(1)
+    assert abs(found[:2, 2]).max() < 0.2
+    assert np.isnan(found[3:]).all()
+    assert np.isnan(found[:, 3:]).all()
