@@ -2,7 +2,7 @@
 
     python -m jaxvqa.main --config configs/ladder.py --config.videos=VIDEOS [--config.weights=DIR]
 
-Prints the cheapest encode that is not clearly worse than the best one, over all and for each size, and a line for each
+Prints the cheapest encode that is not visibly worse than the best one, over all and for each size, and a line for each
 encode. Writes OUTPUT/ladder.csv, OUTPUT/ladder.jsonl and OUTPUT/ladder.svg, a picture of quality over bit rate, besides
 what configs/score.py writes. Each encode is decoded twice: to score it, and to check that all show one video.
 """
@@ -16,6 +16,6 @@ def get_config() -> ml_collections.ConfigDict:
     config = scoring_config()
     config.task = "ladder"
     config.videos = ""  # two or more encodes of one video: files, a folder, a glob, or a .txt with a path a line
-    config.confidence = 0.95  # an encode is clearly worse if it has lower VMAF than the best one with this probability
+    config.confidence = 0.9  # how likely it is that the chosen encode is not visibly worse than the best one
     config.output = "ladder"
     return config

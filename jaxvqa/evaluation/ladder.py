@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from ..weights.model_card import ModelCard, chance_of_higher
 
+VISIBLE = 6  # points of VMAF from which people see a difference: about a just noticeable one
 APART = 8  # small frames of a row from one that is compared to the next
 REVERSED = 0.5  # points that an encode of more bits may score lower, by chance
 BLOCK = 4  # pixels of a small frame, either way, that are compared as one: artifacts of encoders vanish in their mean
@@ -46,27 +47,31 @@ def best(rates: Float[np.ndarray, " n"], scores: Float[np.ndarray, " n"]) -> int
     return int(np.lexsort((rates, -scores))[0])
 
 
-def chances_lower(scores: Float[np.ndarray, " n"], card: ModelCard | None) -> Float[np.ndarray, " n"]:
-    """How likely each encode has lower VMAF than the one of the highest score; NaN if that is not known.
+def chances_worse(scores: Float[np.ndarray, " n"], card: ModelCard | None) -> Float[np.ndarray, " n"]:
+    """How likely each encode is visibly worse than the one of the highest score; NaN if that is not known.
+
+    It is if its VMAF is `VISIBLE` lower. Differences of VMAF are taken to scatter around those of scores, by the
+    deviation of the card.
 
     Args:
         scores: overall, 0 to 100.
     """
-    chances = (chance_of_higher(card, points) for points in (scores.max() - scores).tolist())
+    chances = (chance_of_higher(card, points - VISIBLE) for points in (scores.max() - scores).tolist())
     return np.array([np.nan if chance is None else chance for chance in chances])
 
 
 def cheapest(
     rates: Float[np.ndarray, " n"], scores: Float[np.ndarray, " n"], card: ModelCard | None, confidence: float
 ) -> int | None:
-    """The cheapest encode that is not clearly worse than the best one; None if nothing is known of differences.
+    """The cheapest encode that is not visibly worse than the best one; None if nothing is known of differences.
 
-    An encode is clearly worse if it has lower VMAF than the best one with a probability of `confidence` or more.
+    Args:
+        confidence: how likely it is not.
     """
-    chances = chances_lower(scores, card)
+    chances = chances_worse(scores, card)
     if np.isnan(chances).any():
         return None
-    good = np.flatnonzero(chances < confidence)  # the best one is among them: its chance is one half
+    good = np.flatnonzero((chances <= 1 - confidence) | (scores == scores.max()))
     return int(good[np.lexsort((-scores[good], rates[good]))[0]])
 
 

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..errors import UserError
-from ..evaluation.ladder import best, chances_lower, cheapest, content_correlations, on_hull, reversals
+from ..evaluation.ladder import best, chances_worse, cheapest, content_correlations, on_hull, reversals
 from ..explain.ladder import Encode, bit_rate, ladder_picture
 from ..model import load
 from ..results.rows import DISPLAY, Row, check_format, text_of
@@ -32,7 +32,7 @@ from .score_output import PLAIN, below_one_folder, percent, print_legend
 
 COLUMNS = (
     "name path status error bits_per_second seconds height width fps codec overall_display overall_display_low "
-    "overall_display_high compared chance_lower on_hull chosen chosen_of_size warning sha256 display_height weights"
+    "overall_display_high compared chance_worse on_hull chosen chosen_of_size warning sha256 display_height weights"
 ).split()
 MARKS = ("compared", "on_hull", "chosen", "chosen_of_size")
 FORMATS = ("csv", "jsonl")
@@ -137,13 +137,13 @@ def compare_content(encodes: Sequence[Row], seed: int, limits: DecodeLimits, log
 
 
 def choose(encodes: Sequence[Row], card: ModelCard | None, confidence: float) -> None:
-    """Marks encodes on the hull and the cheapest ones that are not clearly worse than the best, overall and by size."""
+    """Marks encodes on the hull, and the cheapest ones that are not visibly worse than the best, over all and by size."""
     there = [each for each in encodes if each["compared"]]
     if not there:
         return
     rates, scores = numbers(there)
-    for each, hull, chance in zip(there, on_hull(rates, scores), chances_lower(scores, card), strict=True):
-        each["on_hull"], each["chance_lower"] = bool(hull), None if np.isnan(chance) else round(float(chance), 6)
+    for each, hull, chance in zip(there, on_hull(rates, scores), chances_worse(scores, card), strict=True):
+        each["on_hull"], each["chance_worse"] = bool(hull), None if np.isnan(chance) else round(float(chance), 6)
     for column, group in [("chosen", there), *(("chosen_of_size", group) for group in by_size(there).values())]:
         if (found := cheapest(*numbers(group), card, confidence)) is not None:
             group[found][column] = True
@@ -175,18 +175,16 @@ def answer(encodes: Sequence[Row], card: ModelCard | None, confidence: float) ->
         return [f"Nothing to choose from: {len(there)} of {len(encodes)} encodes can be compared."]
     top = there[best(*numbers(there))]
     chosen = next((each for each in there if each["chosen"]), None)
-    sure = f"{100 * confidence:g} %"
     if chosen is None:
         said = [f"{told(top)} scores highest. These weights do not tell how likely others are worse."]
     elif chosen is top:
-        cheaper = f"every cheaper encode has lower VMAF with a probability of {sure} or more"
+        cheaper = f"no cheaper one is surely as good (probability {100 * confidence:g} % or more)"
         said = [f"{told(top)} is the best encode, and {cheaper if there[0] is not top else 'the cheapest one'}."]
     else:
         saved = 1 - chosen["bits_per_second"] / top["bits_per_second"]
         said = [
-            f"{told(chosen)} is the cheapest encode that is not clearly worse than the best one, {told(top)}. "
-            f"It has lower VMAF with a probability of {percent(chosen['chance_lower'])}, which is below {sure}, "
-            f"and takes {percent(saved)} fewer bits."
+            f"{told(chosen)} is the cheapest encode that is not visibly worse than the best one, {told(top)} "
+            f"(probability {percent(1 - chosen['chance_worse'])}). It takes {100 * saved:.0f} % fewer bits."
         ]
     lower, total = reversals(*numbers(there), [(size(each), each["codec"]) for each in there])
     if lower >= max(2, DOUBT * total):
@@ -231,8 +229,8 @@ def print_ladder(encodes: Sequence[Row], said: Sequence[str], card: ModelCard | 
     out = table_console()
     for sentence in said:
         out.print(Text(sentence))
-    sure = any(each["chance_lower"] is not None for each in encodes)
-    heads = ["kbit/s", f"overall{margin(card)}".replace(" ", "\n"), *["lower\nVMAF"] * sure]
+    sure = any(each["chance_worse"] is not None for each in encodes)
+    heads = ["kbit/s", f"overall{margin(card)}".replace(" ", "\n"), *["visibly\nworse"] * sure]
     rate, *judged = (Column(head, justify="right", overflow="fold") for head in heads)
     name, facts, marks = (Column(head, overflow="fold") for head in ("encode", "size, fps, codec", ""))
     table = Table(name, rate, facts, *judged, marks, **PLAIN)
@@ -247,8 +245,10 @@ def print_ladder(encodes: Sequence[Row], said: Sequence[str], card: ModelCard | 
             cells = [f"{bits / 1000:,.0f}" if bits else "", " ".join(filter(None, of_stream))]
             cells += [f"{100 * each[DISPLAY[0]]:.0f}"]
             if sure:
-                unknown = each["chance_lower"] is None or each is top
-                cells.append("" if unknown else percent(each["chance_lower"]).replace("over ", ">"))
+                unknown = each["chance_worse"] is None or each is top
+                cells.append(
+                    "" if unknown else percent(each["chance_worse"]).replace("over ", ">").replace("under ", "<")
+                )
             said_of = {
                 "best": each is top,
                 "chosen": each["chosen"],

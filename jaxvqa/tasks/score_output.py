@@ -110,7 +110,8 @@ def certainty(first: str, second: str, chance: float, card: ModelCard | None) ->
     winner = second if chance > 0.5 else first
     said = f"people would rate {winner} higher" if not card else f"{winner} has the higher VMAF"
     whose = "If both encode one source" if card else "Overall"
-    if max(chance, 1 - chance) < SURE:
+    chance = max(chance, 1 - chance)
+    if chance < SURE:
         return f"{whose}, this is too close to call: {said} with probability {percent(chance)}."
     return f"{whose}, {said} (probability {percent(chance)})."
 
@@ -119,13 +120,14 @@ def better(chance: float | None) -> str:
     """Which video of a pair is better, and how likely; whether that is too close to call."""
     if chance is None or max(chance, 1 - chance) < SURE:
         return "too close to call"
-    return f"{'second' if chance > 0.5 else 'first'} {percent(chance)}"
+    return f"{'second' if chance > 0.5 else 'first'} {percent(max(chance, 1 - chance))}"
 
 
 def percent(chance: float) -> str:
-    """The probability of the likelier side, never rounded up to certainty."""
-    chance = max(chance, 1 - chance)
-    return "over 99 %" if chance > 0.99 else f"{chance:.0%}".replace("%", " %")
+    """A probability, never rounded to certainty."""
+    if not 0.01 <= chance <= 0.99:
+        return "over 99 %" if chance > 0.5 else "under 1 %"
+    return f"{100 * chance:.0f} %"
 
 
 def dimensions(card: ModelCard | None) -> list[Dimension]:

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jaxvqa.evaluation.ladder import best, chances_lower, cheapest, content_correlations, on_hull, reversals
+from jaxvqa.evaluation.ladder import best, chances_worse, cheapest, content_correlations, on_hull, reversals
 from jaxvqa.weights.load import load_weights
 
 
@@ -32,23 +32,26 @@ def test_hull(rates, scores, expected):
     assert on_hull(np.array(rates, float), np.array(scores, float)).tolist() == expected
 
 
-def test_the_cheapest_encode_that_is_not_clearly_worse(card):
+def test_the_cheapest_encode_that_is_not_visibly_worse(card):
     rates, scores = np.array([1.0, 2, 3, 4]), np.array([70.0, 87.0, 89.0, 90.0])
-    chances = chances_lower(scores, card)
-    assert chances[3] == 0.5
-    assert chances.round(2).tolist() == [1.0, 0.93, 0.69, 0.5]
-    assert cheapest(rates, scores, card, 0.95) == 1
-    assert cheapest(rates, scores, card, 0.9) == 2
-    assert cheapest(rates, scores, card, 0.6) == 3
+    chances = chances_worse(scores, card)
+    assert chances.round(2).tolist() == [1.0, 0.07, 0.01, 0.0]
+    assert cheapest(rates, scores, card, 0.9) == 1
+    assert cheapest(rates, scores, card, 0.95) == 2
+    assert cheapest(rates, scores, card, 0.999) == 3
     assert cheapest(rates, scores[::-1], card, 0.95) == 0  # the best one is the cheapest
     assert cheapest(np.array([2.0, 2, 2]), np.array([88.0, 90, 89]), card, 0.95) == 1
 
 
-def test_the_boundary_is_clearly_worse(card):
+def test_an_encode_at_the_confidence_is_chosen(card):
     scores = np.array([87.0, 90.0])
-    chance = float(chances_lower(scores, card)[0])
-    assert cheapest(np.array([1.0, 2]), scores, card, chance) == 1
-    assert cheapest(np.array([1.0, 2]), scores, card, np.nextafter(chance, 1)) == 0
+    confidence = 1 - float(chances_worse(scores, card)[0])
+    assert cheapest(np.array([1.0, 2]), scores, card, confidence - 1e-9) == 0
+    assert cheapest(np.array([1.0, 2]), scores, card, confidence + 1e-9) == 1
+
+
+def test_the_best_encode_is_chosen_however_sure_one_must_be(card):
+    assert cheapest(np.array([1.0, 2]), np.array([90.0, 80.0]), card, 1 - 1e-15) == 0
 
 
 def test_of_equal_scores_the_cheapest_is_the_best(card):
@@ -59,7 +62,7 @@ def test_of_equal_scores_the_cheapest_is_the_best(card):
 
 def test_weights_that_tell_no_chances_choose_nothing(released_weights):
     for card in (None, load_weights(released_weights).card):
-        assert np.isnan(chances_lower(np.array([1.0, 2.0]), card)).all()
+        assert np.isnan(chances_worse(np.array([1.0, 2.0]), card)).all()
         assert cheapest(np.array([1.0, 2.0]), np.array([1.0, 2.0]), card, 0.95) is None
 
 
