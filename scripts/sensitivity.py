@@ -8,7 +8,8 @@ photograph moves a slow camera. From the first 40 frames of each, FFmpeg, which 
 pixel for pixel: of a scene of 720 lines, as a part of a larger display. VMAF, too, takes its sources for that.
 
 Ladders: x264, x265 and SVT-AV1 at six qualities, at full and at half size. Beside the overall score stand NIQE, BRISQUE
-and the variance of the Laplacian of the same files, enlarged to the clip's size.
+and the variance of the Laplacian of the same files, enlarged to the clip's size. BRISQUE takes `pip install -e
+'.[measure]'`, which compiles a package with g++; without it, its line is left out.
 
     over all   SRCC with VMAF over all encodes of all scenes
     within     the same within a scene, mean over scenes
@@ -32,6 +33,7 @@ asked for, the half-width of the prediction interval of overall, and the deviati
 import argparse
 import dataclasses
 import functools
+import importlib.util
 import itertools
 import json
 import sys
@@ -43,7 +45,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.misc
-from brisque import BRISQUE
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from rich.console import Console
@@ -244,7 +245,7 @@ def make_ladders(
     clip: UInt8[np.ndarray, "t h w 3"], score: Callable[[Path], np.ndarray], folder: Path
 ) -> dict[str, Float[np.ndarray, "ladders qualities *dimensions"]]:
     """VMAF, all scores, and simple measures of all ladders of a clip."""
-    found: dict[str, list[Any]] = {"vmaf": [], "score": [], "NIQE": [], "BRISQUE": [], "Laplacian": []}
+    found: dict[str, list[Any]] = {name: [] for name in ("vmaf", "score", *measures())}
     for options, qualities in LADDERS.values():
         for size in SIZES:
             rows: dict[str, list[Any]] = {name: [] for name in found}
@@ -255,7 +256,7 @@ def make_ladders(
                 rows["vmaf"].append(vmaf(path, clip, folder / "vmaf.json"))
                 rows["score"].append(score(path))
                 frames = some_frames(path, clip.shape[1:3])
-                for name, measure in (("NIQE", niqe), ("BRISQUE", brisque), ("Laplacian", laplacian)):
+                for name, measure in measures().items():
                     rows[name].append(float(np.mean([measure(frame) for frame in frames])))
             for name, row in rows.items():
                 found[name].append(row)
@@ -350,16 +351,17 @@ def laplacian(frame: UInt8[np.ndarray, "h w"]) -> float:
     return float(laplace(frame.astype(np.float32)).var())
 
 
-class Brisque(BRISQUE):
-    """BRISQUE whose features are numbers: the package hands numpy arrays of one, which numpy 2.4 refuses."""
-
-    def scale_features(self, features: np.ndarray) -> np.ndarray:
-        """Numbers from -1 to 1."""
-        return super().scale_features([np.asarray(feature).item() for feature in features])
-
-
 def brisque(frame: UInt8[np.ndarray, "h w"]) -> float:
     """BRISQUE, higher is better."""
+    from brisque import BRISQUE
+
+    class Brisque(BRISQUE):
+        """BRISQUE whose features are numbers: the package hands numpy arrays of one, which numpy 2.4 refuses."""
+
+        def scale_features(self, features: np.ndarray) -> np.ndarray:
+            """Numbers from -1 to 1."""
+            return super().scale_features([np.asarray(feature).item() for feature in features])
+
     return -float(Brisque(url=False).score(np.stack([frame] * 3, axis=-1)))
 
 
@@ -374,6 +376,14 @@ def niqe(frame: UInt8[np.ndarray, "h w"]) -> float:
     from skvideo.measure import niqe as measure
 
     return -float(measure(frame[None, :, :, None])[0])
+
+
+def measures() -> dict[str, Callable[[UInt8[np.ndarray, "h w"]], float]]:
+    """What our scores are compared with, by name: functions of a frame. BRISQUE only if it is installed."""
+    known = {"NIQE": niqe, "BRISQUE": brisque, "Laplacian": laplacian}
+    if not importlib.util.find_spec("brisque"):
+        del known["BRISQUE"]
+    return known
 
 
 def correlation(x: np.ndarray, y: np.ndarray) -> float:
@@ -424,9 +434,11 @@ def print_ladders(ladders: Sequence[dict[str, np.ndarray]]) -> dict[str, Any]:
         name: with_intervals(
             ladder_figures, truth, [one[name] if name != "score" else one[name][..., 0] for one in ladders]
         )
-        for name in ("score", "NIQE", "BRISQUE", "Laplacian")
+        for name in ("score", *measures())
     }
     print_table("ladders", ("over all", "within", "pairs"), results)
+    if "BRISQUE" not in results:
+        print("BRISQUE is not installed, so its line is left out; to get it: pip install -e '.[measure]'\n")
     return results
 
 

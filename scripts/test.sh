@@ -1,6 +1,5 @@
 #!/bin/sh
-# Makes what the tests need, and runs them; half an hour on two cores. One package is built, which takes g++. Arguments
-# go to pytest:
+# Makes what the tests need, and runs them; half an hour on two cores. No compiler is needed. Arguments go to pytest:
 #
 #   sh scripts/test.sh
 #   sh scripts/test.sh -m 'not slow'

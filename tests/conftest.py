@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import unittest.mock
+from collections import Counter
 from pathlib import Path
 
 import jax
@@ -42,6 +43,13 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip("outside of a clone: ../shared, with the complete golden arrays and real clips")
     return folder
+
+
+@pytest.fixture(scope="session")
+def together(tmp_path_factory):
+    """A folder that the processes of pytest-xdist share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")
@@ -217,10 +225,10 @@ def untrusted_is_disarmed(request):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once(tmp_path_factory):
-    """Keeps what is compiled, in this process and those it starts, for the next to compile the same."""
+def compiled_once(together):
+    """Keeps what is compiled, in this process and all others of a run, for the next to compile the same."""
     settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_compilation_cache_dir": str(together / "compiled"),
         "jax_persistent_cache_min_compile_time_secs": 0,
     }
     for name, value in settings.items():
@@ -230,10 +238,24 @@ def compiled_once(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_let_go():
-    """Lets go of a module's compiled functions: together they have more memory maps than Linux gives a process."""
+    """Lets go of compiled functions before they have more memory maps than Linux gives a process."""
     yield
-    jax.clear_caches()
+    maps, limit = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
+    if not maps.exists() or maps.read_bytes().count(b"\n") > int(limit.read_text()) / 3:
+        jax.clear_caches()
+        gc.collect()
+
+
+def pytest_collection_modifyitems(items):
+    """Starts files with slow tests first, so that no process of pytest-xdist is left alone with one at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
+def pytest_collection_finish():
+    """Spares garbage collections what imports made: millions of objects that stay."""
     gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import platform
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 from flax import nnx
@@ -21,8 +22,8 @@ def keep_compiled() -> None:
         with contextlib.suppress(OSError):  # where it cannot be written, each process compiles
             folder.mkdir(parents=True, exist_ok=True)
             jax.config.update("jax_compilation_cache_dir", str(folder))
-            # So it does where the disk is full, or an earlier process was killed while it wrote.
-            warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation cache entry")
+    # A process compiles, too, if the disk is full, another one was killed while it wrote, or is writing.
+    warnings.filterwarnings("ignore", "Error (read|writ)ing persistent compilation cache entry")
 
 
 def processor_id() -> str:
@@ -36,12 +37,16 @@ def processor_id() -> str:
 
 
 def jitted(function: Callable, *modules: nnx.Module | None) -> Callable:
-    """Compiles `function(*modules, *arrays)` to a function of the arrays, in true float32 on every device."""
+    """Compiles `function(*modules, *arrays)` to a function of the arrays, in true float32 on every device.
+
+    Modules of the same structure share what was compiled, so weights that are loaded again compile nothing.
+    """
     graph, state = nnx.split(modules)
+    return functools.partial(compiled, function, graph, state)
 
-    @jax.jit
-    def compiled(state, *arrays):
-        with jax.default_matmul_precision("float32"):
-            return function(*nnx.merge(graph, state), *arrays)
 
-    return functools.partial(compiled, state)
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def compiled(function: Callable, graph: nnx.GraphDef, state: nnx.State, *arrays: Any) -> Any:
+    """The function of merged modules and arrays."""
+    with jax.default_matmul_precision("float32"):
+        return function(*nnx.merge(graph, state), *arrays)

@@ -6,7 +6,6 @@ from collections.abc import Container
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -90,7 +89,7 @@ def assemble_part(part: str, config: Any, tensors: dict[str, np.ndarray]) -> nnx
     """A part of given sizes with its parameters, by name, as float32."""
     graph, state = abstract(part, config)
     filled = [
-        (path, variable.replace(jnp.asarray(tensors[parameter_name(part, path)].astype(np.float32))))
+        (path, variable.replace(jax.device_put(tensors[parameter_name(part, path)].astype(np.float32))))
         for path, variable in nnx.to_flat_state(state)
     ]
     return nnx.merge(graph, nnx.from_flat_state(filled))

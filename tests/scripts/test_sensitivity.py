@@ -92,7 +92,7 @@ def test_ladders_fall_in_vmaf_and_are_scored_as_files(sensitivity, clip, tmp_pat
     assert heights == 3 * [clip.shape[1]] + 3 * [clip.shape[1] // 2]
     assert found["score"][..., 0].ravel().tolist() == [-1, -2, -3, -4, -5, -6]
     assert np.isfinite(found["NIQE"]).all()  # of so small a picture, it says no more
-    for name in ("BRISQUE", "Laplacian"):
+    for name in set(sensitivity.measures()) - {"NIQE"}:
         assert found[name][0, 0] > found[name][0, 2], name
 
     del heights[:]
@@ -133,6 +133,17 @@ def test_probability_of_the_better_encode_is_that_of_scenes(sensitivity, capsys)
     for low, high, _, right in found["said"]:
         assert low - 0.03 <= right <= high + 0.03
     assert "right in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_without_brisque_its_line_is_left_out(sensitivity, installed, monkeypatch, capsys):
+    monkeypatch.setattr(sensitivity.importlib.util, "find_spec", lambda name: installed or None)
+    names = ["score", "NIQE", *["BRISQUE"] * installed, "Laplacian"]
+    assert [*sensitivity.measures()] == names[1:]
+    rows = np.array([[90.0, 60, 30]])
+    ladder = dict.fromkeys(["vmaf", *names[1:]], rows) | {"score": rows[..., None].repeat(16, axis=-1)}
+    assert [*sensitivity.print_ladders([ladder])] == names
+    assert ("pip install -e '.[measure]'" in capsys.readouterr().out) is not installed
 
 
 def test_each_flaw_is_held_against_its_own_dimension(sensitivity):

@@ -32,7 +32,8 @@ print(jax.config.jax_compilation_cache_dir, hits.count("/jax/compilation_cache/c
 
 @pytest.fixture
 def compiled():
-    """Names of the functions that are compiled from here on."""
+    """Names of the functions that are compiled from here on, as in a new process."""
+    jax.clear_caches()
     names = []
 
     def note(event, seconds, **about):
@@ -54,6 +55,15 @@ def test_videos_of_any_size_and_length_compile_nothing_new(small_weights, tmp_pa
         scores = model.score(moving_clip(tmp_path / f"{i}.mp4", height=height, width=width, frames=frames, seed=i))
         assert np.isfinite(scores.raw).all()
     assert compiled == []
+
+
+def test_weights_that_are_loaded_again_compile_nothing(small_weights, clips, compiled):
+    first = jaxvqa.load(small_weights).score(clips / "a.mp4")
+    assert compiled
+    compiled.clear()
+    again = jaxvqa.load(small_weights).score(clips / "a.mp4")
+    assert compiled == []
+    assert np.array_equal(first.raw, again.raw)
 
 
 def run(weights, *arguments, **environment):

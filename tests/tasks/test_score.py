@@ -67,7 +67,8 @@ def test_table_and_files(clips, small_weights, scored, capfd):
         "ok", "20", "144", "96", "25.000000", "0",
     ]  # fmt: skip
     assert 0 < float(table["a.mp4"]["overall"]) < 1
-    assert table["a.mp4"]["overall"] != table["b.mp4"]["overall"]
+    columns = [dimension.column for dimension in jaxvqa.DIMENSIONS]  # overall alone can agree to six digits
+    assert [table["a.mp4"][name] for name in columns] != [table["b.mp4"][name] for name in columns]
     assert json.loads((scored / "config.json").read_text())["seed"] == 0
 
 
@@ -371,7 +372,7 @@ def test_repeats_give_means_and_deviations(clips, small_weights, tmp_path, capfd
     [row] = rows(tmp_path)
     model = jaxvqa.load(small_weights)
     raw = np.stack([model.score(video, seed).raw for seed in (5, 6, 7)])
-    assert np.ptp(raw, axis=0).max() > 1e-4
+    assert np.ptp(raw, axis=0).max() > 2e-5  # ten times the tolerance of rows; it varies with libx264
     for i, dimension in enumerate(jaxvqa.DIMENSIONS):
         assert float(row[dimension.column]) == pytest.approx(raw[:, i].mean(), abs=2e-6)
         assert float(row[f"{dimension.column}_deviation"]) == pytest.approx(raw[:, i].std(ddof=1), abs=2e-6)
