@@ -13,7 +13,9 @@ from typing import Any
 from ..dimensions import DIMENSIONS
 from ..example import EXAMPLE
 from ..explain import report
-from ..explain.report import Entry, section, template
+from ..explain.render import template
+from ..explain.report import Entry
+from ..explain.section import Section, section
 from ..model import Model
 from ..system.files import write_atomic
 from ..system.terminal import printable
@@ -111,7 +113,7 @@ def score_uploads(
             yield template("demo").render(doing=f"Scoring {name} …"), None
             scores = model.score_features(model.features(video.views))
             explanation = model.explanation([video], scores, sampling)
-            entries.append(Entry(name, scores.display.tolist(), partial(str, section(explanation))))
+            entries.append(Entry(name, scores.display.tolist(), partial(Section, *section(explanation))))
     path = None
     if whole := [entry for entry in entries if entry.section]:
         path = Path(tempfile.mkdtemp(dir=folder)) / "report.html"

@@ -12,7 +12,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import VideoError
-from ..explain.report import Entry, page, section
+from ..explain.report import Entry, page
+from ..explain.section import Section, section
 from ..features.encoder import encode_ahead
 from ..model import Model
 from ..results.rows import DEVIATION, DISPLAY, RAW, Row
@@ -65,7 +66,7 @@ def score_videos(
             if report and scores:
                 (results.folder / "sections").mkdir(exist_ok=True)
                 explanation = model.explanation(samples, scores, sampling)
-                write_atomic(section_path(results, row), section(explanation))
+                write_atomic(section_path(results, row), json.dumps(section(explanation)._asdict()))
             results.add(row)
     rows = [kept.get(path) or scored[path] for path in paths]
     if report:
@@ -129,7 +130,7 @@ def section_path(results: Results, row: Row) -> Path:
         row[fact]
         for fact in ("path", "sha256", "seed", "sampling", "display_height", "repeats", "dense", "custom", "weights")
     ]
-    return results.folder / "sections" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.html"
+    return results.folder / "sections" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.json"
 
 
 def entry(results: Results, row: Row) -> Entry:
@@ -138,7 +139,7 @@ def entry(results: Results, row: Row) -> Entry:
         return Entry(row["path"], error=row["error"])
     path = section_path(results, row)
     scores = [np.nan if row[name] is None else row[name] for name in DISPLAY]
-    return Entry(row["path"], scores, lambda: path.read_text(encoding="utf-8"))
+    return Entry(row["path"], scores, lambda: Section(**json.loads(path.read_text(encoding="utf-8"))))
 
 
 def content(path: str, each: Callable[[], None] = lambda: None) -> str | None:
