@@ -29,7 +29,7 @@ def vmaf_interval(explanation: Explanation) -> tuple[int, int] | None:
     return round(max(estimate - half, 0)), round(min(estimate + half, 100))
 
 
-def percent(score: float) -> int:
+def percent(score: float | np.floating) -> int:
     """A score on the display scale as it is shown, 0 to 100."""
     return round(100 * float(score))
 

@@ -193,7 +193,7 @@ class Explanation:
 
 def region(scores: Float[np.ndarray, "7 7"], notable: float) -> str:
     """Which ninth of the frame is worst, in words; empty if all are about the same."""
-    ninths = np.array([[scores[THIRDS == i][:, THIRDS == j].mean() for j in range(3)] for i in range(3)])
+    ninths = np.array([[scores[i == THIRDS][:, j == THIRDS].mean() for j in range(3)] for i in range(3)])
     if np.ptp(ninths) <= notable:
         return ""
     row, column = np.unravel_index(ninths.argmin(), ninths.shape)

@@ -4,7 +4,7 @@ import base64
 import functools
 import hashlib
 import itertools
-import os.path
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..dimensions import DIMENSIONS
 from ..errors import UserError
 from ..system.terminal import printable
-from ..weights.model_card import ModelCard, notice, scored, unvalidated
+from ..weights.model_card import ModelCard, margin, notice, scored, unvalidated
 from .explanation import Explanation
 from .render import shades, source, template
 from .section import Section, percent, section
@@ -51,7 +51,7 @@ def report(explanations: Sequence[Explanation]) -> str:
 
 
 def page(entries: Sequence[Entry], card: ModelCard | None) -> Iterator[str]:
-    """Generates the parts of a page about videos, in their order, with a table to sort if they are several.
+    """Generates the parts of a page about videos, with a table if they are several: best overall score first.
 
     Args:
         card: of the weights that scored them.
@@ -60,10 +60,13 @@ def page(entries: Sequence[Entry], card: ModelCard | None) -> Iterator[str]:
     dimensions = list(itertools.compress(DIMENSIONS, there))
     script = f"/*\n{source('uplot.LICENSE')}*/\n{source('uplot.js', 'page.js', 'overview.js')}"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    if there[0]:
+        entries = sorted(entries, key=lambda entry: -entry.scores[0] if entry.scores else math.inf)
     names = [printable(entry.name) for entry in entries]
     return template("page").generate(
         notice=notice(card),
         unvalidated=unvalidated(card),
+        margin=margin(card),
         dimensions=dimensions,
         aesthetic=any(dimension.code.startswith("A-") for dimension in dimensions),
         shades=shades(),
@@ -91,5 +94,6 @@ def page(entries: Sequence[Entry], card: ModelCard | None) -> Iterator[str]:
 def without_folder(paths: Sequence[str]) -> list[str]:
     """Paths without the folders that all of them are in."""
     parts = [PurePath(path).parts for path in paths]
-    shared = len(os.path.commonprefix([each[:-1] for each in parts]))
+    levels = zip(*(each[:-1] for each in parts), strict=False)
+    shared = len([*itertools.takewhile(lambda level: len(set(level)) == 1, levels)])
     return [str(PurePath(*each[shared:])) if each else "" for each in parts]

@@ -63,7 +63,7 @@ function fill(section) {
   const go = seconds => {
     const [frame, shown] = data.frames[nearest(data.frames.map(pair => pair[1]), seconds)];
     const at = data.frames.findIndex(pair => pair[0] === frame);
-    strip.forEach((image, i) => i === at ? image.setAttribute("aria-current", "true") : image.removeAttribute("aria-current"));
+    strip.forEach((image, i) => image.classList.toggle("current", i === at));
     picture.src = strip[at].src;
     picture.alt = `Frame ${frame}, at ${shown.toFixed(2)} s`;
     find("output.at").textContent = `${seconds.toFixed(2)} s; picture: frame ${frame}, ${shown.toFixed(2)} s`;
