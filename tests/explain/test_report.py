@@ -138,7 +138,7 @@ def test_charts_are_read_by_mouse_and_keyboard(page, paths, explained):
 
 def test_a_map_is_laid_over_the_frame_on_its_scale(page, paths):
     page.goto(paths["one"])
-    page.get_by_label("Map", exact=True).select_option("none")
+    page.locator(".tools select").select_option("none")
     assert page.locator(".places").is_hidden()
     button = page.locator(".map").first
     button.click()
