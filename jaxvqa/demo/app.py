@@ -14,7 +14,9 @@ from urllib.parse import quote
 from ..dimensions import DIMENSIONS
 from ..example import EXAMPLE
 from ..explain import report
-from ..explain.report import Entry, section, template
+from ..explain.render import source, template
+from ..explain.report import Entry
+from ..explain.section import Section, section
 from ..model import Model
 from ..system.files import write_atomic
 from ..system.terminal import printable
@@ -30,9 +32,8 @@ import gradio as gr  # noqa: E402, which reads GRADIO_TEMP_DIR now
 
 KEPT = 3600  # seconds that an upload is kept for, to be compared with others
 
-TEMPLATES = Path(__file__).parents[1] / "explain" / "templates"
-CSS = (TEMPLATES / "demo.css").read_text()
-HEAD = f"<script>\n{(TEMPLATES / 'demo.js').read_text()}</script>"
+CSS = source("demo.css")
+HEAD = f"<script>\n{source('demo.js')}</script>"
 
 
 def page(model: Model, sampling: Sampling, limits: DecodeLimits, megabytes: int, folder: Path) -> gr.Blocks:
@@ -107,7 +108,7 @@ def score_uploads(
             yield template("demo").render(doing=f"Scoring {name} …"), None
             scores = model.score_features(model.features(video.views))
             explanation = model.explanation([video], scores, sampling)
-            entries.append(Entry(name, scores.display.tolist(), partial(str, section(explanation))))
+            entries.append(Entry(name, scores.display.tolist(), partial(Section, *section(explanation))))
             videos.append(f"gradio_api/file={quote(upload['path'])}")
     path = None
     if whole := [entry for entry in entries if entry.section]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NOTABLE = 0.25  # differences within a video below this, in deviations between videos, are not spoken of
 REGIONS = (("upper left", "top", "upper right"), ("left", "centre", "right"), ("lower left", "bottom", "lower right"))
+THIRDS = np.array([0, 0, 1, 1, 1, 2, 2])  # of which third each row and column of the grid is
 
 
 class Series(NamedTuple):
@@ -268,8 +269,7 @@ class Explanation:
 
 def region(scores: Float[np.ndarray, "7 7"], notable: float) -> str:
     """Which ninth of the frame is worst, in words; empty if all are about the same."""
-    thirds = np.array([0, 0, 1, 1, 1, 2, 2])  # of rows and columns
-    ninths = np.array([[scores[thirds == i][:, thirds == j].mean() for j in range(3)] for i in range(3)])
+    ninths = np.array([[scores[i == THIRDS][:, j == THIRDS].mean() for j in range(3)] for i in range(3)])
     if np.ptp(ninths) <= notable:
         return ""
     row, column = np.unravel_index(ninths.argmin(), ninths.shape)

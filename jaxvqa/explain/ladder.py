@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..system.terminal import printable
-from .report import template
+from .render import template
 
 WIDTH, HEIGHT = 900, 420  # of the picture, and of the plot in it, in units of the picture
 LEFT, RIGHT, LINE = 56, 24, 20  # margins beside the plot, and the height of a line of text

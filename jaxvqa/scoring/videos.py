@@ -1,6 +1,7 @@
 """Video files to rows of scores."""
 
 import itertools
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import VideoError
-from ..explain.report import Entry, page, section
+from ..explain.report import Entry, page
+from ..explain.section import Section, section
 from ..features.encoder import encode_ahead
 from ..model import Model
 from ..results.moments import over_time, pool
@@ -71,7 +73,7 @@ def score_videos(
                 explanation = model.explanation(samples, scores, sampling)
                 if report:
                     (results.folder / "sections").mkdir(exist_ok=True)
-                    write_atomic(section_path(results, row), section(explanation))
+                    write_atomic(section_path(results, row), json.dumps(section(explanation)._asdict()))
                 moments = explanation.moments if results.per_moment else []
             results.add(row, moments)
     rows = [kept.get(path) or scored[path] for path in paths]
@@ -141,7 +143,7 @@ def failure(video: Decoded) -> str:
 
 def section_path(results: Results, row: Row) -> Path:
     """Where a video's section of the report is kept."""
-    return results.folder / "sections" / f"{identity(row)}.html"
+    return results.folder / "sections" / f"{identity(row)}.json"
 
 
 def entry(results: Results, row: Row) -> Entry:
@@ -150,7 +152,7 @@ def entry(results: Results, row: Row) -> Entry:
         return Entry(row["path"], error=row["error"])
     path = section_path(results, row)
     scores = [np.nan if row[name] is None else row[name] for name in DISPLAY]
-    return Entry(row["path"], scores, lambda: path.read_text(encoding="utf-8"))
+    return Entry(row["path"], scores, lambda: Section(**json.loads(path.read_text(encoding="utf-8"))))
 
 
 def content(path: str, each: Callable[[], None] = lambda: None) -> str | None:

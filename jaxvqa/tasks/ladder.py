@@ -137,7 +137,7 @@ def compare_content(encodes: Sequence[Row], seed: int, limits: DecodeLimits, log
 
 
 def choose(encodes: Sequence[Row], card: ModelCard | None, confidence: float) -> None:
-    """Marks encodes on the hull, and the cheapest ones that are not visibly worse than the best, over all and by size."""
+    """Marks encodes on the hull, and the cheapest not visibly worse than the best, over all and by size."""
     there = [each for each in encodes if each["compared"]]
     if not there:
         return

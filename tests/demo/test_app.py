@@ -13,6 +13,7 @@ import jaxvqa
 from jaxvqa.demo.app import show_result
 from jaxvqa.example import EXAMPLE
 from jaxvqa.explain.report import Entry
+from jaxvqa.explain.section import Section
 from jaxvqa.weights.load import load_weights
 
 ODD = "<img src=x onerror=alert(1)>\"'&amp;{{7*7}}${alert(2)} Überraschung 影片.mp4"
@@ -119,7 +120,7 @@ def test_two_videos_play_in_step_with_a_border_between_them(page, address, clip)
 def test_what_is_not_scored_is_not_compared(partial_weights):
     card, scores = load_weights(partial_weights).card, np.full(16, np.nan)
     scores[[dimension.code in SCORED for dimension in jaxvqa.DIMENSIONS]] = 0.5
-    html = show_result([Entry(name, scores.tolist(), lambda: "") for name in "ab"], card)
+    html = show_result([Entry(name, scores.tolist(), lambda: Section("", "", "")) for name in "ab"], card)
     assert re.findall('<th scope="row">(.*?)</th>', html) == ["overall", "sharpness", "noise"]
     assert html.count("Not scored by this model: content, composition, ") == 1  # in the comparison, in neither report
 

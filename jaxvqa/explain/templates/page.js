@@ -1,0 +1,129 @@
+const css = name => getComputedStyle(document.documentElement).getPropertyValue(name);
+const nearest = (numbers, wanted) => numbers.reduce(
+  (best, number, i) => Math.abs(number - wanted) < Math.abs(numbers[best] - wanted) ? i : best, 0);
+const drawn = new Set(); // charts on the page
+const hairline = { stroke: () => css("--line"), width: 1 };
+const font = "11px system-ui, sans-serif";
+
+// A chart over time. Points of data stand for moments; null is a gap.
+function chart(box, data, times, duration, shared) {
+  const points = times.map((time, i) => data.mark && time === data.mark[0] ? data.scores[i] : null);
+  const ends = end => times.map(() => data.band ? data.band[end] : null);
+  const axis = { stroke: () => css("--soft"), grid: hairline, ticks: { show: false }, font };
+  const plot = new uPlot({
+    width: box.clientWidth, height: box.clientHeight, legend: { show: false }, padding: [7, 10, shared ? 0 : 7, 0],
+    scales: { x: { time: false, range: [0, duration] }, y: { range: [0, 100] } },
+    axes: [
+      { ...axis, size: shared ? 20 : 0, gap: 3, values: (_, seconds) => seconds.map(s => shared ? `${+s.toFixed(2)} s` : "") },
+      { ...axis, size: 34, gap: 4, splits: () => [0, 50, 100] },
+    ],
+    cursor: { y: false, drag: { x: false, y: false } },
+    bands: [{ series: [1, 2], fill: () => css("--band") }],
+    series: [
+      {},
+      { points: { show: false } },
+      { points: { show: false } },
+      { stroke: () => css("--bar"), width: 2 },
+      { paths: () => null, points: { show: true, size: 9, fill: () => css("--mark"), stroke: () => css("--mark") } },
+    ],
+    hooks: {
+      drawAxes: [u => {
+        if (!data.mark) return;
+        const [left, right] = data.mark.slice(1).map(time => u.valToPos(time, "x", true));
+        u.ctx.fillStyle = css("--span");
+        u.ctx.fillRect(left - 2, u.bbox.top, right - left + 4, u.bbox.height);
+      }],
+    },
+  }, [times, ends(1), ends(0), data.scores, points], box);
+  drawn.add(plot);
+  return plot;
+}
+
+// Charts, pictures and maps of one video, in its section.
+function fill(section) {
+  const find = selector => section.querySelector(selector);
+  const data = JSON.parse(find("script").textContent);
+  const strip = [...section.querySelectorAll(".strip img")];
+  const rows = [...section.querySelectorAll(".dimensions tbody tr:not(.film)")];
+  const slider = find("input[type=range]"), picture = find(".viewer img"), places = find(".places"), grid = find(".places table");
+  for (const image of section.querySelectorAll("img[data-picture]")) image.src = strip[image.dataset.picture].src;
+  const charts = data.charts.map((chart_, i) => chart(
+    rows[i].querySelector(".plot"), chart_, data.times[chart_.time], data.duration, i === 0 || i === rows.length - 1));
+
+  const valueAt = ({ scores, time }, seconds) => scores[nearest(data.times[time], seconds)];
+  const read = seconds => {
+    find("thead .at").textContent = `at ${seconds.toFixed(1)} s`;
+    charts.forEach((u, i) => {
+      u.setCursor({ left: u.valToPos(seconds, "x"), top: 0 });
+      const value = valueAt(data.charts[i], seconds), cell = rows[i].querySelector(".now");
+      cell.textContent = value === null ? "–" : Math.round(value);
+      cell.dataset.at = `at ${seconds.toFixed(1)} s `;
+    });
+  };
+  const go = seconds => {
+    const [frame, shown] = data.frames[nearest(data.frames.map(pair => pair[1]), seconds)];
+    const at = data.frames.findIndex(pair => pair[0] === frame);
+    strip.forEach((image, i) => image.classList.toggle("current", i === at));
+    picture.src = strip[at].src;
+    picture.alt = `Frame ${frame}, at ${shown.toFixed(2)} s`;
+    find("output.at").textContent = `${seconds.toFixed(2)} s; picture: frame ${frame}, ${shown.toFixed(2)} s`;
+    slider.value = seconds;
+    const values = data.charts.map(each => [each.name, valueAt(each, seconds)]).filter(pair => pair[1] !== null);
+    slider.setAttribute("aria-valuetext",
+      [`${seconds.toFixed(2)} s`, ...values.map(([name, value]) => `${name} ${Math.round(value)}`)].join(", "));
+    read(seconds);
+  };
+  const stops = [...new Set(data.times.flat())].sort((a, b) => a - b);
+  slider.addEventListener("input", () => go(+slider.value));
+  slider.addEventListener("keydown", event => {
+    const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    go(stops[Math.min(Math.max(nearest(stops, +slider.value) + step, 0), stops.length - 1)]);
+  });
+  for (const u of charts) {
+    const time = event => Math.min(Math.max(u.posToVal(event.offsetX, "x"), 0), data.duration);
+    u.over.addEventListener("mousemove", event => read(time(event)));
+    u.over.addEventListener("mouseleave", () => read(+slider.value));
+    u.over.addEventListener("click", event => go(time(event)));
+  }
+  strip.forEach((image, i) => image.addEventListener("click", () => go(data.frames[i][1])));
+  for (const button of section.querySelectorAll(".go")) button.onclick = () => {
+    go(+button.dataset.seconds);
+    slider.focus();
+  };
+
+  const select = find(".tools select"), numbers = find(".tools input");
+  const map = number => {
+    const chosen = data.charts.find(each => each.number === number);
+    const scores = chosen?.places;
+    const low = Math.min(...scores ?? [0]), high = Math.max(...scores ?? [0]);
+    select.value = chosen ? number : "";
+    rows.forEach((row, i) => row.querySelector(".map")?.setAttribute("aria-pressed", data.charts[i] === chosen));
+    places.hidden = find(".legend").hidden = !scores;
+    grid.ariaLabel = chosen ? `${chosen.name} over the frame` : "";
+    grid.replaceChildren();
+    for (let row = 0; scores && row < 7; row++)
+      scores.slice(7 * row, 7 * row + 7).forEach((score, i, { length }) => {
+        const cell = (i ? grid.rows[row] : grid.insertRow()).insertCell();
+        cell.className = `s${Math.round(100 * (score - low) / (high - low))}`;
+        cell.textContent = cell.title = score;
+      });
+    find(".legend :first-child").textContent = low;
+    find(".legend :last-child").textContent = high;
+    find(".said").textContent = !chosen ? "" : !scores ? `${chosen.name} is about the same everywhere.`
+      : `${chosen.name}, mean over the video${chosen.region ? `; lowest: ${chosen.region}` : ""}`;
+  };
+  select.onchange = () => map(select.value === "" ? null : +select.value);
+  numbers.onchange = () => places.classList.toggle("numbers", numbers.checked);
+  rows.forEach((row, i) => row.querySelector(".map")?.addEventListener("click", event =>
+    map(event.currentTarget.ariaPressed === "true" ? null : data.charts[i].number)));
+
+  map(data.weakest[0] ?? null);
+  go(data.start);
+  new ResizeObserver(() => charts.filter(u => drawn.has(u)).forEach(u => {
+    const { clientWidth: width, clientHeight: height } = u.root.parentNode;
+    if (width && (width !== u.width || height !== u.height)) u.setSize({ width, height });
+    u.setCursor({ left: u.valToPos(+slider.value, "x"), top: 0 });
+  })).observe(section);
+}
