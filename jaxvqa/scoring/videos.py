@@ -1,17 +1,13 @@
 """Video files to rows of scores."""
 
-import hashlib
 import itertools
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import __version__
-from ..errors import VideoError
 from ..explain.report import Entry, page, section
 from ..features.encoder import encode_ahead
 from ..model import Model
@@ -20,13 +16,12 @@ from ..results.scores import Scores
 from ..results.store import Results, remove_report
 from ..system.files import write_atomic
 from ..system.terminal import Log
-from ..text.prompts import PromptPair
-from ..video.integrity import content_sha256
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_samples, noted
 from ..weights.model_card import not_scored, unvalidated
 from .coding import coding_facts
+from .kept import find_kept, same_work, section_path, shown_height
 
 
 class Scored(NamedTuple):
@@ -46,13 +41,12 @@ def score_videos(
 ) -> Scored:
     """Scores videos that earlier runs have not, and writes their rows, and the report if asked for."""
     sampling = model.sampling(sampling)
-    earlier = {path: results.rows.get((path, sampling.seed, model.weights_id)) for path in paths}
-    kept = {
-        path: row
-        for path, row in earlier.items()
-        if row and row["status"] == "ok" and same_work(row, sampling, model.custom) and row["sha256"] == content(path)
-        if not report or section_path(results, row).exists()
-    }
+
+    def same(row: Row) -> bool:
+        there = not report or section_path(results.folder, row).exists()
+        return same_work(row, sampling, model.custom) and there
+
+    kept = find_kept(results.rows, paths, sampling.seed, model.weights_id, same)
     todo = [path for path in paths if path not in kept]
     scored, log = {}, Log()
     if todo:
@@ -65,7 +59,7 @@ def score_videos(
             if report and scores:
                 (results.folder / "sections").mkdir(exist_ok=True)
                 explanation = model.explanation(samples, scores, sampling)
-                write_atomic(section_path(results, row), section(explanation))
+                write_atomic(section_path(results.folder, row), section(explanation))
             results.add(row)
     rows = [kept.get(path) or scored[path] for path in paths]
     if report:
@@ -77,19 +71,6 @@ def score_samples(model: Model, decoded: Iterable[Decoded]) -> Iterator[tuple[li
     """The samples of each video, in order, and its scores, as `Model.score_samples` gives them."""
     for _, encoded in itertools.groupby(encode_ahead(model.encode, decoded), key=lambda encoded: encoded[0].path):
         yield model.score_samples(encoded)
-
-
-def same_work(row: Row, sampling: Sampling, custom: Sequence[PromptPair]) -> bool:
-    """Whether a row, of the same seed and weights, is of the samples and the words that are asked for now."""
-    if row["sampling"] != sampling.rule or row["display_height"] != shown_height(sampling):
-        return False
-    sampled = row["dense"] if sampling.dense else row["repeats"] == sampling.repeats and not row["dense"]
-    return sampled and set(map(str, custom)) <= row["custom"].keys()
-
-
-def shown_height(sampling: Sampling) -> int | None:
-    """Lines of the display that scores hold for; None where they hold for the file as it is."""
-    return sampling.display_height if sampling.views == "pieces" else None
 
 
 def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, sampling: Sampling) -> Row:
@@ -123,27 +104,10 @@ def failure(video: Decoded) -> str:
     return "damaged" if video.damaged else "error"
 
 
-def section_path(results: Results, row: Row) -> Path:
-    """Where a video's section of the report is kept."""
-    facts = [
-        row[fact]
-        for fact in ("path", "sha256", "seed", "sampling", "display_height", "repeats", "dense", "custom", "weights")
-    ]
-    return results.folder / "sections" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}.html"
-
-
 def entry(results: Results, row: Row) -> Entry:
     """A row as an entry of the report."""
     if row["status"] != "ok":
         return Entry(row["path"], error=row["error"])
-    path = section_path(results, row)
+    path = section_path(results.folder, row)
     scores = [np.nan if row[name] is None else row[name] for name in DISPLAY]
     return Entry(row["path"], scores, lambda: path.read_text(encoding="utf-8"))
-
-
-def content(path: str, each: Callable[[], None] = lambda: None) -> str | None:
-    """SHA-256 of a file, None if it cannot be read, or is none any more; `each` is called again and again meanwhile."""
-    try:
-        return content_sha256(path, each)
-    except VideoError:
-        return None

@@ -21,7 +21,7 @@ BAR = 20  # columns of a score of 100
 PLAIN: dict[str, Any] = {"box": None, "pad_edge": False, "padding": (0, 2, 0, 0)}
 
 
-def print_scores(rows: Sequence[Row], card: ModelCard | None) -> None:
+def print_scores(rows: Sequence[Row], card: ModelCard | None, legend: bool = True) -> None:
     """Prints what videos score: of one all dimensions, lowest first; of several a ranking, and where they differ.
 
     What they score in the single dimensions is printed for as many as fit side by side.
@@ -33,7 +33,7 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None) -> None:
     values, paths = values[ranked], [printable(whole[i]["path"]) for i in ranked]
     within = margin(card) if there[:1] == [DIMENSIONS[0]] else ""
     if len(paths) == 1:
-        out.print(Text(paths[0], "bold"), soft_wrap=True)
+        out.print(Text(paths[0], "bold"), soft_wrap=not out.is_terminal)
         out.print(Text.assemble(f"{there[0].name} ", (f"{values[0, 0]:.0f}", "bold"), within))
         single = values[0, 1:]
         print_dimensions(out, there[1:], {"": whole_numbers(single), " ": [bar(out, x) for x in single]}, single, card)
@@ -49,8 +49,9 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None) -> None:
             print_dimensions(out, there[1:], numbered, -np.ptp(values[:, 1:], axis=0), card)
     for row in rows:
         if row["status"] != "ok":
-            out.print(Text(f"not scored: {printable(row['path'])}"), soft_wrap=True)
-    print_legend(out, "", card)
+            out.print(Text(f"not scored: {printable(row['path'])}"), soft_wrap=not out.is_terminal)
+    if legend:
+        print_legend(out, "", card)
 
 
 def print_differences(
@@ -58,6 +59,7 @@ def print_differences(
     before: Float[np.ndarray, "pairs dimensions"],
     after: Float[np.ndarray, "pairs dimensions"],
     card: ModelCard | None,
+    legend: bool = True,
 ) -> None:
     """Prints how the second videos of pairs differ from the first ones.
 
@@ -65,6 +67,7 @@ def print_differences(
         pairs: a name of each, and those of its two videos.
         before: scores of the first ones, 0 to 100, in the dimensions that are scored.
         after: of the second ones.
+        legend: whether to end with what scores mean.
     """
     out, there, changes = table_console(), dimensions(card), after - before
     if len(pairs) == 1:
@@ -86,7 +89,8 @@ def print_differences(
         mean = changes.mean(axis=0)
         table.add_row(f"{mean[0]:+.1f}", Text("mean", "bold"), foremost(mean, -abs(mean), card, signed))
         out.print(table)
-    print_legend(out, "Above 0, the second is better. ", card)
+    if legend:
+        print_legend(out, "Above 0, the second is better. ", card)
 
 
 def dimensions(card: ModelCard | None) -> list[Dimension]:
