@@ -9,9 +9,12 @@ fit, nothing is written. Scoring needs all three; training on its own needs the 
 
 import ml_collections
 
+from jaxvqa.tasks.defaults import command_config, planned_config
+
 
 def get_config() -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict()
+    config = command_config()
+    config.update(planned_config())
     config.task = "convert"
     config.fastvqa = ""  # DOVER.pth or FAST_VQA_B_1_4.pth: the technical encoder
     config.swin = ""  # in its place, to train further: Video Swin's swin_tiny_patch244_window877_kinetics400_1k.pth

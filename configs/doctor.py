@@ -8,8 +8,10 @@ the published weights are there, and no network. Exit code 1 if videos cannot be
 
 import ml_collections
 
+from jaxvqa.tasks.defaults import command_config
+
 
 def get_config() -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict()
+    config = command_config()
     config.task = "doctor"
     return config

@@ -10,9 +10,12 @@ are there already, it only makes sure that they are sound.
 
 import ml_collections
 
+from jaxvqa.tasks.defaults import computing_config, planned_config
+
 
 def get_config() -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict()
+    config = computing_config()
+    config.update(planned_config())
     config.task = "download"
     config.output = ""  # weights directory to make; by default the one that scoring finds, named maxvqa
     config.source = ""  # by default where the authors publish; or a folder of the files, or a mirror's base URL

@@ -8,9 +8,12 @@ maps, and scorer.json, which says what it takes and gives. Some seconds, and 270
 
 import ml_collections
 
+from jaxvqa.tasks.defaults import computing_config, planned_config
+
 
 def get_config() -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict()
+    config = computing_config()
+    config.update(planned_config())
     config.task = "export"
     config.weights = ""  # by default what `jaxvqa download` made, else mini; or a directory, of a training for example
     config.output = ""  # a folder that does not exist yet

@@ -10,7 +10,7 @@ if a video could not be decoded.
 
 import ml_collections
 
-from jaxvqa.tasks.defaults import cluster_config, decoding_config
+from jaxvqa.tasks.defaults import cluster_config, decoding_config, planned_config
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -25,4 +25,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
     config.last = 0  # stages that are to be trained (unfreeze.stages): stores what goes into them, 30 MB a video for 1
     config.update(cluster_config())
+    config.update(planned_config())
     return config

@@ -10,9 +10,11 @@ again to resume after the last example and the last epoch. Each epoch leaves a m
 
 import ml_collections
 
+from jaxvqa.tasks.defaults import computing_config
+
 
 def get_config() -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict()
+    config = computing_config()
     config.task = "pretrain"
     config.photos = "photos"  # folder of photographs
     config.clips = "clips"  # folder of video clips

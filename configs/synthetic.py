@@ -9,9 +9,12 @@ real videos.
 
 import ml_collections
 
+from jaxvqa.tasks.defaults import command_config, planned_config
+
 
 def get_config() -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict()
+    config = command_config()
+    config.update(planned_config())
     config.task = "synthesize"
     config.output = "data/synthetic_maxwell"  # a folder that does not exist yet
     config.clips = 240  # to render; every fifth is for validation

@@ -10,7 +10,7 @@ could not be scored.
 
 import ml_collections
 
-from jaxvqa.tasks.defaults import decoding_config
+from jaxvqa.tasks.defaults import decoding_config, planned_config
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -23,4 +23,5 @@ def get_config() -> ml_collections.ConfigDict:
     config.format = "table"  # what is printed: a table, csv, json or jsonl
     config.seed = 0  # decides which frames are looked at
     config.sampling = "whole"  # whole: every frame is in reach; or published, as the published code draws frames
+    config.update(planned_config())
     return config

@@ -10,17 +10,17 @@ scores.overall, scores.dimensions, scores.local
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .dimensions import DIMENSIONS, Dimension, display
 from .errors import UserError, VideoError, WeightsError
-from .video.sampling import SamplingPlan
-from .video.views import Views
 
 if TYPE_CHECKING:
+    from .dimensions import DIMENSIONS, Dimension, display
     from .explain.explanation import Explanation
     from .explain.report import report
     from .model import Model, load
     from .results.scores import Scores
     from .system.compilation import keep_compiled
+    from .video.sampling import SamplingPlan
+    from .video.views import Views
 
 __version__ = "0.1.0"
 __all__ = [
@@ -40,9 +40,14 @@ __all__ = [
     "report",
 ]
 LAZY = {
+    "DIMENSIONS": ".dimensions",
+    "Dimension": ".dimensions",
     "Explanation": ".explain.explanation",
     "Model": ".model",
+    "SamplingPlan": ".video.sampling",
     "Scores": ".results.scores",
+    "Views": ".video.views",
+    "display": ".dimensions",
     "keep_compiled": ".system.compilation",
     "load": ".model",
     "report": ".explain.report",
@@ -50,7 +55,10 @@ LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what takes JAX or Matplotlib when it is first used, which processes that decode never do."""
+    """Imports what takes NumPy, PyAV or JAX when it is first used.
+
+    Processes that decode never need JAX, and a command line is checked before any of them is imported.
+    """
     if name not in LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(LAZY[name], __name__), name)

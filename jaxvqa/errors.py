@@ -1,5 +1,9 @@
 """Errors that are the user's to mend, not ours."""
 
+from collections.abc import Iterable, Sequence
+
+FEW = 4  # items of a list that a sentence names
+
 
 class UserError(Exception):
     """Its message is a full sentence for the user: what is wrong, where, and what to do."""
@@ -8,6 +12,20 @@ class UserError(Exception):
 def first_line(error: BaseException) -> str:
     """The first line of what a library says, without its final full stop, to be put into a sentence of ours."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+
+
+def few(texts: Sequence[str], separator: str = ", ") -> str:
+    """The first texts of a list, and how many more there are, so that a sentence stays one whatever is in a file."""
+    more = [f"{len(texts) - FEW} more"] * (len(texts) > FEW)
+    return separator.join([*texts[:FEW], *more])
+
+
+def few_of_each(problems: Iterable[str]) -> str:
+    """Lines of indented problems: the first ones of each kind, its first word, and how many more there are."""
+    kinds: dict[str, list[str]] = {}
+    for problem in problems:
+        kinds.setdefault(problem.partition(":")[0], []).append(problem)
+    return "".join(f"\n  {few(several, f'{chr(10)}  ')}" for several in kinds.values())
 
 
 def check_lowest(settings: object, **lowest: float) -> None:

@@ -30,7 +30,8 @@ from .video.views import Views, video_views
 from .video.workers import Decoded, decode_file
 from .weights.assemble import PUBLISHED_PARTS, SCORING_PARTS
 from .weights.directory import HOW_TO_GET, Weights
-from .weights.load import default_weights, load_weights
+from .weights.find import default_weights
+from .weights.load import load_weights
 from .weights.model_card import display_scale, scored
 
 

@@ -224,7 +224,8 @@ def arguments():
     found = {"--config", "--help", "--version"}
     for task in TASKS:
         for field in describe(config_path(task.config))[1]:
-            prefixes = ["config."] if field.name in task.positional else ["config.", "", "no_"]
+            prefixes = ["config."] if field.name in task.positional else ["config.", ""]
+            prefixes += ["no_"] * (field.default is True)
             found |= {f"--{prefix}{field.name}" for prefix in prefixes}
     for script in (ROOT / "scripts").iterdir():
         if script.is_file():
@@ -249,4 +250,5 @@ def commands(path):
 @pytest.mark.parametrize("path", NAMED, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_commands_are_understood(path):
     for command in commands(path):
-        assert read(command).task
+        if command[:1] not in ([], ["help"]):
+            assert read(command).task

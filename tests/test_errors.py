@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from jaxvqa import UserError, VideoError
-from jaxvqa.errors import DamagedError, MiscountError, check_lowest, first_line
+from jaxvqa.errors import DamagedError, MiscountError, check_lowest, few, few_of_each, first_line
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,12 @@ def test_what_is_damaged_is_a_video_that_cannot_be_decoded():
     assert issubclass(MiscountError, DamagedError)
     assert issubclass(DamagedError, VideoError)
     assert issubclass(VideoError, UserError)
+
+
+def test_lists_are_cut_however_long_they_are():
+    assert few(["a"]) == "a"
+    assert few(list("abcd")) == "a, b, c, d"
+    assert few(list("abcdefg"), "; ") == "a; b; c; d; 3 more"
+    problems = [*(f"missing: {i}" for i in range(600)), "unexpected: x", *(f"missing: {i}" for i in range(10))]
+    lines = few_of_each(problems).split("\n  ")
+    assert lines == ["", *(f"missing: {i}" for i in range(4)), "606 more", "unexpected: x"]

@@ -19,6 +19,7 @@ from ..video.find import SUFFIXES
 from .databases import DATABASES, MOS
 from .match import match_names
 
+SHOWN = 200  # characters of a line that an error quotes
 Examples = Iterator[tuple[int, dict[str, Any]]]
 
 
@@ -190,7 +191,9 @@ def name_of(sheet: Sheet, line: Line, width: int) -> str:
     """
     cells, separator = line.cells, sheet.separator
     if len(cells) < 2 or not name_key(cells[0]):
-        raise UserError(f"{sheet.path}, line {line.number}: {','.join(cells)!r} is not of the form `name, ..., mos`.")
+        raise UserError(
+            f"{sheet.path}, line {line.number}: {','.join(cells)[:SHOWN]!r} is not of the form `name, ..., mos`."
+        )
     ends = (i for i, cell in enumerate(cells[:-1], 1) if os.path.splitext(cell)[1].lower() in SUFFIXES)
     behind = len(cells) - (1 if len(cells) == width else next(ends, 1))
     if width and behind >= width:
@@ -199,8 +202,9 @@ def name_of(sheet: Sheet, line: Line, width: int) -> str:
             "with a point, and put names with commas in quotes."
         )
     if not width and separator == "," and behind > 1 and re.search(r"(?<![\d.])[+-]?\d+,\d+$", line.text.rstrip()):
+        said = ",".join(cells[-2:])[:SHOWN]
         raise UserError(
-            f"{sheet.path}, line {line.number}: {','.join(cells[-2:])!r} might be one number or two: write decimals "
+            f"{sheet.path}, line {line.number}: {said!r} might be one number or two: write decimals "
             "with a point, and a blank after commas between fields."
         )
     return leading_text(line, separator, behind)

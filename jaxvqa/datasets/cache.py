@@ -18,7 +18,7 @@ from ..errors import UserError, first_line
 from ..synthetic.maxwell import MARK, render
 from ..system.terminal import Log
 from .builders import Custom, Maxwell, Mos, SyntheticMaxwell
-from .databases import DATABASES, MOS
+from .databases import DATABASES, MOS, split_spec
 from .match import missing_videos, videos_below
 from .videos import RatedVideos
 
@@ -45,13 +45,8 @@ def load_rated(spec: str, folder: str | os.PathLike, allow_missing: bool = False
         UserError: no such database or split, label files that are not as they should be, missing videos (listed
             in `FOLDER/missing_DATABASE.txt`), or a folder that cannot be written.
     """
-    database, _, split = spec.partition(":")
-    split = split or "all"
-    if database not in DATABASES:
-        raise UserError(f"there is no database {database!r}: choose {', '.join(DATABASES)}.")
+    database, split = split_spec(spec)
     splits = list(DATABASES[database].label_files)
-    if split not in (*splits, "all"):
-        raise UserError(f"{database} has no split {split!r}: choose {', '.join(splits)} or all.")
     root = Path(folder)
     home = root / database
     synthetic = database == "synthetic_maxwell"

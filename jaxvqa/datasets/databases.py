@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from ..errors import UserError
+
 
 class Database(NamedTuple):
     """What a database is made of.
@@ -49,3 +51,18 @@ DATABASES = {
     )
     for name, source in MOS.items()
 }
+
+
+def split_spec(spec: str) -> tuple[str, str]:
+    """The database and the split of a text such as `maxwell:train`; the split is "all" where none is named.
+
+    Raises:
+        UserError: there is no such database or split.
+    """
+    database, _, split = spec.partition(":")
+    if database not in DATABASES:
+        raise UserError(f"there is no database {database!r}: choose {', '.join(DATABASES)}.")
+    splits = list(DATABASES[database].label_files)
+    if (split or "all") not in (*splits, "all"):
+        raise UserError(f"{database} has no split {split!r}: choose {', '.join(splits)} or all.")
+    return database, split or "all"

@@ -121,7 +121,7 @@ def write_features(
                 store_row(next(shards), os.path.basename(video.path), todo[video.path], features)
                 outcomes.append((video.path, video.facts["sha256"], hashlib.sha256(features.data).digest()))
     for sentence in identical_outputs(outcomes, "features"):
-        log(sentence)
+        log.warn(sentence)
     return errors
 
 

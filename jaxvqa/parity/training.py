@@ -14,12 +14,11 @@ from flax import nnx
 
 from ..errors import UserError
 from ..models.maxvqa import MaxVQA
-from ..train.chunks import ChunkOrder
 from ..train.loop import Trainer
 from ..train.losses import huber_loss, plcc_loss, rank_loss
-from ..train.optimizer import Schedule
-from ..train.settings import TrainSettings
-from ..train.step import AXIS, Batch, Recipe, replicate, shard, start, unreplicate
+from ..train.optimizer import learning_rates
+from ..train.settings import ChunkOrder, Recipe, Schedule, TrainSettings
+from ..train.step import AXIS, Batch, replicate, shard, start, unreplicate
 from ..weights.directory import Weights
 from .comparison import Comparison
 
@@ -56,7 +55,7 @@ def compare_schedule(path: Path, parts: dict) -> Iterator[Comparison]:
     for growth in (1, 2):
         array = f"per_epoch_T0_10_Tmult_{growth}"
         epochs = len(golden[array])
-        rates = Schedule("cosine", **RATE, period=10, growth=growth).rates(epochs)
+        rates = learning_rates(Schedule("cosine", **RATE, period=10, growth=growth), epochs)
         yield Comparison(array, np.array([rates(epoch) for epoch in range(epochs)]), golden[array], 1e-6)
 
 
@@ -95,7 +94,7 @@ def compare_run(
     head = cast(MaxVQA, weights.parts["maxvqa"])
     trainer = Trainer(settings, weights, head, range(labels.shape[1]))
     step, frozen = trainer.step, trainer.frozen
-    rates = settings.schedule.rates(EPOCHS)
+    rates = learning_rates(settings.schedule, EPOCHS)
     batches = [
         Batch(shard(features[i : i + BATCH]), shard(labels[i : i + BATCH])) for i in range(0, len(labels), BATCH)
     ]

@@ -21,7 +21,6 @@ FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "repeats", "den
 FACTS += ["not_scored", "sha256", "display_height"]
 FACTS += ["jaxvqa", "av"]  # versions of this package and of PyAV, which decodes
 FACTS += ["notes"]  # what was met in showing frames, such as HDR
-FORMATS = ("table", "csv", "json", "jsonl")
 # What CSV leaves out: how a video was coded, raw scores of each of several samplings, and statistics over time.
 NESTED = ["coding", "samplings", "pooled"]
 COLUMNS = ["path", "status", "error", *RAW, *DISPLAY, *DEVIATION, *MOS, *LOW, *HIGH, *POOLED, "custom", *FACTS, *NESTED]
@@ -93,12 +92,6 @@ def is_sound(row: Row) -> bool:
     scores = [value for column, value in row.items() if column not in facts | missing]
     scores += row.get("custom", {}).values()
     return kinds == [str, int, str, int] and all(isinstance(score, float | int) for score in scores)
-
-
-def check_format(form: str) -> None:
-    """Raises a UserError for what results cannot be printed as."""
-    if form not in FORMATS:
-        raise UserError(f"format is {form!r}; it must be table, csv, json or jsonl.")
 
 
 def text_of(rows: Iterable[Row], columns: Sequence[str], form: str) -> str:

@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..dimensions import DIMENSIONS
-from ..errors import UserError
+from ..errors import UserError, few
 from ..system.files import write_atomic
 from ..text.prompts import read_pairs
 from .cells import Score, Sheet, numbers, read_sheet
@@ -229,7 +229,7 @@ def rows_by_one(path: Path, rows: list[tuple[int, Row]], weights_id: str) -> tup
         UserError: rows are by several weights and none is chosen, or no row is by those that are.
     """
     counts = Counter(row.get("weights", "") for _, row in rows)
-    told = ", ".join(f"{name or 'unnamed'} ({count} rows)" for name, count in sorted(counts.items()))
+    told = few([f"{name or 'unnamed'} ({count} rows)" for name, count in sorted(counts.items())])
     if not weights_id and len(counts) > 1:
         raise UserError(f"{path} has rows by several weights: {told}; choose one of them with weights_id.")
     [chosen] = [weights_id] if weights_id else counts
@@ -254,7 +254,7 @@ def check_scored_alike(path: Path, rows: list[tuple[int, Row]]) -> None:
         for each, count in sorted(counts.items()):
             values = (f"{SETTINGS[i]} {each[i]}" if each[i] else f"no {SETTINGS[i]}" for i in differ)
             kinds.append(f"{', '.join(values)} ({count} rows)")
-        raise UserError(f"{path} has rows of different settings: {'; '.join(kinds)}; score all videos with the same.")
+        raise UserError(f"{path} has rows of different settings: {few(kinds, '; ')}; score all videos with the same.")
 
 
 def write_table(path: str | os.PathLike, table: ScoreTable) -> None:

@@ -32,7 +32,8 @@ from ..text.prompts import PromptPair
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoders, decode_samples
-from .videos import content, same_work, score_row, score_samples
+from .kept import content, same_work
+from .videos import score_row, score_samples
 
 with without_warnings():  # of parts that Beam was installed without
     import apache_beam as beam
@@ -165,7 +166,7 @@ def score(todo: list[str], weights_id: str, pipeline: beam.Pipeline, work: Work)
         except UserError as error:  # caused by one of a worker, with all its trace as the text
             text = str(error.__cause__ or error)
             lines = [line for line in text.splitlines() if "Error: " in line] or [text.partition("\n")[0]]
-            log(f"the pipeline broke off: {lines[-1]}")
+            log.warn(f"the pipeline broke off: {lines[-1]}")
             return False
         finally:
             over.set()

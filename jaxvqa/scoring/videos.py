@@ -2,33 +2,30 @@
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import __version__
-from ..errors import VideoError
 from ..explain.report import Entry, page
 from ..explain.section import Section, section
 from ..features.encoder import encode_ahead
 from ..model import Model
 from ..results.moments import over_time, pool
-from ..results.rows import DEVIATION, DISPLAY, HIGH, LOW, MOS, RAW, Row, identity
+from ..results.rows import DEVIATION, DISPLAY, HIGH, LOW, MOS, RAW, Row
 from ..results.scores import Scores
 from ..results.store import Results, remove_report
 from ..system.files import write_atomic
 from ..system.terminal import Log
-from ..text.prompts import PromptPair
-from ..video.integrity import content_sha256
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_samples, noted
 from ..weights.model_card import display_scale, not_scored, unvalidated
 from ..weights.opinions import opinions_of
 from .coding import coding_facts
+from .kept import find_kept, same_work, section_path, shown_height
 
 
 class Scored(NamedTuple):
@@ -51,14 +48,13 @@ def score_videos(
     Time steps are written if `results` keep them.
     """
     sampling = model.sampling(sampling)
-    earlier = {path: results.rows.get((path, sampling.seed, model.weights_id)) for path in paths}
-    kept = {
-        path: row
-        for path, row in earlier.items()
-        if row and row["status"] == "ok" and same_work(row, sampling, model.custom) and row["sha256"] == content(path)
-        if not report or section_path(results, row).exists()
-        if not results.per_moment or results.moments_of(row).exists()
-    }
+
+    def same(row: Row) -> bool:
+        there = not report or section_path(results.folder, row).exists()
+        there = there and (not results.per_moment or results.moments_of(row).exists())
+        return same_work(row, sampling, model.custom) and there
+
+    kept = find_kept(results.rows, paths, sampling.seed, model.weights_id, same)
     todo = [path for path in paths if path not in kept]
     scored, log = {}, Log()
     if todo:
@@ -73,7 +69,7 @@ def score_videos(
                 explanation = model.explanation(samples, scores, sampling)
                 if report:
                     (results.folder / "sections").mkdir(exist_ok=True)
-                    write_atomic(section_path(results, row), json.dumps(section(explanation)._asdict()))
+                    write_atomic(section_path(results.folder, row), json.dumps(section(explanation)._asdict()))
                 moments = explanation.moments if results.per_moment else []
             results.add(row, moments)
     rows = [kept.get(path) or scored[path] for path in paths]
@@ -86,19 +82,6 @@ def score_samples(model: Model, decoded: Iterable[Decoded]) -> Iterator[tuple[li
     """The samples of each video, in order, and its scores, as `Model.score_samples` gives them."""
     for _, encoded in itertools.groupby(encode_ahead(model.encode, decoded), key=lambda encoded: encoded[0].path):
         yield model.score_samples(encoded)
-
-
-def same_work(row: Row, sampling: Sampling, custom: Sequence[PromptPair]) -> bool:
-    """Whether a row, of the same seed and weights, is of the samples and the words that are asked for now."""
-    if row["sampling"] != sampling.rule or row["display_height"] != shown_height(sampling):
-        return False
-    sampled = row["dense"] if sampling.dense else row["repeats"] == sampling.repeats and not row["dense"]
-    return sampled and set(map(str, custom)) <= row["custom"].keys()
-
-
-def shown_height(sampling: Sampling) -> int | None:
-    """Lines of the display that scores hold for; None where they hold for the file as it is."""
-    return sampling.display_height if sampling.views == "pieces" else None
 
 
 def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, sampling: Sampling) -> Row:
@@ -141,23 +124,10 @@ def failure(video: Decoded) -> str:
     return "damaged" if video.damaged else "error"
 
 
-def section_path(results: Results, row: Row) -> Path:
-    """Where a video's section of the report is kept."""
-    return results.folder / "sections" / f"{identity(row)}.json"
-
-
 def entry(results: Results, row: Row) -> Entry:
     """A row as an entry of the report."""
     if row["status"] != "ok":
         return Entry(row["path"], error=row["error"])
-    path = section_path(results, row)
+    path = section_path(results.folder, row)
     scores = [np.nan if row[name] is None else row[name] for name in DISPLAY]
     return Entry(row["path"], scores, lambda: Section(**json.loads(path.read_text(encoding="utf-8"))))
-
-
-def content(path: str, each: Callable[[], None] = lambda: None) -> str | None:
-    """SHA-256 of a file, None if it cannot be read, or is none any more; `each` is called again and again meanwhile."""
-    try:
-        return content_sha256(path, each)
-    except VideoError:
-        return None

@@ -1,38 +1,14 @@
 """Several processes that work on one training or extraction, each with its own devices and its share of the work."""
 
 import os
-import re
-from dataclasses import dataclass
 
 import jax
 
 from ..errors import UserError, first_line
+from .cluster import Cluster
 
 # What SLURM tells each process that srun starts; what a script of sbatch does without srun lacks the last.
 SLURM = ("SLURM_JOB_ID", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_STEP_NODELIST")
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Processes that work together.
-
-    Attributes:
-        address: "" for a single process, "slurm" if SLURM started the processes, or HOST:PORT of the first one.
-        processes: their number, unless under SLURM.
-        process: which of them this is, unless under SLURM.
-
-    Raises:
-        UserError: `address` is no address.
-    """
-
-    address: str = ""
-    processes: int = 1
-    process: int = 0
-
-    def __post_init__(self):
-        # From some that are none, JAX dies of a segmentation fault.
-        if self.address not in ("", "slurm") and not is_address(self.address):
-            raise UserError(f"cluster is {self.address!r}; it must be slurm, or HOST:PORT of the first process.")
 
 
 def start(cluster: Cluster) -> None:
@@ -59,12 +35,6 @@ def start(cluster: Cluster) -> None:
             f"process {cluster.process} of {cluster.processes} could not join {cluster.address} ({first_line(error)}): "
             "start all processes with the same cluster and processes."
         ) from error
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is HOST:PORT."""
-    found = re.fullmatch(r"\S+:([0-9]{1,5})", text)
-    return found is not None and 0 < int(found[1]) < 2**16
 
 
 def is_first() -> bool:

@@ -21,19 +21,28 @@ from rich.text import Text
 
 
 class Log:
-    """Writes lines to stderr as they are: no markup, no wrapping, nothing that a terminal would obey.
+    """Writes lines to stderr: no markup, nothing that a terminal would obey.
+
+    A terminal gets them wrapped between words, at its width; a file or a pipe gets them as they are.
 
     Args:
         quiet: writes nothing, as all but the first of several processes do.
     """
 
+    hushed = False  # whether this process shows warnings only
+
     def __init__(self, quiet: bool = False):
         self.console = Console(stderr=True, quiet=quiet)
 
     def __call__(self, text: str) -> None:
-        """Writes a text, line by line."""
+        """Writes a text, line by line, unless only warnings are shown."""
+        if not self.hushed:
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """Writes a text about what went wrong, or about what may mislead."""
         for line in text.split("\n"):
-            self.console.print(Text(printable(line)), soft_wrap=True)
+            self.console.print(Text(printable(line)), soft_wrap=not self.console.is_terminal)
 
     def progress(self, doing: str) -> Progress:
         """Shows a progress bar that vanishes at its end; nothing if nobody watches."""
@@ -45,7 +54,13 @@ class Log:
             TextColumn("left"),
             TimeRemainingColumn(),
         )
-        return Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        shown = self.console.is_terminal and not self.hushed
+        return Progress(*columns, console=self.console, transient=True, disable=not shown)
+
+
+def hush(hushed: bool) -> None:
+    """Lets logs of this process show warnings only, and no progress."""
+    Log.hushed = hushed
 
 
 def open_streams() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import jax
 import ml_collections
 
-from ..errors import UserError, check_lowest
 from ..evaluation.summary import Cells, add_values, write_summary
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
 from ..system.terminal import Log
+from ..train.chunks import check_devices
 from ..train.data import check_labels, describe, prepare
 from ..train.fit import fit, load_encoders
 from ..train.monitor import Monitor, plot_curves
@@ -30,9 +30,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     start(cluster(config))
     settings, source = train_settings(config), data_source(config)
-    check_lowest(config, seeds=1)
-    if not config.data.train or not config.data.validation:
-        raise UserError("nothing to train on: data.train and data.validation must name databases.")
+    check_devices(settings.order)
     runs = planned(config)
     encoders, failures = load_encoders(config.weights, settings.head.warm_start), {}
     folder = Path(config.output)

@@ -1,42 +1,32 @@
 """The comparing task: two videos, or two folders of videos, dimension by dimension."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import ml_collections
 import numpy as np
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS
-from ..errors import UserError
 from ..evaluation.samplings import corrected_p
 from ..model import Model, load
-from ..results.rows import DISPLAY, RAW, Row, check_format, text_of
+from ..results.rows import DISPLAY, RAW, Row, text_of
 from ..results.store import Results
 from ..scoring.videos import score_videos
 from ..system.files import lock_folder, write_atomic
 from ..system.terminal import Log, table_console
 from ..text.prompts import PromptPair, read_pairs
-from ..weights.load import choose_weights
+from ..weights.find import choose_weights
 from ..weights.model_card import ModelCard, chance_of_higher, scored, trained_pairs
 from ..weights.opinions import opinions_of
 from . import inputs
 from .output import print_custom, print_notes, tell_scored, write_config
+from .pairs import Pair, pair
 from .score_output import display, print_differences
 
 LEVEL = 0.05  # chance that a dimension is named where two videos differ in none
 SHOWN = 0.005  # on the display scale: smaller differences are printed as 0
-
-
-class Pair(NamedTuple):
-    """Two videos to compare, and the name they have in common."""
-
-    name: str
-    first: str
-    second: str
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -48,9 +38,6 @@ def run(config: ml_collections.ConfigDict) -> int:
     Raises:
         UserError: the config names no two files or folders, or no usable weights.
     """
-    if not (config.first and config.second):
-        raise UserError("nothing to compare: give two videos or two folders.")
-    check_format(config.format)
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
     custom = read_pairs(config.prompts)
     pairs, alone = pair(config.first, config.second, log)
@@ -69,52 +56,15 @@ def run(config: ml_collections.ConfigDict) -> int:
         columns, lines = differences(whole, list(dict.fromkeys([*trained_pairs(model.card), *custom])), chances)
         write_atomic(path, text_of(lines, columns, "csv"))
     if config.format == "table":
-        print_comparison(whole, model.card, chances)
+        print_comparison(whole, model.card, chances, config.legend and not config.quiet)
         print_custom(scored.rows, custom, model.card)
         print_notes(scored.rows)
     else:
         sys.stdout.write(text_of(lines, columns, config.format))
     for name in alone:
-        log(f"not compared: {name} has no partner of its name in the other folder")
+        log.warn(f"not compared: {name} has no partner of its name in the other folder")
     log(f"{len(whole)} of {len(pairs) + len(alone)} compared: {path}")
     return 1 if alone or len(whole) < len(pairs) else 0
-
-
-def pair(first: str, second: str, log: Log) -> tuple[list[Pair], list[str]]:
-    """Two files as one pair, or the files of two folders by their places in them; and those without a partner.
-
-    Suffixes may differ: encodes of one source have them in different containers.
-
-    Raises:
-        UserError: one is a folder and the other is none, no file has a partner, or several have the same name.
-    """
-    if os.path.isdir(first) != os.path.isdir(second):
-        raise UserError(f"{first} and {second} must be two videos or two folders.")
-    if not os.path.isdir(first):
-        [[one], [other]] = find_one(first, log), find_one(second, log)
-        return [Pair(f"{Path(one).name} to {Path(other).name}", one, other)], []
-    sides = []
-    for folder in (first, second):
-        named: dict[str, str] = {}
-        for path in inputs.find(folder, log):
-            name = os.path.splitext(os.path.relpath(path, folder))[0]
-            if name in named:
-                raise UserError(f"{named[name]} and {path} are named alike, but for their suffix: rename one.")
-            named[name] = path
-        sides.append(named)
-    one, other = sides
-    both = [Pair(name, one[name], other[name]) for name in one if name in other]
-    if not both:
-        raise UserError(f"no video in {first} has a partner of its name in {second}.")
-    return both, [one.get(name) or other[name] for name in one | other if not (name in one and name in other)]
-
-
-def find_one(source: str, log: Log) -> list[str]:
-    """The one video that a user means."""
-    paths = inputs.find(source, log)
-    if len(paths) != 1:
-        raise UserError(f"{source} means {len(paths)} videos: compare two, or two folders.")
-    return paths
 
 
 def differences(
@@ -152,13 +102,16 @@ def chance_of_better(first: Row, second: Row, model: Model) -> float | None:
 
 
 def print_comparison(
-    compared: Sequence[tuple[Pair, Row, Row]], card: ModelCard | None, chances: Sequence[float | None]
+    compared: Sequence[tuple[Pair, Row, Row]],
+    card: ModelCard | None,
+    chances: Sequence[float | None],
+    legend: bool = True,
 ) -> None:
     """Prints differences on the display scale, and how far chance may explain them."""
     if not (compared and scored(card).any()):
         return
     before, after = (np.stack([display(pair[side], card) for pair in compared]) for side in (1, 2))
-    print_differences([p for p, *_ in compared], before, after, card, chances)
+    print_differences([p for p, *_ in compared], before, after, card, chances, legend)
     out = table_console()
     _, first, second = compared[0]
     if all(one["sha256"] == other["sha256"] for _, one, other in compared):

@@ -1,5 +1,6 @@
 """The config files: where they are, and what their fields mean."""
 
+import difflib
 import inspect
 import os
 import re
@@ -17,12 +18,14 @@ from ..errors import UserError
 from ..system.files import expand_home, local_path
 from ..system.untrusted import raised_in, untrusted
 from . import defaults
+from .defaults import CHOICES
 
 PACKAGE = Path(__file__).parents[1]
 FOLDERS = (PACKAGE / "configs", PACKAGE.parent / "configs")  # of an installed package, of a checkout
 FLAG = "--config"
 COMMENTED = re.compile(r"^ *config[.]([\w.]+) = .*  # (.*)$|\b(\w+_config)\(\)", re.MULTILINE)
 CORRECT = "correct the file"
+KINDS = {int: "a whole number", float: "a number", bool: "True or False"}
 ADDRESSES = ("source",)  # fields that may be addresses
 
 
@@ -131,7 +134,10 @@ def read_config(argv: list[str], fields: Mapping[str, Any] = MappingProxyType({}
             check_config(config)
         except flags.IllegalFlagValueError as error:
             setting, _, reason = str(error).removeprefix(f"flag {FLAG}.").partition(": ")
-            raise UserError(f"{setting} does not fit ({reason}).") from error
+            name, _, value = setting.partition("=")
+            defaults_there: ml_collections.ConfigDict = values["config"].value  # ty: ignore[invalid-assignment], it is read
+            kind = KINDS.get(type(dict(leaves(defaults_there)).get(name)))
+            raise UserError(f"{name} is {value!r}; it must be {kind or f'of its type ({reason})'}.") from error
         except flags.Error as error:
             raise UserError(f"{error}.") from error
         except (AttributeError, KeyError) as error:
@@ -141,7 +147,18 @@ def read_config(argv: list[str], fields: Mapping[str, Any] = MappingProxyType({}
     with config.ignore_type():
         config.update(fields)
         localize(config)
+    check_choices(config)
     return config
+
+
+def check_choices(config: ml_collections.ConfigDict) -> None:
+    """Raises a UserError if a field is none of its choices."""
+    for name, value in leaves(config):
+        choices = CHOICES.get(name.rpartition(".")[2])
+        if choices and value and value not in choices:
+            meant = "".join(f" Did you mean {near}?" for near in difflib.get_close_matches(str(value), choices, n=1))
+            allowed = " or ".join([", ".join(choices[:-1]), choices[-1]])
+            raise UserError(f"{name} is {value!r}; it must be {allowed}.{meant}")
 
 
 def localize(config: ml_collections.ConfigDict) -> None:

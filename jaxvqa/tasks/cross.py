@@ -7,13 +7,13 @@ import jax
 import ml_collections
 
 from ..datasets.videos import make_folds
-from ..errors import UserError, check_lowest
 from ..evaluation.metrics import METRICS, evaluate
 from ..evaluation.summary import Cells, add_values, write_summary
 from ..results.table import write_table
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
 from ..system.terminal import Log
+from ..train.chunks import check_devices
 from ..train.data import check_apart, check_labels, describe, label_table, prepare
 from ..train.fit import load_encoders, predict
 from ..train.folds import cut_folds, fit_folds
@@ -34,10 +34,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     start(cluster(config))
     settings, source = train_settings(config), data_source(config)
-    settings.check_nothing_chosen()
-    check_lowest(config, folds=2)
-    if not config.data.train:
-        raise UserError("nothing to train on: data.train must name databases.")
+    check_devices(settings.order)
     encoders, failures = load_encoders(config.weights, settings.head.warm_start), {}
     folder = Path(config.output)
     with lock_folder(folder, jax.process_index()):

@@ -2,6 +2,39 @@
 
 import ml_collections
 
+# What fields of some names can be, in whichever config they are.
+CHOICES = {
+    "device": ("cpu", "gpu", "tpu"),
+    "format": ("table", "csv", "json", "jsonl"),
+    "keep": ("best", "last"),
+    "kind": ("constant", "cosine"),
+    "precision": ("float32", "bfloat16"),
+    "sampling": ("whole", "published"),
+}
+
+
+def command_config() -> ml_collections.ConfigDict:
+    """What is told in the terminal, for every config."""
+    config = ml_collections.ConfigDict()
+    config.quiet = False  # print results, warnings and errors only: no progress, log or legend
+    config.verbose = False  # print what libraries log, and the traceback of an error
+    return config
+
+
+def planned_config() -> ml_collections.ConfigDict:
+    """What would be done, for every config of a task that does lasting work."""
+    config = ml_collections.ConfigDict()
+    config.dry_run = False  # print which videos, weights and folders would be used, and do nothing
+    return config
+
+
+def computing_config() -> ml_collections.ConfigDict:
+    """Where networks are computed, for every config of a task that does."""
+    config = ml_collections.ConfigDict()
+    config.device = ""  # to compute on: cpu, gpu (NVIDIA) or tpu; by default the fastest one that JAX finds
+    config.update(command_config())
+    return config
+
 
 def decoding_config() -> ml_collections.ConfigDict:
     """What decoding may take, for every config of a task that decodes."""
@@ -9,6 +42,7 @@ def decoding_config() -> ml_collections.ConfigDict:
     config.workers = 0  # processes that decode; 0, as many as cores
     config.decode_seconds = 3600.0  # seconds that decoding a video may take until it is given up
     config.decode_gigabytes = 8.0  # gigabytes of memory that a process that decodes may take
+    config.update(computing_config())
     return config
 
 
@@ -36,6 +70,8 @@ def scoring_config() -> ml_collections.ConfigDict:
     config.report = False  # whether to write OUTPUT/report.html: where, when and why each video scores as it does
     config.per_moment = False  # whether to write OUTPUT/moments.csv: the scores at each time step of each video
     config.precision = "float32"  # or bfloat16: faster on most GPUs, but raw scores move by about 0.01
+    config.legend = True  # end tables in a terminal with what scores mean
+    config.update(planned_config())
     config.update(decoding_config())
     return config
 
@@ -97,5 +133,6 @@ def training_config() -> ml_collections.ConfigDict:
 
     config.resamples = 1000  # bootstrap samples of the confidence intervals
 
+    config.update(planned_config())
     config.update(cluster_config())
     return config

@@ -16,11 +16,10 @@ import uvicorn
 
 from ..demo.app import CSS, HEAD, SCRATCH, page
 from ..demo.server import guarded, listen, names_of
-from ..errors import UserError
 from ..model import load
 from ..system.terminal import Log
 from ..video.sampling import Sampling
-from ..weights.load import choose_weights
+from ..weights.find import choose_weights
 from .inputs import decode_limits
 
 import gradio as gr  # isort: skip, demo.app sets its folder before it is imported
@@ -32,7 +31,6 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
     Raises:
         UserError: settings that cannot work, an address that cannot be had, or no usable weights.
     """
-    check_settings(config)
     sampling = Sampling(config.seed, rule=config.sampling)
     limits = replace(decode_limits(config), longest=config.max_seconds)
     with listen(config.host, config.port) as listener, SCRATCH as folder:
@@ -69,12 +67,3 @@ def run(config: ml_collections.ConfigDict) -> NoReturn:
     for decoder in multiprocessing.active_children():
         decoder.kill()
     os._exit(0)
-
-
-def check_settings(config: ml_collections.ConfigDict) -> None:
-    """Raises a UserError for settings that cannot work."""
-    if not 0 <= config.port <= 65535:
-        raise UserError(f"port is {config.port}; it must be from 0 to 65535.")
-    for field in ("max_megabytes", "max_seconds"):
-        if config[field] < 1:
-            raise UserError(f"{field} is {config[field]}; it must be 1 or larger.")

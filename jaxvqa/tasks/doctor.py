@@ -29,7 +29,7 @@ from ..system.processes import cores, unprotected
 from ..system.terminal import printable, table_console
 from ..system.untrusted import lacks_device, lacks_memory, untrusted
 from ..video.sampling import Sampling
-from ..weights.load import downloaded
+from ..weights.find import downloaded
 
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg2video", "prores", "mjpeg", "theora")
 DECODERS = {"av1": ("libdav1d", "libaom-av1")}  # where not named as the codec: FFmpeg's own "av1" takes hardware

@@ -17,7 +17,7 @@ from ..system.terminal import Log
 from ..upstream.convert import convert_checkpoints
 from ..upstream.download import PUBLISHED, by_hand, obtain
 from ..weights.directory import read_description
-from ..weights.load import downloaded
+from ..weights.find import downloaded
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -125,7 +125,7 @@ def compare_with_first_use(sources: Iterable[Mapping[str, Any]], log: Log) -> No
         for source in (source for source in sources if source["file"] in unknown):
             first = record.setdefault(source["file"], {key: source[key] for key in ("bytes", "sha256")})
             if first["sha256"] != source["sha256"]:
-                log(
+                log.warn(
                     f"{source['file']} is not the file of its first use here, which had {first['bytes']} bytes and the "
                     f"SHA-256 {first['sha256']}: its authors publish none, so compare with somebody who uses it"
                 )

@@ -6,10 +6,9 @@ from pathlib import Path
 import ml_collections
 
 from .. import scoring
-from ..errors import UserError, check_lowest
 from ..evaluation.metrics import evaluate
 from ..evaluation.summary import rows_of, write_evaluation
-from ..results.rows import check_format, text_of
+from ..results.rows import text_of
 from ..results.table import read_table, write_table
 from ..system.files import lock_folder
 from ..system.terminal import Log
@@ -28,16 +27,14 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     errors: dict[str, str] = {}
     title, log = "", Log()
-    check_format(config.format)
-    check_lowest(config, resamples=1)
-    if config.predictions and config.labels and not config.database:
+    if config.predictions:
         predictions, labels = (
             read_table(config.predictions, weights_id=config.weights_id),
             read_table(config.labels, config.label_names, missing=not config.label_names),
         )
         if predictions.weights:
             title = f"{config.predictions}, scores by weights {predictions.weights}"
-    elif config.weights and config.database and not (config.predictions or config.labels):
+    else:
         predictions, labels, errors, title = scoring.score_database(
             config.weights,
             config.database,
@@ -46,8 +43,6 @@ def run(config: ml_collections.ConfigDict) -> int:
             Sampling(config.seed, rule=config.sampling),
             decode_limits(config),
         )
-    else:
-        raise UserError("nothing to evaluate: give predictions and labels, or weights and a database.")
     results = evaluate(predictions, labels, config.resamples, config.seed)
     folder = Path(config.output)
     with lock_folder(folder):
@@ -60,7 +55,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         rows = rows_of(results, predictions.weights)
         sys.stdout.write(text_of(rows, [*rows[0]], config.format))
     if unscored := [code for code in labels.scores if code not in results]:
-        log(f"not evaluated, because {predictions.path} has no scores in them: {', '.join(unscored)}")
+        log.warn(f"not evaluated, because {predictions.path} has no scores in them: {', '.join(unscored)}")
     for error in errors.values():
-        log(f"left out: {error}")
+        log.warn(f"left out: {error}")
     return 1 if errors else 0

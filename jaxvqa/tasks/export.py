@@ -5,13 +5,12 @@ from pathlib import Path
 
 import ml_collections
 
-from ..errors import UserError
 from ..scoring.stablehlo import ARTIFACT, DESCRIPTION, describe, export_scorer
 from ..system.files import atomic_folder
 from ..system.terminal import Log
 from ..weights.assemble import SCORING_PARTS
-from ..weights.directory import check_free
-from ..weights.load import choose_weights, load_weights
+from ..weights.find import choose_weights
+from ..weights.load import load_weights
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -20,11 +19,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     Raises:
         UserError: the folder exists or cannot be written, or there are no usable weights.
     """
-    if not config.output:
-        raise UserError("no output given: name a folder that does not exist yet.")
     log = Log()
     folder = Path(config.output)
-    check_free(folder)
     loaded = load_weights(choose_weights(config.weights, log), SCORING_PARTS)
     exported = export_scorer(loaded)
     with atomic_folder(folder) as scratch:

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..datasets.custom import load_custom
 from ..datasets.videos import make_folds
-from ..errors import UserError, check_lowest
 from ..evaluation.metrics import evaluate
 from ..evaluation.summary import write_evaluation
 from ..results.table import ScoreTable, write_table
@@ -17,12 +16,14 @@ from ..system.distributed import is_first, start
 from ..system.files import lock_folder
 from ..system.terminal import Log
 from ..text.prompts import codes
+from ..train.chunks import check_devices
 from ..train.data import LabeledFeatures, check_labels, label_table, with_features
 from ..train.fit import fit, load_encoders, predict, predict_start
 from ..train.folds import cut_folds, fit_folds, joined
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
-from ..weights.load import choose_weights, with_custom
+from ..weights.find import choose_weights
+from ..weights.load import with_custom
 from .evaluation_output import Gain, print_evaluation, print_gain
 from .output import tell_left_out, write_config
 from .train_inputs import cluster, data_source, train_settings
@@ -42,10 +43,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     start(cluster(config))
     settings, source = train_settings(config), data_source(config)
-    settings.check_nothing_chosen()
-    check_lowest(config, folds=2, resamples=1)
-    if not (config.labels and config.folder):
-        raise UserError("nothing to train on: labels must name a CSV, and folder a folder with its videos.")
+    check_devices(settings.order)
     log = Log(quiet=not is_first())
     videos = load_custom(config.labels, config.folder, config.data.allow_missing)
     make_folds(videos, config.folds, config.seed)  # whether there are enough, before what takes long

@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..evaluation.ladder import best, chances_worse, cheapest, content_correlations, on_hull, reversals
 from ..explain.ladder import Encode, bit_rate, ladder_picture
 from ..model import load
-from ..results.rows import DISPLAY, Row, check_format, text_of
+from ..results.rows import DISPLAY, Row, text_of
 from ..results.store import Results
 from ..scoring.videos import score_videos
 from ..system.files import lock_folder, write_atomic
@@ -24,7 +24,7 @@ from ..video.display import DisplayViews
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import decode_files
-from ..weights.load import choose_weights
+from ..weights.find import choose_weights
 from ..weights.model_card import ModelCard, margin, scored
 from . import inputs
 from .output import print_custom, print_notes, tell_scored, write_config
@@ -48,13 +48,8 @@ def run(config: ml_collections.ConfigDict) -> int:
         Exit code: 0, or 1 if an encode could not be scored.
 
     Raises:
-        UserError: the config names fewer than two encodes, no usable weights, or a confidence that is none.
+        UserError: the config names fewer than two encodes, or no usable weights.
     """
-    if not config.videos:
-        raise UserError("nothing to choose from: give two or more encodes of one video.")
-    if not 0.5 < config.confidence < 1:
-        raise UserError(f"confidence is {config.confidence:g}; it must be above 0.5 and below 1.")
-    check_format(config.format)
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
     custom = read_pairs(config.prompts)
     paths = inputs.find(config.videos, log)
@@ -77,7 +72,7 @@ def run(config: ml_collections.ConfigDict) -> int:
             write_atomic(folder / f"ladder.{form}", text_of(encodes, COLUMNS, form))
         draw(folder / "ladder.svg", encodes, said, model.card)
     if config.format == "table":
-        print_ladder(encodes, said, model.card)
+        print_ladder(encodes, said, model.card, config.legend and not config.quiet)
         print_custom(done.rows, custom, model.card)
         print_notes(done.rows)
     else:
@@ -224,7 +219,7 @@ def draw(path: Path, encodes: Sequence[Row], said: Sequence[str], card: ModelCar
     write_atomic(path, ladder_picture(points, said, f"{scale}."))
 
 
-def print_ladder(encodes: Sequence[Row], said: Sequence[str], card: ModelCard | None) -> None:
+def print_ladder(encodes: Sequence[Row], said: Sequence[str], card: ModelCard | None, legend: bool = True) -> None:
     """Prints the answer, then a line for each encode."""
     out = table_console()
     for sentence in said:
@@ -263,4 +258,5 @@ def print_ladder(encodes: Sequence[Row], said: Sequence[str], card: ModelCard | 
     for each in encodes:
         if each["status"] != "ok":
             out.print(Text(f"not scored: {printable(each['path'])}"), soft_wrap=True)
-    print_legend(out, "", card)
+    if legend:
+        print_legend(out, "", card)

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS
+from ..errors import few
 from ..results.rows import DEVIATION, Key, Row
 from ..results.store import Results
 from ..results.suspicious import constant_scores
@@ -23,7 +24,7 @@ def tell_failures(rows: Iterable[Row], log: Log) -> list[Row]:
     """Says why videos could not be scored, and returns their rows."""
     failed = [row for row in rows if row["status"] != "ok"]
     for row in failed:
-        log(f"failed: {row['error']}")
+        log.warn(f"failed: {row['error']}")
     return failed
 
 
@@ -36,15 +37,15 @@ def tell_scored(rows: Sequence[Row], kept: int, results: Results, report: bool, 
     """
     failed = tell_failures(rows, log)
     log(
-        f"{len(rows) - len(failed)} of {len(rows)} videos scored ({kept} of them in an earlier run): "
-        f"{results.csv_path}, {results.json_path}"
-        + f", {results.moments_path}" * results.per_moment
-        + f", {results.folder / 'report.html'}" * report
+        f"{len(rows) - len(failed)} of {len(rows)} videos scored ({kept} of them in an earlier run); in "
+        f"{results.folder}: {results.csv_path.name}, {results.json_path.name}"
+        + f", {results.moments_path.name}" * results.per_moment
+        + ", report.html" * report
     )
     for row in rows[:1]:
         tell_other_weights(results.rows, row["weights"], results.csv_path, log)
     for sentence in constant_scores(rows):
-        log(sentence)
+        log.warn(sentence)
 
 
 def tell_other_weights(keys: Iterable[Key], weights_id: str, csv_path: Path, log: Log) -> None:
@@ -52,8 +53,8 @@ def tell_other_weights(keys: Iterable[Key], weights_id: str, csv_path: Path, log
     counts = Counter(weights for *_, weights in keys)
     del counts[weights_id]
     if counts:
-        told = ", ".join(f"{weights} ({count})" for weights, count in sorted(counts.items()))
-        log(f"{csv_path} also has rows by other weights: {told}")
+        told = few([f"{weights} ({count})" for weights, count in sorted(counts.items())])
+        log.warn(f"{csv_path} also has rows by other weights: {told}")
 
 
 def print_deviations(rows: Iterable[Row]) -> None:
@@ -114,5 +115,5 @@ def tell_left_out(failures: dict[str, str], allowed: bool, log: Log) -> int:
         Exit code: 0, or 1 if there are such videos, and they are not allowed.
     """
     for error in failures.values():
-        log(f"left out: {error}")
+        log.warn(f"left out: {error}")
     return 1 if failures and not allowed else 0

@@ -12,7 +12,7 @@ from ..synthetic.vmaf import ffmpeg
 from ..system.files import lock_folder
 from ..train.monitor import Monitor
 from ..train.pretrain import PretrainSettings, pretrain
-from ..train.step import Recipe
+from ..train.settings import Recipe
 from .output import write_config
 
 

@@ -1,19 +1,17 @@
 """The scoring task: video files to a table of scores."""
 
 import sys
-from collections.abc import Sequence
 
 import ml_collections
 
-from ..errors import UserError
 from ..example import EXAMPLE
 from ..model import load
-from ..results.rows import COLUMNS, check_format, text_of
+from ..results.rows import COLUMNS, text_of
 from ..results.store import Results
 from ..scoring.videos import score_videos
 from ..system.terminal import Log
 from ..text.prompts import read_pairs
-from ..weights.load import choose_weights
+from ..weights.find import choose_weights
 from . import inputs
 from .output import print_custom, print_deviations, print_notes, tell_scored, write_config
 from .score_output import print_scores
@@ -28,34 +26,19 @@ def run(config: ml_collections.ConfigDict) -> int:
     Raises:
         UserError: the config names no videos or no usable weights.
     """
-    videos = named_videos(config)
-    check_format(config.format)
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
     custom = read_pairs(config.prompts)
-    paths = inputs.find(videos, log)
+    paths = inputs.find(str(EXAMPLE) if config.example else config.videos, log)
     model = load(choose_weights(config.weights, log), config.precision, custom)
     with Results(config.output, per_moment=config.per_moment) as results:
         write_config(results.folder, config)
         scored = score_videos(model, paths, sampling, limits, results, config.report)
     tell_scored(scored.rows, scored.kept, results, config.report, log)
     if config.format == "table":
-        print_scores(scored.rows, model.card)
+        print_scores(scored.rows, model.card, config.legend and not config.quiet)
         print_deviations(scored.rows)
         print_custom(scored.rows, custom, model.card)
         print_notes(scored.rows)
     else:
         sys.stdout.write(text_of(scored.rows, COLUMNS, config.format))
     return 1 if any(row["status"] != "ok" for row in scored.rows) else 0
-
-
-def named_videos(config: ml_collections.ConfigDict) -> str | Sequence[str]:
-    """What a user names, or the example.
-
-    Raises:
-        UserError: both, or neither.
-    """
-    if config.example and config.videos:
-        raise UserError("example scores the clip that comes with jaxvqa: leave it out, or name no videos.")
-    if not (config.example or config.videos):
-        raise UserError("no videos given: name a file, a folder, a glob or a list (.txt), or choose the example.")
-    return str(EXAMPLE) if config.example else config.videos

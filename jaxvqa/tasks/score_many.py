@@ -4,14 +4,13 @@ from pathlib import Path
 
 import ml_collections
 
-from ..errors import UserError
 from ..results.store import remove_report
 from ..results.suspicious import constant_scores
 from ..scoring.cluster import Work, find_kept, find_rows, load_once, make_pipeline, read_row, score, write_in_order
 from ..system.files import lock_folder
 from ..system.terminal import Log
 from ..text.prompts import read_pairs
-from ..weights.load import choose_weights
+from ..weights.find import choose_weights
 from . import inputs
 from .output import tell_failures, tell_other_weights, write_config
 
@@ -25,8 +24,6 @@ def run(config: ml_collections.ConfigDict) -> int:
     Raises:
         UserError: the config names no videos, no usable weights, or a runner that cannot run.
     """
-    if not config.videos:
-        raise UserError("no videos given: name a file, a folder, a glob or a list (.txt).")
     sampling, limits, log = inputs.sampling(config), inputs.decode_limits(config), Log()
     custom, pipeline = tuple(read_pairs(config.prompts)), make_pipeline(config.runner, config.beam_options)
     paths = inputs.find(config.videos, log)
@@ -53,10 +50,10 @@ def run(config: ml_collections.ConfigDict) -> int:
             rows = [read_row(places[keys[path]]) for path in done[first : first + 1000]]
             failed += len(tell_failures(rows, log))
             for sentence in constant_scores(rows):
-                log(sentence)
+                log.warn(sentence)
     log(
-        f"{len(done) - failed} of {len(paths)} videos scored ({len(kept)} of them in an earlier run): "
-        f"{folder / 'scores.csv'}, {folder / 'scores.jsonl'}"
+        f"{len(done) - failed} of {len(paths)} videos scored ({len(kept)} of them in an earlier run); in "
+        f"{folder}: scores.csv, scores.jsonl"
         + f"; {len(paths) - len(done)} were not reached"
         * (len(done) < len(paths))
     )

@@ -22,7 +22,7 @@ SURE = 0.95  # from which probability on one of two encodes is called better
 PLAIN: dict[str, Any] = {"box": None, "pad_edge": False, "padding": (0, 2, 0, 0)}
 
 
-def print_scores(rows: Sequence[Row], card: ModelCard | None) -> None:
+def print_scores(rows: Sequence[Row], card: ModelCard | None, legend: bool = True) -> None:
     """Prints what videos score: of one all dimensions, lowest first; of several a ranking, and where they differ.
 
     What they score in the single dimensions is printed for as many as fit side by side.
@@ -34,7 +34,7 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None) -> None:
     values, paths = values[ranked], [printable(whole[i]["path"]) for i in ranked]
     within = margin(card) if there[:1] == [DIMENSIONS[0]] else ""
     if len(paths) == 1:
-        out.print(Text(paths[0], "bold"), soft_wrap=True)
+        out.print(Text(paths[0], "bold"), soft_wrap=not out.is_terminal)
         out.print(Text.assemble(f"{there[0].name} ", (f"{values[0, 0]:.0f}", "bold"), within, people(whole[0])))
         single = values[0, 1:]
         print_dimensions(out, there[1:], {"": whole_numbers(single), " ": [bar(out, x) for x in single]}, single, card)
@@ -50,8 +50,9 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None) -> None:
             print_dimensions(out, there[1:], numbered, -np.ptp(values[:, 1:], axis=0), card)
     for row in rows:
         if row["status"] != "ok":
-            out.print(Text(f"not scored: {printable(row['path'])}"), soft_wrap=True)
-    print_legend(out, "", card)
+            out.print(Text(f"not scored: {printable(row['path'])}"), soft_wrap=not out.is_terminal)
+    if legend:
+        print_legend(out, "", card)
 
 
 def people(row: Row) -> str:
@@ -67,6 +68,7 @@ def print_differences(
     after: Float[np.ndarray, "pairs dimensions"],
     card: ModelCard | None,
     chances: Sequence[float | None],
+    legend: bool = True,
 ) -> None:
     """Prints how the second videos of pairs differ from the first ones.
 
@@ -75,6 +77,7 @@ def print_differences(
         before: scores of the first ones, 0 to 100, in the dimensions that are scored.
         after: of the second ones.
         chances: how likely the second ones are better, where that is known.
+        legend: whether to end with what scores mean.
     """
     out, there, changes = table_console(), dimensions(card), after - before
     if len(pairs) == 1:
@@ -102,7 +105,8 @@ def print_differences(
         mean = changes.mean(axis=0)
         table.add_row(f"{mean[0]:+.1f}", Text("mean", "bold"), foremost(mean, -abs(mean), card, signed))
         out.print(table)
-    print_legend(out, "Above 0, the second is better. ", card)
+    if legend:
+        print_legend(out, "Above 0, the second is better. ", card)
 
 
 def certainty(first: str, second: str, chance: float, card: ModelCard | None) -> str:

@@ -6,13 +6,13 @@ from pathlib import Path
 import jax
 import ml_collections
 
-from ..errors import UserError, check_lowest
 from ..evaluation.metrics import evaluate
 from ..evaluation.summary import write_evaluation
 from ..results.table import write_table
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
 from ..system.terminal import Log
+from ..train.chunks import check_devices
 from ..train.data import LabeledFeatures, check_labels, describe, label_table, prepare, seen
 from ..train.fit import fit, load_encoders, predict, predict_start
 from ..train.loop import FitResult, Trainer
@@ -31,9 +31,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     """
     start(cluster(config))
     settings, source = train_settings(config), data_source(config)
-    check_lowest(config, resamples=1)
-    if not config.data.train or not config.data.validation:
-        raise UserError("nothing to train on: data.train and data.validation must name databases.")
+    check_devices(settings.order)
     encoders, failures = load_encoders(config.weights, settings.head.warm_start), {}
     folder = Path(config.output)
     with lock_folder(folder, jax.process_index()):

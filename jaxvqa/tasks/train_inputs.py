@@ -2,11 +2,8 @@
 
 import ml_collections
 
-from ..system.distributed import Cluster
-from ..train.chunks import ChunkOrder
-from ..train.optimizer import Schedule
-from ..train.settings import DataSource, HeadSettings, TrainSettings, UnfreezeSettings
-from ..train.step import Recipe
+from ..system.cluster import Cluster
+from ..train.settings import ChunkOrder, DataSource, HeadSettings, Recipe, Schedule, TrainSettings, UnfreezeSettings
 from ..video.sampling import Sampling
 from .inputs import decode_limits
 

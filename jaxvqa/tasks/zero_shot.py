@@ -18,9 +18,10 @@ from .. import __version__
 from ..errors import UserError
 from ..models.clip_text import CLIPText, prompt_tree
 from ..models.zero_shot import affinities, unit
-from ..results.rows import Row, check_format, text_of
+from ..results.rows import Row, text_of
 from ..results.store import Results
-from ..scoring.videos import content, failure
+from ..scoring.kept import find_kept, zero_shot_columns
+from ..scoring.videos import failure
 from ..system.compilation import jitted
 from ..system.terminal import Log, printable, table_console
 from ..text.prompts import PromptPair, read_pairs
@@ -28,11 +29,10 @@ from ..text.tokens import tokenize
 from ..video.sampling import Sampling
 from ..video.views import Views
 from ..video.workers import Decoded, decode_files, noted
-from ..weights.load import choose_weights, default_weights, load_weights
+from ..weights.find import choose_weights
+from ..weights.load import load_weights
 from .inputs import decode_limits, find
 from .output import print_notes, tell_failures, tell_other_weights
-
-FACTS = ["frames", "height", "width", "fps", "seed", "sampling", "weights", "sha256", "jaxvqa", "av", "notes"]
 
 
 def run(config: ml_collections.ConfigDict) -> int:
@@ -44,16 +44,7 @@ def run(config: ml_collections.ConfigDict) -> int:
     Raises:
         UserError: the config names no videos, no prompts, or no usable weights.
     """
-    if not config.videos:
-        raise UserError("no videos given: name a file, a folder, a glob or a list (.txt).")
-    if not config.weights and default_weights() == "mini":  # which has no CLIP
-        raise UserError(
-            "no weights given: run `jaxvqa download`, or name a directory made by `jaxvqa convert --clip RN50.pt`."
-        )
     pairs = read_pairs(config.prompts)
-    if not pairs:
-        raise UserError("no prompts given: name a pair, such as 'good / bad'.")
-    check_format(config.format)
     sampling, limits, log = Sampling(config.seed, rule=config.sampling), decode_limits(config), Log()
     paths = find(config.videos, log)
     loaded = load_weights(choose_weights(config.weights, log), ("clip_visual", "clip_text"))
@@ -65,14 +56,9 @@ def run(config: ml_collections.ConfigDict) -> int:
     affinity = jitted(affinities, loaded.parts["clip_visual"])
 
     names = list(map(str, pairs))
-    columns = ["path", "status", "error", *names, "mean", *FACTS]
+    columns = zero_shot_columns(names)
     with Results(config.output, columns) as results:
-        kept = {
-            path: row
-            for path in paths
-            if (row := results.rows.get((path, config.seed, loaded.id)))
-            if row["status"] == "ok" and row["sampling"] == sampling.rule and row["sha256"] == content(path)
-        }
+        kept = find_kept(results.rows, paths, config.seed, loaded.id, lambda row: row["sampling"] == sampling.rule)
         todo = [path for path in paths if path not in kept]
         scored = {}
         with log.progress("scoring") as bar, closing(decode_files(todo, sampling, limits)) as decoded:
@@ -85,7 +71,7 @@ def run(config: ml_collections.ConfigDict) -> int:
                 results.add(scored[video.path])
     rows = [kept.get(path) or scored[path] for path in paths]
     failed = tell_failures(rows, log)
-    log(f"{len(rows) - len(failed)} of {len(rows)} videos scored: {results.csv_path}, {results.json_path}")
+    log(f"{len(rows) - len(failed)} of {len(rows)} videos scored; in {results.folder}: scores.csv, scores.jsonl")
     tell_other_weights(results.rows, loaded.id, results.csv_path, log)
     if config.format == "table":
         print_table(rows, [*names, "mean"])

@@ -6,62 +6,38 @@ A chunk is what fits into the memory of a machine; what does not is on disk. Sou
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float16, Int
 
-from ..errors import UserError, check_lowest
+from ..errors import UserError
 from ..features.store import Features
 from ..system.threads import stoppable_threads
+from .settings import ChunkOrder
 
 AHEAD = 2  # batches that are read while another trains
 
 
-@dataclass(frozen=True)
-class ChunkOrder:
-    """How videos are cut into chunks, and how often each is trained on.
+def check_devices(order: ChunkOrder) -> None:
+    """Raises a UserError if the devices cannot share a batch equally."""
+    if order.batch % jax.device_count():
+        raise UserError(
+            f"batch is {order.batch}; it must be a multiple of {jax.device_count()}, the number of devices."
+        )
 
-    Attributes:
-        batch: videos of a step, over all devices.
-        chunk: videos of a chunk.
-        chunks: how many to train on; 0 for all.
-        epochs_per_chunk: epochs on a chunk before the next one comes.
-        passes: passes over all chunks.
-        shuffle: whether chunks are drawn at random, or cut from the list as it is.
+
+def fitted_batch(order: ChunkOrder, videos: int) -> int:
+    """Returns the videos of a step where there are only so many: at most all, shared equally by the devices.
 
     Raises:
-        UserError: a value is out of its range, or the devices cannot share a batch equally.
+        UserError: too few for the devices, or for a correlation.
     """
-
-    batch: int = 16
-    chunk: int = 912
-    chunks: int = 0
-    epochs_per_chunk: int = 20
-    passes: int = 1
-    shuffle: bool = True
-
-    def __post_init__(self):
-        check_lowest(self, batch=2, chunk=1, chunks=0, epochs_per_chunk=1, passes=1)  # one video has no correlation
-        if self.batch % jax.device_count():
-            raise UserError(
-                f"batch is {self.batch}; it must be a multiple of {jax.device_count()}, the number of devices."
-            )
-
-    def fitted_batch(self, videos: int) -> int:
-        """Returns the videos of a step where there are only so many: at most all, shared equally by the devices.
-
-        Raises:
-            UserError: too few for the devices, or for a correlation.
-        """
-        batch = min(self.batch, videos - videos % jax.device_count())
-        if batch < 2:
-            raise UserError(
-                f"{videos} training videos are too few; a step takes at least {max(2, jax.device_count())}."
-            )
-        return batch
+    batch = min(order.batch, videos - videos % jax.device_count())
+    if batch < 2:
+        raise UserError(f"{videos} training videos are too few; a step takes at least {max(2, jax.device_count())}.")
+    return batch
 
 
 class EpochPlan(NamedTuple):
@@ -89,7 +65,7 @@ def plan_epochs(order: ChunkOrder, seed: int, database: Int[np.ndarray, " n"], s
     Raises:
         UserError: a chunk has too few videos for a batch.
     """
-    shuffled, batch = seed if order.shuffle else None, order.fitted_batch(len(database))
+    shuffled, batch = seed if order.shuffle else None, fitted_batch(order, len(database))
     if shares:
         chunks = make_mixed_chunks(database, order.chunk, shares, order.chunks, shuffled)
     else:

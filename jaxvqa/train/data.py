@@ -112,7 +112,7 @@ def check_labels(training: list[LabeledFeatures], tested: Sequence[LabeledFeatur
         for code, labels, far in zip(codes(one.videos.custom), one.videos.labels.T, outlying.T, strict=True):
             if far.any():
                 example = int(np.flatnonzero(far)[0])
-                log(
+                log.warn(
                     f"{one.spec}: {np.count_nonzero(far)} of {np.count_nonzero(~np.isnan(labels))} labels in {code} "
                     f"lie far from the others, such as {labels[example]:g} of {one.videos.names[example]}; training "
                     "takes each as the nearest label that does not."

@@ -31,7 +31,7 @@ from . import checkpoint
 from .chunks import plan_epochs, read_ahead, warm
 from .data import TrainingSet
 from .monitor import Monitor
-from .optimizer import make_optimizer
+from .optimizer import learning_rates, make_optimizer
 from .settings import TrainSettings
 from .step import NO_TEXT, Batch, Frozen, State, TrainStep, replicate, shard, start, unreplicate
 
@@ -108,7 +108,7 @@ def train(
     if settings.keep == "best" and validation is None:
         raise UserError("keep is 'best', but no videos are left to choose an epoch by; set keep to last.")
     plan = plan_epochs(settings.order, settings.seed, training.database, trainer.shares)
-    epochs, rates = len(plan.batches), settings.schedule.rates(len(plan.batches))
+    epochs, rates = len(plan.batches), learning_rates(settings.schedule, len(plan.batches))
     state, key = start(trainer.network, trainer.optimizer), jax.random.key(settings.seed)
     compared = comparable(trainer, training, validation)
     with (

@@ -4,7 +4,6 @@ Sources: AdamW (arXiv:1711.05101); SGDR (arXiv:1608.03983, section 3) for warm r
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -12,43 +11,17 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from ..errors import UserError, check_lowest
+from .settings import Schedule
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Learning rates of a training.
-
-    Attributes:
-        kind: "constant", or "cosine" for cosine decay with warm restarts.
-        peak: rate at the start of a cycle.
-        low: rate at the end of a cycle.
-        period: epochs of the first cycle.
-        growth: how many times as long each cycle is as the one before.
-
-    Raises:
-        UserError: a value is out of its range.
-    """
-
-    kind: str = "cosine"
-    peak: float = 1e-3
-    low: float = 1e-5
-    period: int = 10
-    growth: int = 1
-
-    def __post_init__(self):
-        check_lowest(self, period=1, growth=1)
-        if self.kind not in ("constant", "cosine"):
-            raise UserError(f"schedule kind is {self.kind!r}; it must be constant or cosine.")
-
-    def rates(self, epochs: int) -> Callable[[int], float]:
-        """Returns the learning rate as a function of the epoch, for a training of so many epochs."""
-        if self.kind == "constant":
-            return lambda epoch: self.peak
-        lengths: list[int] = []
-        while sum(lengths) < epochs:
-            lengths.append(self.period * self.growth ** len(lengths))
-        return cosine_cycles(self.peak, self.low, lengths)
+def learning_rates(schedule: Schedule, epochs: int) -> Callable[[int], float]:
+    """Returns the learning rate as a function of the epoch, for a training of so many epochs."""
+    if schedule.kind == "constant":
+        return lambda epoch: schedule.peak
+    lengths: list[int] = []
+    while sum(lengths) < epochs:
+        lengths.append(schedule.period * schedule.growth ** len(lengths))
+    return cosine_cycles(schedule.peak, schedule.low, lengths)
 
 
 def cosine_cycles(peak: float, low: float, lengths: Sequence[int], warmup: int = 0) -> Callable[[int], float]:

@@ -1,13 +1,99 @@
-"""The settings of a training, and their ranges."""
+"""The settings of a training, and their ranges. Nothing here imports JAX, so that they are checked before it is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..errors import UserError, check_lowest
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
-from .chunks import ChunkOrder
-from .optimizer import Schedule
-from .step import Recipe
+
+
+@dataclass(frozen=True)
+class ChunkOrder:
+    """How videos are cut into chunks, and how often each is trained on.
+
+    Attributes:
+        batch: videos of a step, over all devices.
+        chunk: videos of a chunk.
+        chunks: how many to train on; 0 for all.
+        epochs_per_chunk: epochs on a chunk before the next one comes.
+        passes: passes over all chunks.
+        shuffle: whether chunks are drawn at random, or cut from the list as it is.
+
+    Raises:
+        UserError: a value is out of its range.
+    """
+
+    batch: int = 16
+    chunk: int = 912
+    chunks: int = 0
+    epochs_per_chunk: int = 20
+    passes: int = 1
+    shuffle: bool = True
+
+    def __post_init__(self):
+        check_lowest(self, batch=2, chunk=1, chunks=0, epochs_per_chunk=1, passes=1)  # one video has no correlation
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rates of a training.
+
+    Attributes:
+        kind: "constant", or "cosine" for cosine decay with warm restarts.
+        peak: rate at the start of a cycle.
+        low: rate at the end of a cycle.
+        period: epochs of the first cycle.
+        growth: how many times as long each cycle is as the one before.
+
+    Raises:
+        UserError: a value is out of its range.
+    """
+
+    kind: str = "cosine"
+    peak: float = 1e-3
+    low: float = 1e-5
+    period: int = 10
+    growth: int = 1
+
+    def __post_init__(self):
+        check_lowest(self, period=1, growth=1)
+        if self.kind not in ("constant", "cosine"):
+            raise UserError(f"schedule kind is {self.kind!r}; it must be constant or cosine.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the loss is made of, and how parameters follow it.
+
+    Attributes:
+        plcc, huber, rank: weights of the losses that are summed over dimensions.
+        decorrelation: weight of the term that pushes dimensions apart.
+        huber_delta: error from which Huber's loss grows linearly, on the scale of scores, on which the usual labels
+            of a training span 0.91. Errors never reach 1, the published value: with it, the loss is half the mean
+            square.
+        dropout: whether half of the activations are dropped in training.
+        ema: decay of the moving average of parameters, a step.
+        databases: where there are several, those losses that compare videos (PLCC, ranks) are summed over all videos of
+            a batch and over those of each database alone.
+
+    Raises:
+        UserError: `huber_delta` or `ema` is out of its range.
+    """
+
+    plcc: float = 1.0
+    huber: float = 0.0
+    huber_delta: float = 1.0
+    rank: float = 0.0
+    decorrelation: float = 0.0
+    dropout: bool = True
+    ema: float = 0.999
+    databases: int = 1
+
+    def __post_init__(self):
+        if not self.huber_delta > 0:
+            raise UserError(f"huber_delta is {self.huber_delta}; it must be above 0.")
+        if not 0 <= self.ema < 1:
+            raise UserError(f"ema is {self.ema}; it must be from 0 to below 1.")
 
 
 @dataclass(frozen=True)
@@ -75,9 +161,9 @@ class TrainSettings:
     seed: int = 0
     head: HeadSettings = HeadSettings()
     unfreeze: UnfreezeSettings = UnfreezeSettings()
-    order: ChunkOrder = field(default_factory=ChunkOrder)  # which asks JAX for its devices
-    recipe: Recipe = field(default_factory=lambda: Recipe(huber=1.0, huber_delta=0.1))
-    schedule: Schedule = field(default_factory=Schedule)
+    order: ChunkOrder = ChunkOrder()
+    recipe: Recipe = Recipe(huber=1.0, huber_delta=0.1)
+    schedule: Schedule = Schedule()
     weight_decay: float = 0.01
     keep: str = "last"
     mix: str = ""

@@ -5,7 +5,6 @@ Source: MaxVQA (arXiv:2305.12726, sections 4.2 and 4.3).
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -15,49 +14,14 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 
-from ..errors import UserError
 from ..models.clip_text import CLIPText, PromptTree
 from ..models.end_to_end import EndToEnd
 from ..models.last_stages import LastStages
 from ..models.maxvqa import MaxVQA
 from .losses import decorrelation_loss, huber_loss, plcc_loss, rank_loss
+from .settings import Recipe
 
 AXIS = "batch"  # of pmap
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What the loss is made of, and how parameters follow it.
-
-    Attributes:
-        plcc, huber, rank: weights of the losses that are summed over dimensions.
-        decorrelation: weight of the term that pushes dimensions apart.
-        huber_delta: error from which Huber's loss grows linearly, on the scale of scores, on which the usual labels
-            of a training span 0.91. Errors never reach 1, the published value: with it, the loss is half the mean
-            square.
-        dropout: whether half of the activations are dropped in training.
-        ema: decay of the moving average of parameters, a step.
-        databases: where there are several, those losses that compare videos (PLCC, ranks) are summed over all videos of
-            a batch and over those of each database alone.
-
-    Raises:
-        UserError: `huber_delta` or `ema` is out of its range.
-    """
-
-    plcc: float = 1.0
-    huber: float = 0.0
-    huber_delta: float = 1.0
-    rank: float = 0.0
-    decorrelation: float = 0.0
-    dropout: bool = True
-    ema: float = 0.999
-    databases: int = 1
-
-    def __post_init__(self):
-        if not self.huber_delta > 0:
-            raise UserError(f"huber_delta is {self.huber_delta}; it must be above 0.")
-        if not 0 <= self.ema < 1:
-            raise UserError(f"ema is {self.ema}; it must be from 0 to below 1.")
 
 
 class State(NamedTuple):

@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from ..dimensions import default_prompts
-from ..errors import CheckpointError
+from ..errors import CheckpointError, few_of_each
 from ..models.maxvqa import HeadConfig
 from ..system.files import file_sha256
 from ..text.tokens import tokenize
@@ -18,6 +18,7 @@ from ..weights.assemble import PARTS, flat_shapes, is_finite
 from ..weights.directory import check_free, save_weights
 from . import parameter_names
 from .reader import read_checkpoint
+from .together import check_together
 from .values import shown
 
 # The prefixes of backbone and head in DOVER.pth, in FAST_VQA_B_1_4.pth, and in some exports of the latter.
@@ -49,12 +50,7 @@ def convert_checkpoints(
         CheckpointError: a checkpoint cannot be read, or its tensors are not exactly those of its model.
         WeightsError: the output exists or cannot be written.
     """
-    if not (fastvqa or clip or maxvqa or swin):
-        raise CheckpointError("nothing to convert: give at least one checkpoint.")
-    if fastvqa and swin:
-        raise CheckpointError(f"{fastvqa} and {swin} both hold a technical encoder: give one of them.")
-    if maxvqa and not clip:
-        raise CheckpointError(f"{maxvqa} is trained on top of CLIP's text transformer: give CLIP's RN50.pt as well.")
+    check_together(fastvqa, clip, maxvqa, swin)
     check_free(output)
     configs: dict[str, Any] = {}
     tensors: dict[str, np.ndarray] = {}
@@ -111,7 +107,8 @@ def fit_tensors(
         required: keys that the table ignores but the checkpoint must have.
 
     Raises:
-        CheckpointError: lists every missing, unexpected, misshapen and non-finite tensor.
+        CheckpointError: counts the tensors that do not fit, and lists the first missing, unexpected, misshapen and
+            non-finite ones.
     """
     fitted, used = {}, set()
     problems = [f"missing: {key}" for key in required if key not in state]
@@ -140,7 +137,7 @@ def fit_tensors(
     if problems:
         parts = " and ".join(sorted({name.split("/")[0] for name in shapes}))
         raise CheckpointError(
-            f"{path} is not a checkpoint of {parts}, {len(problems)} tensors do not fit:\n  " + "\n  ".join(problems)
+            f"{path} is not a checkpoint of {parts}, {len(problems)} tensors do not fit:{few_of_each(problems)}"
         )
     return fitted
 

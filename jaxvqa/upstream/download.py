@@ -130,7 +130,7 @@ def obtain(file: Published, address: str, folder: Path, log: Log) -> Path:
         fetched = noted.exists() and file_sha256(path) == noted.read_text()
         if not file.difference(path) if file.has_digest else fetched:
             return path
-        log(f"{path} is not the file that was fetched, so it is fetched again")
+        log.warn(f"{path} is not the file that was fetched, so it is fetched again")
         path.unlink()
     fetch(address, part, log)
     if said := file.difference(part):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import UserError
+from ..errors import UserError, few
 from ..system.files import local_path
 
 SUFFIXES = frozenset(
@@ -68,7 +68,7 @@ def find_videos(*sources: str) -> Found:
             for whole, part in zip(found, find_source(source), strict=True):
                 whole.extend(part)
     if not found.paths:
-        raise UserError(f"no video is in {', '.join(sources)}{except_for(found.leftovers)}.")
+        raise UserError(f"no video is in {few(sources)}{except_for(found.leftovers)}.")
     return Found(*(list(dict.fromkeys(path.removeprefix("./") for path in paths)) for paths in found))
 
 
@@ -81,13 +81,18 @@ def find_source(source: str) -> Found:
         found, nothing = Found(read_list(source), [], []), f"list {source} names no file"
     elif os.path.lexists(source):
         return Found([source], [], [])
-    elif glob.has_magic(source):
-        found, nothing = expand(source), f"no video file matches {source}"
     else:
-        raise UserError(f"no such file or folder: {source}.")
+        check_source(source)
+        found, nothing = expand(source), f"no video file matches {source}"
     if not found.paths:
         raise UserError(f"{nothing}{except_for(found.leftovers)}.")
     return found
+
+
+def check_source(source: str) -> None:
+    """Raises a UserError for what is neither there nor a glob."""
+    if not (os.path.lexists(source) or glob.has_magic(source)):
+        raise UserError(f"no such file or folder: {source}.")
 
 
 def except_for(leftovers: list[str]) -> str:

@@ -20,7 +20,6 @@ from ..dimensions import DIMENSIONS
 from ..errors import WeightsError, first_line
 from ..system.files import atomic_folder, file_sha256
 from ..text.prompts import PromptPair
-from .assemble import PARTS
 from .model_card import ModelCard, trained_pairs
 
 FORMAT, VERSION = "jaxvqa-weights", 1
@@ -127,10 +126,6 @@ def read_description(directory: Path) -> dict[str, Any]:
     parts, prompts, tensors = (description.get(field) for field in ("parts", "prompts", "tensors"))
     if not (isinstance(parts, dict) and isinstance(prompts, list) and isinstance(tensors, dict)):
         raise WeightsError(f"{directory / DESCRIPTION} lacks parts, prompts or tensors: convert again.")
-    if unknown := parts.keys() - PARTS.keys():
-        raise WeightsError(
-            f"{directory / DESCRIPTION} names unknown parts {', '.join(sorted(unknown))}: convert again."
-        )
     try:
         card = card_of(description)
     except WeightsError as error:
@@ -185,3 +180,9 @@ def identity(description: dict[str, Any]) -> str:
     keys = ("version", "parts", "prompts", "tensors", "training")
     content = {key: description[key] for key in keys if key in description}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def full_id(description: dict[str, Any]) -> str:
+    """The id of weights: their identity, after their name if they were released."""
+    card = card_of(description)
+    return (f"{card.name}-" if card and card.name else "") + identity(description)

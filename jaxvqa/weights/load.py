@@ -10,13 +10,11 @@ import numpy as np
 from flax import nnx
 
 from ..dimensions import default_prompts
-from ..errors import WeightsError, first_line
+from ..errors import WeightsError, few, few_of_each, first_line
 from ..models.clip_resnet import ResNetConfig
 from ..models.clip_text import TextConfig
 from ..models.maxvqa import HeadConfig, MaxVQA
 from ..models.swin3d import SwinConfig
-from ..system.files import NO_HOME, user_data
-from ..system.terminal import Log
 from ..system.untrusted import untrusted
 from ..text.prompts import PromptPair, with_pairs
 from .assemble import ENCODERS, PARTS, SCORING_PARTS, assemble_part, flat_shapes, mismatches, tensors_of
@@ -26,10 +24,11 @@ from .directory import (
     Weights,
     card_of,
     check_tensors,
-    identity,
+    full_id,
     read_description,
     read_tensors,
 )
+from .find import find_weights
 from .model_card import trained_pairs
 
 # Untrained weights that go by a name in place of a directory: sizes of their parts.
@@ -42,48 +41,6 @@ RANDOM = {
         "maxvqa": HeadConfig(clip_width=256, technical_width=128, text_width=128),
     },
 }
-
-# Weights that come with the package, and go by a name as well.
-PACKAGED = {"mini": Path(__file__).with_name("mini")}
-
-
-def find_weights(directory: str | os.PathLike) -> Path:
-    """Where weights are: in the directory of that path, or, if they go by a name, where "mini" and "maxvqa" are.
-
-    Raises:
-        WeightsError: they are "maxvqa", and this user has no home.
-    """
-    if str(directory) == "maxvqa":
-        if not (folder := downloaded()):
-            raise WeightsError(f"weights are maxvqa, which lie in the home folder, but {NO_HOME}, or name a directory.")
-        return folder
-    return PACKAGED.get(str(directory)) or Path(directory)
-
-
-def downloaded() -> Path | None:
-    """Where the published weights are, or would be after `jaxvqa download`; None for a user without a home."""
-    folder = user_data()
-    return folder and folder / "maxvqa"
-
-
-def default_weights() -> str:
-    """The name of the weights that score where none are given: the downloaded ones if there are any, else mini's."""
-    folder = downloaded()
-    return "maxvqa" if folder and os.path.exists(folder) else "mini"
-
-
-def choose_weights(given: str, log: Log) -> str:
-    """The weights that a user gives, or the default ones; says what these are, and that random ones are random."""
-    if given in RANDOM:
-        log("weights are random, as asked: these scores mean nothing")
-    if given:
-        return given
-    if default_weights() == "mini":
-        said = "weights: jaxvqa-mini, for no others are given; `jaxvqa download` fetches the published ones"
-    else:
-        said = f"weights: the published ones, in {downloaded()}"
-    log(said)
-    return default_weights()
 
 
 def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = None) -> Weights:
@@ -108,6 +65,8 @@ def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = N
         parts = tuple(part for part in parts if part != "clip_text")
     if parts and "display" in description["parts"]:
         parts = tuple(dict.fromkeys("display" if part in ENCODERS else part for part in parts))
+    if unknown := description["parts"].keys() - PARTS.keys():
+        raise WeightsError(f"{directory / DESCRIPTION} names unknown parts {few(sorted(unknown))}: convert again.")
     missing = [part for part in parts or () if part not in description["parts"]]
     if missing:
         held = ", ".join(description["parts"])
@@ -120,8 +79,7 @@ def load_weights(directory: str | os.PathLike, parts: tuple[str, ...] | None = N
     for part in description["parts"] if parts is None else parts:
         modules[part] = fill_part(directory, part, description["parts"][part], read_tensors(path, part))
     card = card_of(description)
-    name = f"{card.name}-" if card and card.name else ""
-    return Weights(name + identity(description), modules, description["prompts"], card, trained_pairs(card))
+    return Weights(full_id(description), modules, description["prompts"], card, trained_pairs(card))
 
 
 def random_weights(name: str, parts: tuple[str, ...]) -> Weights:
@@ -191,5 +149,5 @@ def fill_part(directory: Path, part: str, sizes: Any, tensors: dict[str, np.ndar
         shapes = flat_shapes(part, config)
     problems = mismatches(shapes, tensors)
     if problems:
-        raise WeightsError(f"{directory} does not hold the {part} it describes:\n  " + "\n  ".join(problems))
+        raise WeightsError(f"{directory} does not hold the {part} it describes:{few_of_each(problems)}")
     return assemble_part(part, config, tensors)

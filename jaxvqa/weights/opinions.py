@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..dimensions import DIMENSIONS, GENERAL
-from .load import RANDOM
+from .find import UNTRAINED
 from .model_card import ModelCard
 
 # Lowest and highest ratings of MaxWell: overall, aesthetics and technical from 1 to 5, all others from -1 to 1.
@@ -54,7 +54,7 @@ class Opinions:
 
 def opinions_of(card: ModelCard | None, weights_id: str) -> Opinions | None:
     """Returns what is known of people's opinions for weights: nothing except for the published ones."""
-    return None if card or weights_id in RANDOM else maxwell_opinions()
+    return None if card or weights_id in UNTRAINED else maxwell_opinions()
 
 
 @functools.cache

@@ -9,7 +9,8 @@ from jaxvqa.video.display import DisplayViews
 from jaxvqa.video.views import Views
 from jaxvqa.video.workers import Decoded
 from jaxvqa.weights.assemble import ENCODERS
-from jaxvqa.weights.load import PACKAGED, load_weights
+from jaxvqa.weights.find import PACKAGED
+from jaxvqa.weights.load import load_weights
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 from conftest import GOLDEN, SMALL
 
 from jaxvqa.dimensions import default_prompts
+from jaxvqa.parity import training
 from jaxvqa.parity.training import BATCH, EPOCHS, EVERY, RATE, compare_losses, compare_run, compare_schedule
 from jaxvqa.train import step
 from jaxvqa.train.chunks import ChunkOrder
@@ -120,8 +121,10 @@ def uncorrected(rate, decay):
 
 
 def late_rates(monkeypatch):
-    rates = Schedule.rates
-    monkeypatch.setattr(Schedule, "rates", lambda self, epochs: lambda epoch: rates(self, epochs + 1)(epoch + 1))
+    rates = training.learning_rates
+    monkeypatch.setattr(
+        training, "learning_rates", lambda schedule, epochs: lambda epoch: rates(schedule, epochs + 1)(epoch + 1)
+    )
 
 
 def faster_average(monkeypatch):

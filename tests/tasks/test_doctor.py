@@ -33,7 +33,8 @@ from jaxvqa.tasks.doctor import (
     unmet,
 )
 from jaxvqa.weights.directory import DESCRIPTION, TENSORS
-from jaxvqa.weights.load import downloaded, load_weights
+from jaxvqa.weights.find import downloaded
+from jaxvqa.weights.load import load_weights
 
 COMMAND = [sys.executable, "-m", "jaxvqa", "doctor"]
 

@@ -5,7 +5,7 @@ from jaxvqa.system.terminal import Log
 from jaxvqa.tasks import inputs, train_inputs
 from jaxvqa.tasks.configuration import config_path, read_config
 from jaxvqa.video.sampling import Sampling
-from jaxvqa.weights.load import choose_weights
+from jaxvqa.weights.find import choose_weights
 
 
 def read(name, **changes):

@@ -14,6 +14,7 @@ from jaxvqa.train.chunks import (
     batch_shares,
     chunk_of_epoch,
     epoch_batches,
+    fitted_batch,
     make_chunks,
     make_mixed_chunks,
     mixed_batches,
@@ -60,9 +61,9 @@ def test_a_batch_is_at_most_all_videos(monkeypatch):
     with pytest.raises(UserError, match=r"^1 training videos are too few; a step takes at least 2"):
         plan_epochs(order, 0, np.zeros(1, int), [])
     monkeypatch.setattr("jax.device_count", lambda: 4)
-    assert order.fitted_batch(11) == 8
+    assert fitted_batch(order, 11) == 8
     with pytest.raises(UserError, match=r"^3 training videos are too few; a step takes at least 4"):
-        order.fitted_batch(3)
+        fitted_batch(order, 3)
 
 
 def test_plan_of_epochs():

@@ -9,7 +9,7 @@ from flax import nnx
 
 from jaxvqa import UserError
 from jaxvqa.models.last_stages import LastStages
-from jaxvqa.train.optimizer import Schedule, cosine_cycles, make_optimizer
+from jaxvqa.train.optimizer import Schedule, cosine_cycles, learning_rates, make_optimizer
 from jaxvqa.weights.load import load_weights
 
 
@@ -65,17 +65,17 @@ def test_updates_are_those_of_adamw(encoder_rates):
 
 def test_the_default_schedule_is_the_published_one():
     golden = np.load(GOLDEN / "seed0" / "schedule.npz")["per_epoch_T0_10_Tmult_1"]
-    rates = Schedule().rates(len(golden))
+    rates = learning_rates(Schedule(), len(golden))
     np.testing.assert_allclose([rates(epoch) for epoch in range(len(golden))], golden, rtol=1e-6)
 
 
 def test_the_last_cycle_may_have_one_epoch_alone():
-    rates = Schedule(period=2).rates(3)
+    rates = learning_rates(Schedule(period=2), 3)
     assert [rates(epoch) for epoch in range(3)] == pytest.approx([1e-3, (1e-3 + 1e-5) / 2, 1e-3])
 
 
 def test_rates_restart_after_each_cycle():
-    rates = Schedule(peak=1e-3, low=1e-5, period=2, growth=2).rates(6)
+    rates = learning_rates(Schedule(peak=1e-3, low=1e-5, period=2, growth=2), 6)
     values = [rates(epoch) for epoch in range(6)]
     assert values[0] == values[2] == pytest.approx(1e-3)
     assert values[1] == values[4] == pytest.approx((1e-3 + 1e-5) / 2)
@@ -83,7 +83,7 @@ def test_rates_restart_after_each_cycle():
 
 
 def test_constant_rates_stay():
-    rates = Schedule("constant", peak=0.1).rates(3)
+    rates = learning_rates(Schedule("constant", peak=0.1), 3)
     assert [rates(epoch) for epoch in range(3)] == [0.1] * 3
 
 

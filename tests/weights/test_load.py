@@ -12,7 +12,7 @@ from jaxvqa import WeightsError
 from jaxvqa.system.files import file_sha256
 from jaxvqa.weights.assemble import PARTS, SCORING_PARTS, build, parameter_name
 from jaxvqa.weights.directory import save_weights
-from jaxvqa.weights.load import default_weights, load_weights
+from jaxvqa.weights.load import load_weights
 
 
 @pytest.fixture
@@ -45,12 +45,6 @@ def test_parameters_survive_and_become_float32(tmp_path):
 def test_missing_directory_says_how_to_get_one(tmp_path):
     with pytest.raises(WeightsError, match="none does not exist: run `jaxvqa download`"):
         load_weights(tmp_path / "none")
-
-
-def test_who_has_no_home_has_no_downloaded_weights(no_home):
-    assert default_weights() == "mini"
-    with pytest.raises(WeightsError, match="there is no home folder: set HOME, or name a directory"):
-        load_weights("maxvqa")
 
 
 def test_without_the_head_scoring_is_refused(tmp_path):

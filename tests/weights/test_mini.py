@@ -18,7 +18,7 @@ from jaxvqa.synthetic.material import pan
 from jaxvqa.synthetic.scenes import load
 from jaxvqa.synthetic.transcode import encode
 from jaxvqa.weights.directory import TENSORS, read_tensors
-from jaxvqa.weights.load import PACKAGED
+from jaxvqa.weights.find import PACKAGED
 from jaxvqa.weights.model_card import not_scored
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,8 @@ import pytest
 from jaxvqa import DIMENSIONS, WeightsError
 from jaxvqa.dimensions import PERCENTS, PUBLISHED, DisplayScale, display
 from jaxvqa.text.prompts import PromptPair
-from jaxvqa.weights.load import PACKAGED, load_weights
+from jaxvqa.weights.find import PACKAGED
+from jaxvqa.weights.load import load_weights
 from jaxvqa.weights.model_card import (
     POINTS,
     CustomDimension,
