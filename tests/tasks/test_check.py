@@ -77,7 +77,7 @@ def test_wrong_usage(check, clips, partial_weights, tmp_path, capfd):
         (clips, ["--config.max_drop=5"], "max_drop and baseline go together"),
         (clips, [baseline, "--config.min=overall=1"], "max_drop and baseline go together"),
         (clips, ["--config.max_drop=5", f"--config.baseline={tmp_path}/out/scores.csv"], "is in the output folder"),
-        (clips, ["--config.max_drop=5", f"--config.baseline={tmp_path}/no.csv"], "cannot be read"),
+        (clips, ["--config.max_drop=5", f"--config.baseline={tmp_path}/no.csv"], "does not exist"),
         (clips, ["--config.min=loudness=1"], "min names 'loudness', which is no dimension"),
         (clips, ["--config.min=overall=1", f"--config.junit={tmp_path}/no/j.xml"], "in a folder that does not exist"),
         (clips, ["--config.min=content=1", f"--config.weights={partial_weights}"], "do not score content"),
