@@ -16,6 +16,6 @@ def get_config() -> ml_collections.ConfigDict:
     config = scoring_config()
     config.task = "ladder"
     config.videos = ""  # two or more encodes of one video: files, a folder, a glob, or a .txt with a path a line
-    config.confidence = 0.9  # how likely it is that the chosen encode is not visibly worse than the best one
+    config.confidence = 0.8  # how likely it is that the chosen encode is not visibly worse than the best one
     config.output = "ladder"
     return config

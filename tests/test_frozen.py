@@ -23,7 +23,7 @@ from jaxvqa.cli import main
 
 ROOT = Path(__file__).parents[1]
 FROZEN = Path(__file__).parent / "frozen"
-MINI = "jaxvqa-mini-39d29f889ba1"
+MINI = "jaxvqa-mini-efd9be9f3b68"
 COMMANDS = (
     "score score-many report compare zero-shot demo evaluate train finetune extract synthetic convert export download "
     "doctor"
