@@ -161,7 +161,7 @@ def sentence(capfd, match):
     err = capfd.readouterr().err
     last = err.splitlines()[-1]
     assert last.startswith("jaxvqa: "), err
-    assert last.endswith("."), err
+    assert last.endswith((".", "?")), err
     assert re.search(match, last), err
     assert "Traceback" not in err
     return err
