@@ -57,7 +57,7 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None, legend: bool = Tru
 
 def people(row: Row) -> str:
     """What people would say of a video overall, in words; empty for weights of which that is not known."""
-    if row[MOS[0]] is None:
+    if row.get(MOS[0]) is None:
         return ""
     return f"; people would say {row[MOS[0]]:.1f} ±{row[HIGH[0]] - row[MOS[0]]:.1f} of 5"
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import SCORED
 
 from jaxvqa.dimensions import DIMENSIONS
-from jaxvqa.results.rows import DISPLAY, MOS
+from jaxvqa.results.rows import DISPLAY
 from jaxvqa.tasks.compare import Pair, print_comparison
 from jaxvqa.tasks.score_output import print_differences, print_scores
 from jaxvqa.weights.load import load_weights
@@ -17,7 +17,7 @@ NAMES = [dimension.name for dimension in DIMENSIONS]
 
 
 def row(path, scores):
-    facts = {"path": path, "status": "ok", "repeats": 1, "dense": False, **dict.fromkeys(MOS)}
+    facts = {"path": path, "status": "ok", "repeats": 1, "dense": False}
     return facts | dict(zip(DISPLAY, scores, strict=True))
 
 
