@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NOTABLE = 0.25  # differences within a video below this, in deviations between videos, are not spoken of
-REGIONS = (("upper left", "top", "upper right"), ("left", "centre", "right"), ("lower left", "bottom", "lower right"))
+REGIONS = (("upper left", "top", "upper right"), ("left", "center", "right"), ("lower left", "bottom", "lower right"))
 THIRDS = np.array([0, 0, 1, 1, 1, 2, 2])  # of which third each row and column of the grid is
 
 
@@ -150,13 +150,16 @@ class Explanation:
 
     @cached_property
     def weakest(self) -> list[int]:
-        """Numbers of the three dimensions of lowest percentile, weakest first.
+        """Numbers of the three weakest dimensions, weakest first: of lowest percentile.
 
-        General and unvalidated ones, and those that are not scored, are passed over.
+        On a linear scale, which is one of distortion, they are those of lowest score: nearly all videos are free of
+        noise, so that a trace of it is a low percentile. General and unvalidated dimensions, and those that are not
+        scored, are passed over.
         """
         passed_over = {*GENERAL, *unvalidated(self.card), *not_scored(self.card)}
         single = [i for i, dimension in enumerate(DIMENSIONS) if dimension.code not in passed_over]
-        return sorted(single, key=lambda i: self.percentiles[i])[:3]
+        order = self.scores.display if self.scale.linear else self.percentiles
+        return sorted(single, key=lambda i: order[i])[:3]
 
     def worst(self, dimension: int) -> Worst:
         """Where a dimension, by its number, is at its worst.
@@ -248,10 +251,10 @@ class Explanation:
         """What the numbers say, in one or two sentences, and no more than they say."""
         if not self.weakest:
             return []
-        named = [
-            f"{DIMENSIONS[i].name} ({ordinal(self.percentiles[i])}{' percentile' if i == self.weakest[0] else ''})"
-            for i in self.weakest[:2]
-        ]
+        linear, named = self.scale.linear, []
+        for i, unit in zip(self.weakest[:2], (" of 100" if linear else " percentile", ""), strict=False):
+            value = f"{100 * self.scores.display[i]:.0f}" if linear else ordinal(self.percentiles[i])
+            named.append(f"{DIMENSIONS[i].name} ({value}{unit})")
         worst = self.worst(self.weakest[0])
         when = worst.seconds and (
             f"at {worst.seconds[0]:.1f} s"
@@ -262,7 +265,7 @@ class Explanation:
         places = ", ".join(filter(None, [when, where]))
         subject = "the former" if len(named) > 1 else "it"
         first = f"Weakest: {', '.join(named)}{f'; {subject} is worst {places}' if places else ''}."
-        if self.percentiles[self.weakest[0]] >= 50:
+        if not linear and self.percentiles[self.weakest[0]] >= 50:
             return [first, "None of these is below the middle of the videos it is compared with."]
         return [first]
 

@@ -117,8 +117,8 @@ def print_comparison(
     if all(one["sha256"] == other["sha256"] for _, one, other in compared):
         out.print("What is compared has the same content.")
     elif first["repeats"] == 1 and not first["dense"]:
-        said_once = "Both videos were sampled once, at the same times and places, so chance decided which"
-        out.print(Text(f"{said_once}: --repeats 5 measures it."))
+        said = "Both videos were sampled once, at the same times and places"
+        out.print(Text(f"{said}; --repeats 5 tests for sampling noise."))
     elif len(compared) == 1 and not first["dense"]:
         out.print(Text(clear_differences(first, second)))
 

@@ -79,7 +79,7 @@ def test_what_does_not_vary_is_not_spoken_of(explained):
 
 
 def test_regions():
-    names = [["upper left", "top", "upper right"], ["left", "centre", "right"], ["lower left", "bottom", "lower right"]]
+    names = [["upper left", "top", "upper right"], ["left", "center", "right"], ["lower left", "bottom", "lower right"]]
     for i, rows in enumerate((slice(0, 2), slice(2, 5), slice(5, 7))):
         for j, columns in enumerate((slice(0, 2), slice(2, 5), slice(5, 7))):
             scores = np.ones((7, 7))
@@ -99,6 +99,24 @@ def test_percentiles_are_of_the_reference(explained):
     assert [ordinal(x) for x in (0, 1.4, 2, 3, 4, 11, 12, 13, 21, 92, 100)] == (
         "1st 1st 2nd 3rd 4th 11th 12th 13th 21st 92nd 99th".split()
     )
+
+
+def test_on_a_linear_scale_the_lowest_scores_are_the_weakest(explained):
+    """A trace of noise is rare, so a low percentile, and yet not why a video is bad."""
+    display = np.full(16, 0.9)
+    display[[SHARPNESS, NAMES.index("noise")]] = 0.5, 0.85
+    scores = dataclasses.replace(explained.scores, display=display)
+    quantiles = np.zeros_like(explained.card.quantiles)
+    quantiles[:, NAMES.index("noise")] = 1.0
+    scale = dataclasses.replace(explained.card.scale, linear=True)
+    every = tuple(d.code for d in jaxvqa.DIMENSIONS)
+    card = dataclasses.replace(explained.card, quantiles=quantiles, scale=scale, validated=every)
+    e = dataclasses.replace(explained, scores=scores, card=card)
+    assert [NAMES[i] for i in e.weakest[:2]] == ["sharpness", "noise"]
+    assert e.sentences[0].startswith("Weakest: sharpness (50 of 100), noise (85)")
+    assert len(e.sentences) == 1
+    sigmoid = dataclasses.replace(card, scale=explained.card.scale)
+    assert NAMES[dataclasses.replace(e, card=sigmoid).weakest[0]] == "noise"
 
 
 def test_an_estimate_of_vmaf_is_shown_with_its_interval(explained):
