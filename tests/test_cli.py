@@ -134,7 +134,7 @@ def test_evaluate(tmp_path, capfd):
         (["score", "x", "--repeats", "2.5"], "repeats is '2.5'; it must be a whole number."),
         (["score", "x", "--decode-seconds=1m"], "decode_seconds is '1m'; it must be a number."),
         (["train", "maxwell", "--optimizer.schedule.peak=x"], "optimizer.schedule.peak is 'x'; it must be a number."),
-        (["score", "x", "--format=xsv"], "format is 'xsv'; it must be table, csv or jsonl. Did you mean csv?"),
+        (["score", "x", "--format=xsv"], "format is 'xsv'; it must be table, csv, json or jsonl. Did you mean csv?"),
         (["score", "x", "--device=cuda"], "device is 'cuda'; it must be cpu, gpu or tpu."),
         (["score", "x", "--precision=float16"], "it must be float32 or bfloat16. Did you mean bfloat16?"),
         (

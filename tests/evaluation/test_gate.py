@@ -5,7 +5,7 @@ import pytest
 
 from jaxvqa import DIMENSIONS, UserError
 from jaxvqa.evaluation.gate import read_baseline, read_limits, violations
-from jaxvqa.results.rows import DISPLAY, RAW
+from jaxvqa.results.rows import DISPLAY, POOLED, RAW
 from jaxvqa.results.store import Results
 from jaxvqa.weights.load import load_weights
 
@@ -15,7 +15,7 @@ SETTINGS = {"seed": 0, "sampling": "whole", "repeats": 1, "dense": False, "displ
 
 
 def row(path, overall=0.5, noise=0.5, **changes):
-    scores = dict.fromkeys([*RAW, *DISPLAY], 0.5) | {"overall_display": overall, "noise_display": noise}
+    scores = dict.fromkeys([*RAW, *DISPLAY, *POOLED], 0.5) | {"overall_display": overall, "noise_display": noise}
     facts = {"path": path, "status": "ok", "weights": "abc", "custom": {}, "notes": "", **SETTINGS}
     return scores | facts | changes
 

@@ -76,9 +76,8 @@ def test_bands_are_intervals_of_the_overall_score_only(explained):
     e = dataclasses.replace(explained, scores=scores, card=card)
     assert drawn(e, OVERALL)["band"] == [83, 100]
     assert drawn(e, SHARPNESS)["band"] is None
-    repeated = dataclasses.replace(
-        explained, scores=dataclasses.replace(explained.scores, deviation=np.full(16, 0.01, np.float32))
-    )
+    samplings = explained.scores.raw + 0.01 * np.array([[-1], [1]], np.float32)
+    repeated = dataclasses.replace(explained, scores=dataclasses.replace(explained.scores, samplings=samplings))
     low, high = drawn(repeated, OVERALL)["band"]
     middle = 100 * float(explained.scores.display[OVERALL])
     assert 0 < high - low < 40

@@ -122,7 +122,7 @@ def test_the_example_for_slurm_asks_for_what_there_is(tmp_path):
         (tmp_path / program).chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", SCRIPT, "weights-that-are-not-there", "data", "work"],
+        ["bash", SCRIPT, "mini", "data", str(tmp_path / "work")],
         cwd=ROOT,
         env={**os.environ, "PATH": path, "SLURM_CPUS_PER_TASK": "1"},
         capture_output=True,

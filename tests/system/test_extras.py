@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from jaxvqa import UserError
+from jaxvqa.example import EXAMPLE
 from jaxvqa.system.extras import MODULES, extras_told, how_to_install
 from jaxvqa.tasks import TASKS
 
@@ -123,12 +124,12 @@ def test_commands_work_with_the_base_dependencies_alone(bare, clips, small_weigh
     ("command", "module", "extra"),
     [
         ("train quickstart", "tensorflow_datasets", "train"),
-        ("finetune labels.csv videos", "tensorflow_datasets", "train"),
-        ("extract maxwell:train", "tensorflow_datasets", "train"),
+        (f"finetune {ROOT}/pyproject.toml {ROOT}/tests", "tensorflow_datasets", "train"),
+        ("extract maxwell:train --weights mini", "tensorflow_datasets", "train"),
         ("evaluate --weights mini --database synthetic_maxwell", "tensorflow_datasets", "train"),
         ("synthetic", "skimage", "train"),
         ("demo", None, "demo"),
-        ("score-many videos", "apache_beam", "beam"),
+        (f"score-many {EXAMPLE}", "apache_beam", "beam"),
     ],
 )
 def test_a_command_without_its_extra_says_what_to_install(bare, command, module, extra):

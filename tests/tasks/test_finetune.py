@@ -178,7 +178,7 @@ def test_a_head_that_holds_its_prompts_learns_new_ones(finetune, released_weight
         (None, {"train.keep": "best"}, "keep is 'best'; it must be last here, because the best epoch would be chosen"),
         ("filename,overall\n0.mp4,1\n99.mp4,2\n98.mp4,1\n", {}, "lacks 2 of 3 videos, such as 99.mp4, 98.mp4"),
         (None, {"folder": "nowhere"}, "there is no folder nowhere"),
-        (None, {"labels": "nowhere.csv"}, "nowhere.csv cannot be read"),
+        (None, {"labels": "nowhere.csv"}, "labels nowhere.csv does not exist"),
         (None, {"folds": 1}, "folds is 1; it must be 2 or larger"),
         (None, {"train.keep": "first"}, "keep is 'first'; it must be best or last"),
     ],
