@@ -11,6 +11,13 @@ from ..system.terminal import Log
 from .moments import COLUMNS as MOMENT_COLUMNS
 from .rows import COLUMNS, Key, Row, csv_header, csv_row, identity, json_line, key, read_rows, text_of
 
+PARTS = "moments"  # the folder with the time steps of each row
+
+
+def moments_part(folder: Path, row: Row) -> Path:
+    """Where the time steps of a row are, as lines of `moments.csv`, in the folder of results."""
+    return folder / PARTS / f"{identity(row)}.csv"
+
 
 class Results:
     """The files `scores.csv` and `scores.jsonl` of a folder, and `moments.csv` if scores over time are kept.
@@ -34,23 +41,18 @@ class Results:
         self.folder, self.columns = Path(folder), columns
         self.csv_path, self.json_path = self.folder / "scores.csv", self.folder / "scores.jsonl"
         self.per_moment, self.moments_path = per_moment, self.folder / "moments.csv"
-        self._parts = self.folder / "moments"
         self._claim = lock_folder(folder)
         with contextlib.ExitStack() as failing:
             failing.enter_context(self._claim)
             try:
                 self.rows: dict[Key, Row] = {key(row): row for row in read_rows(self.json_path, columns)}
                 if per_moment:
-                    self._parts.mkdir(exist_ok=True)
+                    (self.folder / PARTS).mkdir(exist_ok=True)
                 self._write_all()
                 self._csv, self._json = self.csv_path.open("ab"), self.json_path.open("ab")
             except OSError as error:
                 raise UserError(f"folder {folder} cannot be written: {error.strerror}.") from error
             failing.pop_all()  # the lock is kept until `close`
-
-    def moments_of(self, row: Row) -> Path:
-        """Where the time steps of a row are, as lines of `moments.csv`."""
-        return self._parts / f"{identity(row)}.csv"
 
     def add(self, row: Row, moments: Sequence[Row] = ()) -> None:
         """Appends a row; one of the same path, seed and weights gives way to it.
@@ -60,7 +62,7 @@ class Results:
         """
         if moments:
             lines = "".join(csv_row(moment, MOMENT_COLUMNS) for moment in moments)
-            write_atomic(self.moments_of(row), lines)
+            write_atomic(moments_part(self.folder, row), lines)
             with with_filename(self.moments_path), self.moments_path.open("ab") as file:
                 file.write(lines.encode("utf-8", "surrogateescape"))
         self.rows[key(row)] = row
@@ -87,12 +89,12 @@ class Results:
         rows = [self.rows[k] for k in sorted(self.rows)]
         write_atomic(self.json_path, text_of(rows, self.columns, "jsonl"))
         write_atomic(self.csv_path, text_of(rows, self.columns, "csv"))
-        if self._parts.is_dir():
+        if (self.folder / PARTS).is_dir():
             write_atomic(self.moments_path, self._moments(rows))
 
     def _moments(self, rows: Sequence[Row]) -> Iterator[str]:
         yield csv_header(MOMENT_COLUMNS)
-        for path in map(self.moments_of, rows):
+        for path in (moments_part(self.folder, row) for row in rows):
             if path.exists():
                 yield path.read_bytes().decode("utf-8", "surrogateescape")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import VideoError
 from ..results.rows import Key, Row, identity
+from ..results.store import moments_part
 from ..text.prompts import PromptPair
 from ..video.integrity import content_sha256
 from ..video.sampling import Sampling
@@ -44,6 +45,12 @@ def shown_height(sampling: Sampling) -> int | None:
 def section_path(folder: Path, row: Row) -> Path:
     """Where a video's section of the report is, in the folder of results."""
     return folder / "sections" / f"{identity(row)}.json"
+
+
+def has_files(folder: Path, row: Row, report: bool, per_moment: bool) -> bool:
+    """Whether the folder of results has what is asked for besides a row: its section of a report, its time steps."""
+    wanted = [section_path(folder, row)] * report + [moments_part(folder, row)] * per_moment
+    return all(path.exists() for path in wanted)
 
 
 def content(path: str, each: Callable[[], None] = lambda: None) -> str | None:

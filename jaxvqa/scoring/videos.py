@@ -25,7 +25,7 @@ from ..video.workers import Decoded, decode_samples, noted
 from ..weights.model_card import display_scale, not_scored, unvalidated
 from ..weights.opinions import opinions_of
 from .coding import coding_facts
-from .kept import find_kept, same_work, section_path, shown_height
+from .kept import find_kept, has_files, same_work, section_path, shown_height
 
 
 class Scored(NamedTuple):
@@ -50,8 +50,7 @@ def score_videos(
     sampling = model.sampling(sampling)
 
     def same(row: Row) -> bool:
-        there = not report or section_path(results.folder, row).exists()
-        there = there and (not results.per_moment or results.moments_of(row).exists())
+        there = has_files(results.folder, row, report, results.per_moment)
         return same_work(row, sampling, model.custom) and there
 
     kept = find_kept(results.rows, paths, sampling.seed, model.weights_id, same)

@@ -13,7 +13,7 @@ from ..datasets.databases import DATABASES, split_spec
 from ..errors import few
 from ..example import EXAMPLE
 from ..results.rows import COLUMNS, Row, key, read_rows
-from ..scoring.kept import find_kept, same_work, section_path, zero_shot_columns
+from ..scoring.kept import find_kept, has_files, same_work, zero_shot_columns
 from ..system.terminal import Log, printable, table_console
 from ..text.prompts import read_pairs
 from ..upstream.download import PUBLISHED
@@ -106,7 +106,7 @@ def scored_before(
     def same(row: Row) -> bool:
         if config.task == "zero_shot":
             return row["sampling"] == config.sampling
-        there = not config.get("report") or section_path(folder, row).exists()
+        there = has_files(folder, row, bool(config.get("report")), bool(config.get("per_moment")))
         sampling = replace(inputs.sampling(config), views=views)
         return same_work(row, sampling, [*trained_pairs(card), *pairs]) and there
 

@@ -32,6 +32,7 @@ def test_nothing_is_written_and_what_is_there_is_skipped(clips, small_weights, t
     assert said["output"] == "scores, which exists"
     assert plan(capfd, "score", "a.mp4", *options, "--repeats=2")["skipped"] == "none"
     assert plan(capfd, "report", "a.mp4", *options)["skipped"] == "none"  # there is no section of it
+    assert plan(capfd, "score", "a.mp4", *options, "--per-moment")["skipped"] == "none"  # nor are its time steps kept
     shutil.copy(clips / "b.mp4", "a.mp4")
     assert plan(capfd, "score", "a.mp4", *options)["skipped"] == "none"
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "scores").iterdir()} == before
