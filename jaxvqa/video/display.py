@@ -64,10 +64,16 @@ def draw_display_plan(video: Video, height: int, generator: np.random.Generator)
     All are drawn as parts of segments, cells and quarters, so that videos of other sizes and rates are looked at alike.
     """
     ends = np.arange(MOMENTS + 1) * video.frames // MOMENTS
-    lengths = np.maximum(np.diff(ends), 1)
-    indices = ends[:-1] + (generator.random(MOMENTS) * lengths).astype(int)
+    indices = between(generator.random(MOMENTS), ends[:-1], np.maximum(ends[1:], ends[:-1] + 1))
     places = generator.random((MOMENTS, GRID**2, 2))
     return DisplayPlan(height, indices, places, motion_indices(video, generator.random(ROWS)))
+
+
+def between(
+    parts: Float[np.ndarray, "*shape"], low: Int[np.ndarray, "*shape"] | int, high: Int[np.ndarray, "*shape"] | int
+) -> Int[np.ndarray, "*shape"]:
+    """Returns whole numbers from `low` to below `high`, at parts of the way from 0 to below 1."""
+    return low + (parts * (high - low)).astype(int)
 
 
 def dense_display_plans(video: Video, height: int) -> list[DisplayPlan]:

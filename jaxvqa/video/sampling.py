@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from ..errors import UserError
 from ..geometry import CLIP_FRAMES, CLIPS, GRID, INTERVAL, MOMENTS, PATCH, SIDE
 from .decode import Video
-from .display import DisplayPlan, dense_display_plans, draw_display_plan
+from .display import DisplayPlan, between, dense_display_plans, draw_display_plan
 
 RULES = ("whole", "published")
 SPAN = CLIP_FRAMES * INTERVAL  # of a clip; the frames that it leaves out are those of the clip one frame later
@@ -154,13 +154,6 @@ def draw_published(
         for parts, length in ((clips, CLIP_FRAMES), (moments, 1))
     )
     return technical, aesthetic
-
-
-def between(
-    parts: Float[np.ndarray, "*shape"], low: Int[np.ndarray, "*shape"] | int, high: Int[np.ndarray, "*shape"] | int
-) -> Int[np.ndarray, "*shape"]:
-    """Returns whole numbers from `low` to below `high`, at parts of the way from 0 to below 1."""
-    return low + (parts * (high - low)).astype(int)
 
 
 def dense_plans(frames: int, height: int, width: int) -> list[SamplingPlan]:
