@@ -63,9 +63,10 @@ def section(explanation: Explanation) -> Section:
     drawn["frames"] = [[frame, round(float(explanation.video.seconds[frame]), 3)] for frame in frames]
     drawn["start"] = round(moments[0].seconds if moments else duration(explanation) / 2, 3)
     drawn["weakest"] = explanation.weakest[:1]
+    reason = why(explanation)
     html = template("video").render(
         e=explanation,
-        why=why(explanation),
+        why=reason,
         rows=[row(explanation, chart) for chart in drawn["charts"]],
         vmaf=vmaf_interval(explanation),
         strip=[(webp(picture, *PICTURE), parts) for picture, (_, parts) in zip(pictures, strip, strict=True)],
@@ -75,7 +76,7 @@ def section(explanation: Explanation) -> Section:
         trained=trained_pairs(explanation.card),
         general=GENERAL,
     )
-    return Section(webp(pictures[len(pictures) // 2], *THUMBNAIL), why(explanation), html)
+    return Section(webp(pictures[len(pictures) // 2], *THUMBNAIL), reason, html)
 
 
 def why(explanation: Explanation) -> str:

@@ -22,7 +22,9 @@ def print_violations(paths: Sequence[str], found: Sequence[Violation]) -> None:
 def junit(paths: Sequence[str], found: Sequence[Violation]) -> str:
     """A JUnit report: a test for each video, which fails with all that the video breaks."""
     suite = ElementTree.Element("testsuite", name="jaxvqa check", tests=str(len(paths)))
-    broken = {path: [each for each in found if each.path == path] for path in paths}
+    broken: dict[str, list[Violation]] = {path: [] for path in paths}
+    for each in found:
+        broken[each.path].append(each)
     errors = [path for path in paths if any(each.score is None for each in broken[path])]
     suite.set("errors", str(len(errors)))
     suite.set("failures", str(len([path for path in paths if broken[path]]) - len(errors)))

@@ -95,9 +95,9 @@ def chance_of_better(first: Row, second: Row, model: Model) -> float | None:
     if first[DISPLAY[0]] is None:
         return None
     if opinions := opinions_of(model.card, model.weights_id):
-        raw = (np.array([row[name] for name in RAW], float) for row in (first, second))
-        return round(opinions.chance_of_higher(*raw), 6)
-    chance = chance_of_higher(model.card, 100 * (second[DISPLAY[0]] - first[DISPLAY[0]]))
+        chance = opinions.chance_of_higher(*(np.array([row[name] for name in RAW], float) for row in (first, second)))
+    else:
+        chance = chance_of_higher(model.card, 100 * (second[DISPLAY[0]] - first[DISPLAY[0]]))
     return None if chance is None else round(chance, 6)
 
 
