@@ -170,6 +170,6 @@ def test_video_swin_of_kinetics_starts_both_bias_tables(kinetics, checkpoints, s
 def test_video_swin_comes_instead_of_fast_vqa_and_whole(kinetics, checkpoints, tmp_path):
     with pytest.raises(CheckpointError, match="both hold a technical encoder: give one"):
         convert_checkpoints(tmp_path / "out", checkpoints["dover"], swin=kinetics)
-    with pytest.raises(CheckpointError, match="unexpected: technical_head"):
+    with pytest.raises(CheckpointError, match="unexpected: technical_backbone"):
         convert_checkpoints(tmp_path / "out", swin=checkpoints["dover"])
     assert not (tmp_path / "out").exists()
