@@ -1,16 +1,14 @@
 """What the scores of a video say: how it compares, which dimensions are weakest, and when and where."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..dimensions import DIMENSIONS, GENERAL, PERCENTS, DisplayScale
+from ..dimensions import DIMENSIONS, PERCENTS, DisplayScale
 from ..errors import UserError
 from ..geometry import GRID, INTERVAL
 from ..results.moments import moment_rows, number_or_none
@@ -21,8 +19,9 @@ from ..system.extras import extras_told
 from ..video.decode import Video
 from ..video.display import DisplayPlan
 from ..video.sampling import Sampling, SamplingPlan
-from ..weights.model_card import ModelCard, display_scale, not_scored, notice, scored, unvalidated
+from ..weights.model_card import ModelCard, display_scale, notice, scored, unvalidated
 from .locations import TECHNICAL, Locations, locate
+from .percentiles import percentiles, reference_quantiles, weakest_dimensions
 
 if TYPE_CHECKING:
     import pandas
@@ -127,7 +126,7 @@ class Explanation:
     @cached_property
     def quantiles(self) -> Float[np.ndarray, "21 16"]:
         """Of the raw scores of the videos of `reference`, at `PERCENTS`."""
-        return self.card.quantiles if self.card else published_quantiles()
+        return reference_quantiles(self.card)
 
     @cached_property
     def spread(self) -> Float[np.ndarray, "16"]:
@@ -138,8 +137,7 @@ class Explanation:
     @cached_property
     def percentiles(self) -> Float[np.ndarray, "16"]:
         """Of how many of a hundred videos of `reference` this one is better; NaN in dimensions not scored."""
-        pairs = zip(self.scores.raw, self.quantiles.T, strict=True)
-        return np.array([np.interp(raw, quantiles, PERCENTS) for raw, quantiles in pairs])
+        return percentiles(self.scores.raw, self.card)
 
     @property
     def reference(self) -> str:
@@ -150,16 +148,8 @@ class Explanation:
 
     @cached_property
     def weakest(self) -> list[int]:
-        """Numbers of the three weakest dimensions, weakest first: of lowest percentile.
-
-        On a linear scale, which is one of distortion, they are those of lowest score: nearly all videos are free of
-        noise, so that a trace of it is a low percentile. General and unvalidated dimensions, and those that are not
-        scored, are passed over.
-        """
-        passed_over = {*GENERAL, *unvalidated(self.card), *not_scored(self.card)}
-        single = [i for i, dimension in enumerate(DIMENSIONS) if dimension.code not in passed_over]
-        order = self.scores.display if self.scale.linear else self.percentiles
-        return sorted(single, key=lambda i: order[i])[:3]
+        """Numbers of the three weakest dimensions, weakest first, as `weakest_dimensions` finds them."""
+        return weakest_dimensions(self.scores.raw, self.scores.display, self.card)[:3]
 
     def worst(self, dimension: int) -> Worst:
         """Where a dimension, by its number, is at its worst.
@@ -284,8 +274,3 @@ def ordinal(percentile: float) -> str:
     number = min(max(round(float(percentile)), 1), 99)
     ending = "th" if 10 < number < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
-
-
-def published_quantiles() -> Float[np.ndarray, "21 16"]:
-    """Reads the quantiles of the published model's scores of MaxWell's validation videos."""
-    return np.array(json.loads(Path(__file__).with_name("maxwell_quantiles.json").read_text()))

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS, GENERAL, Dimension
-from ..results.rows import DISPLAY, HIGH, MOS, Row
+from ..explain.percentiles import weakest_dimensions
+from ..results.rows import DISPLAY, HIGH, MOS, RAW, Row
 from ..system.terminal import printable, table_console
 from ..weights.model_card import ModelCard, margin, notice, scored, unvalidated
 
@@ -41,9 +42,10 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None, legend: bool = Tru
     elif paths:
         folder, names = below_one_folder(paths)
         columns = Column(there[0].name + within, justify="right"), Column(f"video{folder}", overflow="fold")
-        table = Table("", *columns, "lowest in", **PLAIN)
-        for number, (name, scores) in enumerate(zip(names, values, strict=True), start=1):
-            table.add_row(str(number), f"{scores[0]:.0f}", Text(name), foremost(scores, scores, card))
+        table = Table("", *columns, "weakest in", **PLAIN)
+        named = zip(names, values, (whole[i] for i in ranked), strict=True)
+        for number, (name, scores, row) in enumerate(named, start=1):
+            table.add_row(str(number), f"{scores[0]:.0f}", Text(name), weakest(row, card))
         out.print(table)
         if len(paths) <= (min(out.width, WIDTH) - max(len(each.name) for each in there)) // 5:
             numbered = {str(number): whole_numbers(row[1:]) for number, row in enumerate(values, start=1)}
@@ -53,6 +55,12 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None, legend: bool = Tru
             out.print(Text(f"not scored: {printable(row['path'])}"), soft_wrap=not out.is_terminal)
     if legend:
         print_legend(out, "", card)
+
+
+def weakest(row: Row, card: ModelCard | None) -> str:
+    """The dimension that a video is weakest in, as reports name it, with its score."""
+    raw, shown = (np.array([row.get(name) for name in names], float) for names in (RAW, DISPLAY))
+    return "".join(f"{DIMENSIONS[i].name} {100 * shown[i]:.0f}" for i in weakest_dimensions(raw, shown, card)[:1])
 
 
 def people(row: Row) -> str:
@@ -100,10 +108,10 @@ def print_differences(
         if surely:
             table.add_column("better", overflow="fold")
         for (name, *_), change, chance in zip(pairs, changes, chances, strict=True):
-            most = foremost(change, -abs(change), card, signed)
-            table.add_row(signed(change[0]), Text(printable(name)), most, *[better(chance)] * surely)
+            most, sure = most_changed(change, card), [better(chance)] * surely
+            table.add_row(signed(change[0]), Text(printable(name)), most, *sure)
         mean = changes.mean(axis=0)
-        table.add_row(f"{mean[0]:+.1f}", Text("mean", "bold"), foremost(mean, -abs(mean), card, signed))
+        table.add_row(f"{mean[0]:+.1f}", Text("mean", "bold"), most_changed(mean, card))
         out.print(table)
     if legend:
         print_legend(out, "Above 0, the second is better. ", card)
@@ -176,17 +184,12 @@ def bar(out: Console, score: float) -> Text:
     return Text.assemble(("━" * filled, "cyan"), ("━" * (BAR - filled), "bright_black"))
 
 
-def foremost(
-    values: Float[np.ndarray, " dimensions"],
-    order: Float[np.ndarray, " dimensions"],
-    card: ModelCard | None,
-    form: Callable[[float], str] = "{:.0f}".format,
-) -> Text:
-    """The validated single dimension that comes first in an order, with its value."""
+def most_changed(changes: Float[np.ndarray, " dimensions"], card: ModelCard | None) -> Text:
+    """The validated single dimension that changes most, with its change."""
     there, passed_over = dimensions(card), {*GENERAL, *unvalidated(card)}
     single = [i for i, each in enumerate(there) if each.code not in passed_over]
-    first = min(single, key=lambda i: order[i], default=None)
-    return Text("" if first is None else f"{there[first].name} {form(values[first])}")
+    most = max(single, key=lambda i: abs(changes[i]), default=None)
+    return Text("" if most is None else f"{there[most].name} {signed(changes[most])}")
 
 
 def whole_numbers(values: Float[np.ndarray, " dimensions"]) -> list[str]:

@@ -10,8 +10,7 @@ from clips import moving_clip
 from pages import Page
 
 import jaxvqa
-from jaxvqa.dimensions import PERCENTS, calibrate
-from jaxvqa.explain.explanation import Explanation, ordinal, region
+from jaxvqa.explain.explanation import Explanation, region
 from jaxvqa.explain.locations import locate
 from jaxvqa.explain.section import section
 from jaxvqa.video.decode import open_video
@@ -88,19 +87,6 @@ def test_regions():
     assert region(np.ones((7, 7)), 0.5) == ""
 
 
-def test_percentiles_are_of_the_reference(explained):
-    scores = np.linspace(0.2, 0.8, 101)[:, None].repeat(16, axis=1)
-    scale, quantiles = calibrate(scores)
-    card = dataclasses.replace(explained.card, scale=scale, quantiles=quantiles)
-    for percent in (0, 5, 37, 100):
-        raw = np.full(16, 0.2 + 0.006 * percent)
-        e = dataclasses.replace(explained, scores=dataclasses.replace(explained.scores, raw=raw), card=card)
-        np.testing.assert_allclose(e.percentiles, percent, atol=1e-6)
-    assert [ordinal(x) for x in (0, 1.4, 2, 3, 4, 11, 12, 13, 21, 92, 100)] == (
-        "1st 1st 2nd 3rd 4th 11th 12th 13th 21st 92nd 99th".split()
-    )
-
-
 def test_on_a_linear_scale_the_lowest_scores_are_the_weakest(explained):
     """A trace of noise is rare, so a low percentile, and yet not why a video is bad."""
     display = np.full(16, 0.9)
@@ -125,15 +111,6 @@ def test_an_estimate_of_vmaf_is_shown_with_its_interval(explained):
         scores = dataclasses.replace(explained.scores, display=np.full(16, display))
         assert said in section(dataclasses.replace(explained, scores=scores, card=card)).html
     assert "VMAF" not in section(explained).html
-
-
-def test_published_model_is_compared_with_its_own_scores_of_maxwell(explained, shared):
-    table = np.genfromtxt(shared / "maxwell" / "published_val_predictions.csv", delimiter=",", skip_header=1)[:, 1:]
-    for row in (3, 400, 908):
-        e = dataclasses.replace(explained, scores=dataclasses.replace(explained.scores, raw=table[row]), card=None)
-        below = 100 * (table < table[row]).mean(axis=0)
-        assert np.abs(e.percentiles - below).max() < 2.5
-    assert len(PERCENTS) == 21
 
 
 def test_several_explanations_are_one_page(explained, model):

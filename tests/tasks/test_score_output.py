@@ -8,7 +8,8 @@ import pytest
 from conftest import SCORED
 
 from jaxvqa.dimensions import DIMENSIONS
-from jaxvqa.results.rows import DISPLAY
+from jaxvqa.explain.percentiles import published_quantiles, weakest_dimensions
+from jaxvqa.results.rows import DISPLAY, RAW
 from jaxvqa.tasks.compare import Pair, print_comparison
 from jaxvqa.tasks.score_output import print_differences, print_scores
 from jaxvqa.weights.load import load_weights
@@ -18,7 +19,7 @@ NAMES = [dimension.name for dimension in DIMENSIONS]
 
 def row(path, scores):
     facts = {"path": path, "status": "ok", "repeats": 1, "dense": False}
-    return facts | dict(zip(DISPLAY, scores, strict=True))
+    return facts | dict(zip(RAW, scores, strict=True)) | dict(zip(DISPLAY, scores, strict=True))
 
 
 FAILED = {"path": "b.mp4", "status": "error", "error": "b.mp4 is an empty file."}
@@ -55,13 +56,24 @@ def test_several_are_ranked_and_differences_come_first(capsys):
     low[3] = high[3] = 0.05
     print_scores([row("x/low.mp4", low), FAILED, row("x/high.mp4", high)], None)
     head, first, second, _, numbers, most, *rest = capsys.readouterr().out.splitlines()
-    assert head.split() == ["overall", "video", "in", "x", "lowest", "in"]
+    assert head.split() == ["overall", "video", "in", "x", "weakest", "in"]
     assert first.split() == ["1", "60", "high.mp4", "color", "5"]
     assert second.split() == ["2", "40", "low.mp4", "color", "5"]
     assert numbers.split() == ["1", "2"]
     assert most.split() == ["noise", "90", "10"]
     assert rest[-2].split() == ["color", "5", "5"]
     assert rest[-1] == "not scored: b.mp4"
+
+
+def test_the_weakest_dimension_is_the_one_that_reports_name(capsys):
+    """By percentiles: what is low in every video is not why one of them is bad."""
+    raw, shown = published_quantiles()[10].copy(), np.full(16, 0.5)  # medians
+    raw[9] -= 0.2  # noise
+    shown[3] = 0.3  # color
+    print_scores([{**row(path, shown), **dict(zip(RAW, raw, strict=True))} for path in ("a.mp4", "b.mp4")], None)
+    first = capsys.readouterr().out.splitlines()[1]
+    assert first.split()[-2:] == ["noise", "50"]
+    assert weakest_dimensions(raw, shown, None)[0] == 9
 
 
 def test_of_many_videos_only_the_ranking_is_printed(capsys):
