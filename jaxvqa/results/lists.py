@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from ..errors import UserError
 from .cells import Score, decimal_comma, ends_with_number, leading_text, number, read_sheet
@@ -43,6 +42,8 @@ def read_list(path: Path, table: Path, scores: dict[str, np.ndarray]) -> list[st
                 f"{path}, line {line.number}: {behind[-1]} numbers stand behind its name, but {behind[0]} in the first "
                 "line: put a name with commas in quotes."
             )
+    from scipy.stats import spearmanr  # a second to import, which no scoring is to wait for
+
     if "O" in scores and not spearmanr(overall, scores["O"]).statistic > 0.99:
         raise UserError(
             f"{path} and {table} rank the videos differently by overall score: they do not belong together."

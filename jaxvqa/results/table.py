@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ..dimensions import DIMENSIONS
 from ..errors import UserError, few
@@ -210,6 +208,10 @@ def group_numbers(*keys: Sequence[str]) -> Int[np.ndarray, " n"]:
         keys: one or more texts for each video. Videos that share one are in the same group, and so are those that
             share one with a third; "" is shared with none.
     """
+    # Half a second to import, which no scoring is to wait for.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     n = len(keys[0])
     shared = [(i, (kind, key)) for kind, column in enumerate(keys) for i, key in enumerate(column) if key]
     nodes = {node: n + number for number, node in enumerate(dict.fromkeys(node for _, node in shared))}
