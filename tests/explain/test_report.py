@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from clips import moving_clip
 from pages import Page
 
 import jaxvqa
@@ -124,7 +125,7 @@ def test_charts_are_read_by_mouse_and_keyboard(page, paths, explained):
     assert said.inner_text() == before
     overlay.click(position={"x": box["width"] / 4, "y": 20})
     assert float(said.inner_text().split()[0]) == pytest.approx(quarter, abs=0.05)
-    shown = page.locator(".viewer img").get_attribute("src")
+    shown = page.locator(".viewer img").first.get_attribute("src")
     assert shown == page.locator(".strip .current").get_attribute("src")
     slider.press("Home")
     assert said.inner_text().startswith("0.00 s")
@@ -133,7 +134,39 @@ def test_charts_are_read_by_mouse_and_keyboard(page, paths, explained):
     assert 0 < second < explained.video.seconds[-1] / 30
     assert re.match(rf"{second:.2f} s, overall \d+, content \d+", slider.get_attribute("aria-valuetext"))
     slider.press("End")
-    assert page.locator(".viewer img").get_attribute("src") != shown
+    assert page.locator(".viewer img").first.get_attribute("src") != shown
+
+
+def test_two_videos_are_drawn_on_one_axis(page, explained, model, with_local, tmp_path):
+    """The second in the time of the first, which is three times as long; its frame stands below that of the first."""
+    short = model.explain(moving_clip(tmp_path / "short.mp4", 94, 240, 320, seed=5))
+    first, second = (
+        dataclasses.replace(with_local(np.full_like(e.scores.local, value)), path=path, **source)
+        for e, value, path, source in (
+            (explained, 0.8, "a.mp4", {}),
+            (short, 0.4, "b.mp4", {"video": short.video, "stills": short.stills, "plans": short.plans}),
+        )
+    )
+    (tmp_path / "two.html").write_text(jaxvqa.report([first, second]), encoding="utf-8")
+    page.goto((tmp_path / "two.html").as_uri())
+    page.get_by_role("link", name="a.mp4").click()
+    select, said, now = page.get_by_label("Compare with"), page.locator("output.at"), page.locator(".now").first
+    assert select.locator("option:checked").inner_text() == "b.mp4"  # the only one there is
+    high, low = (round(100 * e.scale.apply(e.scores.raw)[0]) for e in (first, second))
+    assert now.inner_text() == f"{high} / {low}"
+    page.get_by_label("Moment of the video").press("End")
+    last = [int(frame) for frame in re.findall(r"frame (\d+)", said.inner_text())]
+    assert last[0] > 240
+    assert 80 < last[1] < 94
+    picture = page.locator(".second img")
+    assert picture.bounding_box()["height"] > 100
+    assert picture.get_attribute("src") != page.locator(".viewer img").first.get_attribute("src")
+    drawn = page.locator(".plot canvas").first.evaluate("canvas => canvas.toDataURL()")
+    select.select_option("none")
+    assert now.inner_text() == f"{high}"
+    assert picture.is_hidden()
+    assert page.locator(".key").is_hidden()
+    assert page.locator(".plot canvas").first.evaluate("canvas => canvas.toDataURL()") != drawn
 
 
 def test_a_map_is_laid_over_the_frame_on_its_scale(page, explained, with_local, tmp_path):

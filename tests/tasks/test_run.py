@@ -84,6 +84,7 @@ def test_the_current_folder_must_be_there(tmp_path, monkeypatch):
 
 def test_scoring_waits_for_no_library_that_it_does_not_need():
     """Each of them takes a good part of a second."""
-    code = "import sys, jaxvqa.tasks.checks, jaxvqa.tasks.score; print(*{'scipy', 'skimage', 'tensorflow', 'torch'} & {*sys.modules})"
+    code = "import sys, jaxvqa.tasks.checks, jaxvqa.tasks.score; "
+    code += "print(*{'scipy', 'skimage', 'tensorflow', 'torch'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

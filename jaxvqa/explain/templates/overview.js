@@ -67,8 +67,8 @@ function overview(table) {
   const all = document.querySelector("#overview"), opened = document.querySelector("#opened");
   let from = null, scrolled = 0;
   const route = () => {
-    const stored = document.getElementById(location.hash.slice(1));
-    const link = stored?.matches("script.stored") && body.querySelector(`a[href="#${stored.id}"]`);
+    const script = document.getElementById(location.hash.slice(1));
+    const link = script?.matches("script.stored") && body.querySelector(`a[href="#${script.id}"]`);
     if (!all.hidden) scrolled = scrollY;
     all.hidden = !!link;
     opened.hidden = !link;
@@ -90,10 +90,22 @@ function overview(table) {
       const other = links[links.indexOf(link) + step], anchor = opened.querySelector(`[rel=${rel}]`);
       other ? anchor.href = other.hash : anchor.removeAttribute("href");
     }
-    section.innerHTML = JSON.parse(stored.textContent); // text in it was escaped when it was made
-    fill(section);
+    section.innerHTML = JSON.parse(script.textContent); // text in it was escaped when it was made
+    compareWith(links.filter(each => each !== link), fill(section));
     scrollTo(0, 0);
     head.focus({ preventScroll: true });
+  };
+  // Of two videos each is compared with the other at once.
+  const compareWith = (links, compare) => {
+    const select = opened.querySelector(".with select");
+    select.replaceChildren(new Option("none", ""), ...links.map(each => new Option(each.closest("th").title, each.hash.slice(1))));
+    select.onchange = () => {
+      opened.querySelector(".key").hidden = !select.value;
+      compare(select.value ? stored(document.getElementById(select.value)) : null);
+    };
+    opened.querySelector(".with").hidden = !links.length;
+    select.selectedIndex = links.length === 1 ? 1 : 0;
+    select.onchange();
   };
   addEventListener("hashchange", route);
   addEventListener("DOMContentLoaded", () => location.hash && route()); // sections are below this script

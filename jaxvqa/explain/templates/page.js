@@ -25,6 +25,7 @@ function chart(box, data, times, duration, shared) {
       { points: { show: false } },
       { stroke: () => css("--bar"), width: 2 },
       { paths: () => null, points: { show: true, size: 9, fill: () => css("--mark"), stroke: () => css("--mark") } },
+      { stroke: () => css("--second"), width: 2, dash: [6, 4], points: { show: false } },
     ],
     hooks: {
       drawAxes: [u => {
@@ -34,12 +35,23 @@ function chart(box, data, times, duration, shared) {
         u.ctx.fillRect(left - 2, u.bbox.top, right - left + 4, u.bbox.height);
       }],
     },
-  }, [times, ends(1), ends(0), data.scores, points], box);
+  }, [], box);
+  // Beside the line, that of a second video: moments of it are at times of their own.
+  plot.draw = (second = [[], []]) => plot.setData(uPlot.join([[times, ends(1), ends(0), data.scores, points], second]));
+  plot.draw();
   drawn.add(plot);
   return plot;
 }
 
-// Charts, pictures and maps of one video, in its section.
+// What is kept of a video, in a script: what its charts are drawn from, and its pictures.
+function stored(script) {
+  const section = new DOMParser().parseFromString(JSON.parse(script.textContent), "text/html");
+  const data = JSON.parse(section.querySelector("script").textContent);
+  return { ...data, pictures: [...section.querySelectorAll(".strip img")].map(image => image.src) };
+}
+
+// Charts, pictures and maps of one video, in its section. Returns a function that draws a second one beside it, in the
+// time of the first: both were looked at in the same parts of theirs.
 function fill(section) {
   const find = selector => section.querySelector(selector);
   const data = JSON.parse(find("script").textContent);
@@ -50,13 +62,17 @@ function fill(section) {
   const charts = data.charts.map((chart_, i) => chart(
     rows[i].querySelector(".plot"), chart_, data.times[chart_.time], data.duration, i === 0 || i === rows.length - 1));
 
-  const valueAt = ({ scores, time }, seconds) => scores[nearest(data.times[time], seconds)];
+  let second = null;
+  const valueAt = ({ scores, time }, seconds, { times } = data) => scores[nearest(times[time], seconds)];
+  const same = ({ number }) => second?.charts.find(each => each.number === number);
   const read = seconds => {
     find("thead .at").textContent = `at ${seconds.toFixed(1)} s`;
     charts.forEach((u, i) => {
       u.setCursor({ left: u.valToPos(seconds, "x"), top: 0 });
       const value = valueAt(data.charts[i], seconds), cell = rows[i].querySelector(".now");
+      const its = same(data.charts[i]), beside = its && valueAt(its, seconds * second.duration / data.duration, second);
       cell.textContent = value === null ? "–" : Math.round(value);
+      if (its) cell.append(` / ${beside === null ? "–" : Math.round(beside)}`);
       cell.dataset.at = `at ${seconds.toFixed(1)} s `;
     });
   };
@@ -67,6 +83,12 @@ function fill(section) {
     picture.src = strip[at].src;
     picture.alt = `Frame ${frame}, at ${shown.toFixed(2)} s`;
     find("output.at").textContent = `${seconds.toFixed(2)} s; picture: frame ${frame}, ${shown.toFixed(2)} s`;
+    if (second) {
+      const image = nearest(second.frames.map(pair => pair[1]), shown * second.duration / data.duration);
+      const [its, then] = second.frames[image];
+      Object.assign(find(".second img"), { src: second.pictures[image], alt: `Compared: frame ${its}, at ${then.toFixed(2)} s` });
+      find("output.at").append(`; below, compared: frame ${its}, ${then.toFixed(2)} s`);
+    }
     slider.value = seconds;
     const values = data.charts.map(each => [each.name, valueAt(each, seconds)]).filter(pair => pair[1] !== null);
     slider.setAttribute("aria-valuetext",
@@ -119,6 +141,16 @@ function fill(section) {
   rows.forEach((row, i) => row.querySelector(".map")?.addEventListener("click", event =>
     map(event.currentTarget.ariaPressed === "true" ? null : data.charts[i].number)));
 
+  const compare = video => {
+    second = video;
+    find(".second").hidden = !second;
+    charts.forEach((u, i) => {
+      const its = same(data.charts[i]);
+      u.draw(its && [second.times[its.time].map(time => time / second.duration * data.duration), its.scores]);
+    });
+    go(+slider.value);
+  };
+
   map(data.weakest[0] ?? null);
   go(data.start);
   new ResizeObserver(() => charts.filter(u => drawn.has(u)).forEach(u => {
@@ -126,4 +158,5 @@ function fill(section) {
     if (width && (width !== u.width || height !== u.height)) u.setSize({ width, height });
     u.setCursor({ left: u.valToPos(+slider.value, "x"), top: 0 });
   })).observe(section);
+  return compare;
 }
