@@ -1,4 +1,4 @@
-"""Which of two videos is better, and how likely: by VMAF or by people's ratings, whichever weights have a scale for."""
+"""Which of two videos is better, and how likely: by VMAF or by people's ratings, depending on the weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

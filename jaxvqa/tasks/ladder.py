@@ -16,6 +16,7 @@ from ..evaluation.preference import Preference, preference_of
 from ..explain.ladder import Encode, bit_rate, ladder_picture
 from ..model import load
 from ..results.rows import DISPLAY, Row, text_of
+from ..results.schemas import LADDER
 from ..results.store import Results
 from ..scoring.videos import score_videos
 from ..system.files import lock_folder, write_atomic
@@ -31,11 +32,7 @@ from . import inputs
 from .output import print_custom, print_notes, tell_scored, write_config
 from .score_output import PLAIN, below_one_folder, percent, print_legend
 
-COLUMNS = (
-    "name path status error bits_per_second seconds height width fps codec overall_display overall_display_low "
-    "overall_display_high overall_mos overall_low overall_high compared chance_worse "
-    "on_hull chosen chosen_of_size warning sha256 display_height weights"
-).split()
+COLUMNS = [*LADDER]
 MARKS = ("compared", "on_hull", "chosen", "chosen_of_size")
 FORMATS = ("csv", "jsonl")
 DOUBT = 0.25  # part of encodes that score lower than cheaper ones, from which scores do not follow quality

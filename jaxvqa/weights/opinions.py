@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from ..dimensions import DIMENSIONS, GENERAL
+from ..dimensions import DIMENSIONS
 from .find import UNTRAINED
 from .model_card import ModelCard
 
-# Lowest and highest ratings of MaxWell: overall, aesthetics and technical from 1 to 5, all others from -1 to 1.
-SCALES = np.array([(1, 5) if d.code in GENERAL else (-1, 1) for d in DIMENSIONS], float).T
+SCALES = np.array([d.ratings for d in DIMENSIONS], float).T
 FIELDS = ("low", "high", "center", "width", "half", "deviation")
 
 
