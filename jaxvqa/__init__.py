@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .explain.explanation import Explanation
     from .explain.report import report
     from .model import Model, load
+    from .results.schemas import schema
     from .results.scores import Scores
     from .system.compilation import keep_compiled
     from .video.sampling import SamplingPlan
@@ -38,6 +39,7 @@ __all__ = [
     "keep_compiled",
     "load",
     "report",
+    "schema",
 ]
 LAZY = {
     "DIMENSIONS": ".dimensions",
@@ -51,6 +53,7 @@ LAZY = {
     "keep_compiled": ".system.compilation",
     "load": ".model",
     "report": ".explain.report",
+    "schema": ".results.schemas",
 }
 
 

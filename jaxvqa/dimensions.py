@@ -34,6 +34,11 @@ class Dimension(NamedTuple):
         """The name as a column of a table, such as "motion_blur"."""
         return self.name.replace(" ", "_")
 
+    @property
+    def ratings(self) -> tuple[int, int]:
+        """Lowest and highest rating of MaxWell: 1 and 5 of dimensions that sum up others, else -1 and 1."""
+        return (1, 5) if self.code in GENERAL else (-1, 1)
+
 
 DIMENSIONS = (
     Dimension("O", "overall", "high quality", "low quality", 0.64816874, 0.16527903),

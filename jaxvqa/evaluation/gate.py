@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from ..dimensions import DIMENSIONS, Dimension
 from ..errors import UserError
 from ..results.names import match_paths
-from ..results.rows import DISPLAY, Row, cell, plain, read_rows
+from ..results.rows import DISPLAY, MOS, Row, cell, plain, read_rows
 from ..results.table import SETTINGS
-from ..weights.model_card import ModelCard, chance_of_higher
+from .preference import Preference
 
 NAMED = {name.casefold(): d for d in DIMENSIONS for name in (d.code, d.name, d.column)}
 
@@ -26,7 +26,7 @@ class Violation(NamedTuple):
         rule: "min overall", "max_drop overall", or "scored" for a video that has no scores or no row in the baseline.
         score: on the display scale, 0 to 100.
         limit: the lowest score that the rule allows.
-        probability: how likely the video has lower VMAF than its baseline, if weights tell; for overall only.
+        probability: how likely the video is worse than its baseline, if that is known: see `Preference`.
         message: what is wrong, in a sentence.
     """
 
@@ -85,7 +85,8 @@ def read_baseline(path: Path, weights_id: str, settings: Mapping[str, Any]) -> d
         raise UserError(f"baseline {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     if not lines or not set(columns) <= lines[0].keys():
         raise UserError(f"baseline {path} has no rows of a scores.csv or scores.jsonl: score the videos anew.")
-    rows = [{column: plain(line[column] or "") for column in columns} for line in lines]
+    # Files of earlier versions lack opinion scores; rules do not need them.
+    rows = [{column: plain(line.get(column) or "") for column in [*columns, *MOS]} for line in lines]
     mine = [row for row in rows if row["weights"] == weights_id]
     if not mine:
         found = ", ".join(sorted({row["weights"] for row in rows}))
@@ -102,7 +103,7 @@ def violations(
     lowest: Limits,
     drops: Limits,
     baseline: Mapping[str, Mapping[str, str]],
-    card: ModelCard | None,
+    preference: Preference,
 ) -> list[Violation]:
     """What videos break, in order.
 
@@ -110,7 +111,7 @@ def violations(
         lowest: lowest score by dimension, 0 to 100.
         drops: by how many points scores may be below those of the baseline.
         baseline: rows of the baseline, by path; a video means that of its path, else of its name.
-        card: of the weights.
+        preference: of the weights.
     """
     paths = [*baseline]
     found, matches = [], match_paths([row["path"] for row in rows], paths)
@@ -128,19 +129,19 @@ def violations(
             said = f"{'several rows' if match else 'no row'} of the baseline may be its own"
             found.append(Violation(path, "scored", None, None, None, said))
         elif drops:
-            found += fallen(row, baseline[paths[match[0]]], drops, card)
+            found += fallen(row, baseline[paths[match[0]]], drops, preference)
     return found
 
 
-def fallen(row: Row, before: Mapping[str, str], drops: Limits, card: ModelCard | None) -> Iterable[Violation]:
+def fallen(row: Row, before: Mapping[str, str], drops: Limits, preference: Preference) -> Iterable[Violation]:
     """Where a video scores further below its baseline than it may."""
     for d, most in drops.items():
         score, was = points(row, d), 100 * float(before[f"{d.column}_display"])
         if was - score <= most:
             continue
-        chance = chance_of_higher(card, was - score) if d == DIMENSIONS[0] else None
+        chance = preference.chance_of_higher(row, before, d)
         said = f"{d.name} {score:.1f} is {was - score:.1f} below the baseline's {was:.1f}, {most:g} allowed"
-        said += "" if chance is None else f" (lower VMAF: {min(chance, 0.99):.0%})"
+        said += "" if chance is None else f" ({preference.worse}: {min(chance, 0.99):.0%})"
         yield Violation(row["path"], f"max_drop {d.column}", score, was - most, chance, said)
 
 

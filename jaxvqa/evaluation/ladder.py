@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from ..weights.model_card import ModelCard, chance_of_higher
+from ..results.rows import DISPLAY, Row
+from .preference import Preference
 
-VISIBLE = 6  # points of VMAF from which people see a difference: about a just noticeable one
 APART = 8  # small frames of a row from one that is compared to the next
 REVERSED = 0.5  # points that an encode of more bits may score lower, by chance
 BLOCK = 4  # pixels of a small frame, either way, that are compared as one: artifacts of encoders vanish in their mean
@@ -47,28 +47,25 @@ def best(rates: Float[np.ndarray, " n"], scores: Float[np.ndarray, " n"]) -> int
     return int(np.lexsort((rates, -scores))[0])
 
 
-def chances_worse(scores: Float[np.ndarray, " n"], card: ModelCard | None) -> Float[np.ndarray, " n"]:
-    """How likely each encode is visibly worse than the one of the highest score; NaN if that is not known.
-
-    It is if its VMAF is `VISIBLE` lower. Differences of VMAF are taken to scatter around those of scores, by the
-    deviation of the card.
-
-    Args:
-        scores: overall, 0 to 100.
-    """
-    chances = (chance_of_higher(card, points - VISIBLE) for points in (scores.max() - scores).tolist())
+def chances_worse(encodes: Sequence[Row], preference: Preference) -> Float[np.ndarray, " n"]:
+    """How likely each encode is visibly worse overall than the one of the highest score; NaN if that is not known."""
+    top = max(encodes, key=lambda each: each[DISPLAY[0]])
+    chances = (preference.chance_of_higher(each, top, by=preference.visible) for each in encodes)
     return np.array([np.nan if chance is None else chance for chance in chances])
 
 
 def cheapest(
-    rates: Float[np.ndarray, " n"], scores: Float[np.ndarray, " n"], card: ModelCard | None, confidence: float
+    rates: Float[np.ndarray, " n"],
+    scores: Float[np.ndarray, " n"],
+    chances: Float[np.ndarray, " n"],
+    confidence: float,
 ) -> int | None:
     """The cheapest encode that is not visibly worse than the best one; None if nothing is known of differences.
 
     Args:
+        chances: how likely each is visibly worse, see `chances_worse`.
         confidence: how likely it is not.
     """
-    chances = chances_worse(scores, card)
     if np.isnan(chances).any():
         return None
     good = np.flatnonzero((chances <= 1 - confidence) | (scores == scores.max()))

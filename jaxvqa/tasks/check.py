@@ -7,6 +7,7 @@ import ml_collections
 
 from ..errors import UserError
 from ..evaluation.gate import Violation, read_baseline, read_limits, violations
+from ..evaluation.preference import preference_of
 from ..model import load
 from ..results.rows import text_of
 from ..results.store import Results
@@ -46,7 +47,7 @@ def run(config: ml_collections.ConfigDict) -> int:
         write_config(results.folder, config)
         scored = score_videos(model, paths, sampling, limits, results, config.report)
     tell_scored(scored.rows, scored.kept, results, config.report, log)
-    found = violations(scored.rows, lowest, drops, baseline, model.card)
+    found = violations(scored.rows, lowest, drops, baseline, preference_of(model.card, model.weights_id))
     rows, columns = [each._asdict() for each in found], list(Violation._fields)
     with lock_folder(config.output):
         write_atomic(Path(config.output) / "violations.csv", text_of(rows, columns, "csv"))

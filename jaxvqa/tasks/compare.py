@@ -9,8 +9,9 @@ import numpy as np
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS
+from ..evaluation.preference import Preference, preference_of
 from ..evaluation.samplings import corrected_p
-from ..model import Model, load
+from ..model import load
 from ..results.rows import DISPLAY, RAW, Row, text_of
 from ..results.store import Results
 from ..scoring.videos import score_videos
@@ -18,8 +19,7 @@ from ..system.files import lock_folder, write_atomic
 from ..system.terminal import Log, table_console
 from ..text.prompts import PromptPair, read_pairs
 from ..weights.find import choose_weights
-from ..weights.model_card import ModelCard, chance_of_higher, scored, trained_pairs
-from ..weights.opinions import opinions_of
+from ..weights.model_card import ModelCard, scored, trained_pairs
 from . import inputs
 from .output import print_custom, print_notes, tell_scored, write_config
 from .pairs import Pair, pair
@@ -52,11 +52,12 @@ def run(config: ml_collections.ConfigDict) -> int:
     whole = [each for each in compared if each[1]["status"] == each[2]["status"] == "ok"]
     path = Path(config.output) / "comparison.csv"
     with lock_folder(config.output):
-        chances = [chance_of_better(one, other, model) for _, one, other in whole]
+        preference = preference_of(model.card, model.weights_id)
+        chances = [chance_of_better(one, other, preference) for _, one, other in whole]
         columns, lines = differences(whole, list(dict.fromkeys([*trained_pairs(model.card), *custom])), chances)
         write_atomic(path, text_of(lines, columns, "csv"))
     if config.format == "table":
-        print_comparison(whole, model.card, chances, config.legend and not config.quiet)
+        print_comparison(whole, model.card, preference, chances, config.legend and not config.quiet)
         print_custom(scored.rows, custom, model.card)
         print_notes(scored.rows)
     else:
@@ -90,28 +91,24 @@ def differences(
     return columns, rows
 
 
-def chance_of_better(first: Row, second: Row, model: Model) -> float | None:
-    """How likely people rate the second video higher, or, by jaxvqa-mini, it has the higher VMAF; None if unknown."""
-    if first[DISPLAY[0]] is None:
-        return None
-    if opinions := opinions_of(model.card, model.weights_id):
-        chance = opinions.chance_of_higher(*(np.array([row[name] for name in RAW], float) for row in (first, second)))
-    else:
-        chance = chance_of_higher(model.card, 100 * (second[DISPLAY[0]] - first[DISPLAY[0]]))
+def chance_of_better(first: Row, second: Row, preference: Preference) -> float | None:
+    """How likely the second video is better overall; None if that is not known."""
+    chance = preference.chance_of_higher(first, second)
     return None if chance is None else round(chance, 6)
 
 
 def print_comparison(
     compared: Sequence[tuple[Pair, Row, Row]],
     card: ModelCard | None,
+    preference: Preference,
     chances: Sequence[float | None],
     legend: bool = True,
 ) -> None:
     """Prints differences on the display scale, and how far chance may explain them."""
     if not (compared and scored(card).any()):
         return
-    before, after = (np.stack([display(pair[side], card) for pair in compared]) for side in (1, 2))
-    print_differences([p for p, *_ in compared], before, after, card, chances, legend)
+    scores = np.stack([[display(pair[side], card) for pair in compared] for side in (1, 2)])
+    print_differences([p for p, *_ in compared], scores, card, preference, chances, legend)
     out = table_console()
     _, first, second = compared[0]
     if all(one["sha256"] == other["sha256"] for _, one, other in compared):

@@ -12,9 +12,11 @@ from rich.text import Text
 
 from ..errors import UserError
 from ..evaluation.ladder import best, chances_worse, cheapest, content_correlations, on_hull, reversals
+from ..evaluation.preference import Preference, preference_of
 from ..explain.ladder import Encode, bit_rate, ladder_picture
 from ..model import load
 from ..results.rows import DISPLAY, Row, text_of
+from ..results.schemas import LADDER
 from ..results.store import Results
 from ..scoring.videos import score_videos
 from ..system.files import lock_folder, write_atomic
@@ -30,10 +32,7 @@ from . import inputs
 from .output import print_custom, print_notes, tell_scored, write_config
 from .score_output import PLAIN, below_one_folder, percent, print_legend
 
-COLUMNS = (
-    "name path status error bits_per_second seconds height width fps codec overall_display overall_display_low "
-    "overall_display_high compared chance_worse on_hull chosen chosen_of_size warning sha256 display_height weights"
-).split()
+COLUMNS = [*LADDER]
 MARKS = ("compared", "on_hull", "chosen", "chosen_of_size")
 FORMATS = ("csv", "jsonl")
 DOUBT = 0.25  # part of encodes that score lower than cheaper ones, from which scores do not follow quality
@@ -64,8 +63,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     tell_scored(done.rows, done.kept, results, config.report, log)
     encodes = encode_rows(done.rows, model.card)
     compare_content(encodes, config.seed, limits, log)
-    choose(encodes, model.card, config.confidence)
-    said = answer(encodes, model.card, config.confidence)
+    choose(encodes, preference_of(model.card, model.weights_id), config.confidence)
+    said = answer(encodes, config.confidence)
     folder = Path(config.output)
     with lock_folder(folder):
         for form in FORMATS:
@@ -131,16 +130,16 @@ def compare_content(encodes: Sequence[Row], seed: int, limits: DecodeLimits, log
         each["compared"] = not each["warning"].startswith("is left out")
 
 
-def choose(encodes: Sequence[Row], card: ModelCard | None, confidence: float) -> None:
+def choose(encodes: Sequence[Row], preference: Preference, confidence: float) -> None:
     """Marks encodes on the hull, and the cheapest not visibly worse than the best, over all and by size."""
     there = [each for each in encodes if each["compared"]]
     if not there:
         return
     rates, scores = numbers(there)
-    for each, hull, chance in zip(there, on_hull(rates, scores), chances_worse(scores, card), strict=True):
+    for each, hull, chance in zip(there, on_hull(rates, scores), chances_worse(there, preference), strict=True):
         each["on_hull"], each["chance_worse"] = bool(hull), None if np.isnan(chance) else round(float(chance), 6)
     for column, group in [("chosen", there), *(("chosen_of_size", group) for group in by_size(there).values())]:
-        if (found := cheapest(*numbers(group), card, confidence)) is not None:
+        if (found := cheapest(*numbers(group), chances_worse(group, preference), confidence)) is not None:
             group[found][column] = True
 
 
@@ -163,7 +162,7 @@ def numbers(encodes: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
     return rates, 100 * scores
 
 
-def answer(encodes: Sequence[Row], card: ModelCard | None, confidence: float) -> list[str]:
+def answer(encodes: Sequence[Row], confidence: float) -> list[str]:
     """Which encode to take, overall and for each size, in sentences."""
     there = [each for each in encodes if each["compared"]]
     if len(there) < 2:

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..dimensions import DIMENSIONS, GENERAL, Dimension
+from ..evaluation.preference import Preference
 from ..explain.percentiles import weakest_dimensions
 from ..results.rows import DISPLAY, HIGH, MOS, RAW, Row
 from ..system.terminal import printable, table_console
@@ -72,9 +73,9 @@ def people(row: Row) -> str:
 
 def print_differences(
     pairs: Sequence[tuple[str, str, str]],
-    before: Float[np.ndarray, "pairs dimensions"],
-    after: Float[np.ndarray, "pairs dimensions"],
+    scores: Float[np.ndarray, "2 pairs dimensions"],
     card: ModelCard | None,
+    preference: Preference,
     chances: Sequence[float | None],
     legend: bool = True,
 ) -> None:
@@ -82,12 +83,13 @@ def print_differences(
 
     Args:
         pairs: a name of each, and those of its two videos.
-        before: scores of the first ones, 0 to 100, in the dimensions that are scored.
-        after: of the second ones.
+        scores: of the first ones, then of the second ones, 0 to 100, in the dimensions that are scored.
+        preference: of the weights.
         chances: how likely the second ones are better, where that is known.
         legend: whether to end with what scores mean.
     """
-    out, there, changes = table_console(), dimensions(card), after - before
+    out, there, (before, after) = table_console(), dimensions(card), scores
+    changes = after - before
     if len(pairs) == 1:
         _, first, second = map(printable, pairs[0])
         if os.path.basename(first) != os.path.basename(second):
@@ -98,7 +100,7 @@ def print_differences(
             Text(f"{second} scores {verdict} {first}: {there[0].name} {after[0, 0]:.0f}, not {before[0, 0]:.0f}.")
         )
         if chances[0] is not None and signed(changes[0, 0]) != "0":
-            out.print(Text(certainty(first, second, chances[0], card)))
+            out.print(Text(certainty(first, second, chances[0], preference)))
         sides = {"first": whole_numbers(before[0]), "second": whole_numbers(after[0])}
         print_dimensions(out, there, sides | {"change": list(map(signed, changes[0]))}, -abs(changes[0]), card)
     else:
@@ -117,11 +119,9 @@ def print_differences(
         print_legend(out, "Above 0, the second is better. ", card)
 
 
-def certainty(first: str, second: str, chance: float, card: ModelCard | None) -> str:
-    """Which of two videos is better, and how likely, in a sentence; by a model card, which of two encodes."""
-    winner = second if chance > 0.5 else first
-    said = f"people would rate {winner} higher" if not card else f"{winner} has the higher VMAF"
-    whose = "If both encode one source" if card else "Overall"
+def certainty(first: str, second: str, chance: float, preference: Preference) -> str:
+    """Which of two videos is better, and how likely, in a sentence."""
+    said, whose = preference.better.format(second if chance > 0.5 else first), preference.condition
     chance = max(chance, 1 - chance)
     if chance < SURE:
         return f"{whose}, this is too close to call: {said} with probability {percent(chance)}."

@@ -6,7 +6,6 @@ Published weights have none: functions here take None for them.
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +54,7 @@ class ModelCard:
         vmaf_interval: of released weights whose overall score on the display scale estimates VMAF, the half-width of an
             interval around it that holds VMAF of nine in ten encodes of scenes not trained on, in points of a hundred.
         pair_deviation: of the same, the deviation of a normal distribution that tells how likely the one of two encodes
-            of a source that scores higher has the higher VMAF, in points of a hundred: see `chance_of_higher`.
+            of a source that scores higher has the higher VMAF, in points of a hundred: see `evaluation.preference`.
 
     Raises:
         WeightsError: a field has another shape or range, or a text that cannot be printed.
@@ -254,15 +253,6 @@ def unvalidated(card: ModelCard | None) -> list[str]:
 def margin(card: ModelCard | None) -> str:
     """Returns how far from the overall score VMAF of nine in ten encodes lies; empty where that is not known."""
     return f" ±{math.ceil(card.vmaf_interval)}" if card and card.vmaf_interval is not None else ""
-
-
-def chance_of_higher(card: ModelCard | None, points: float) -> float | None:
-    """Returns how likely the second of two encodes of a source has the higher VMAF, None if that is not known.
-
-    Args:
-        points: how far higher it scores overall on the display scale, of a hundred.
-    """
-    return NormalDist(0, card.pair_deviation).cdf(points) if card and card.pair_deviation is not None else None
 
 
 def notice(card: ModelCard | None) -> str:

@@ -8,17 +8,15 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float
 
-from ..dimensions import DIMENSIONS, GENERAL
+from ..dimensions import DIMENSIONS
 from .find import UNTRAINED
 from .model_card import ModelCard
 
-# Lowest and highest ratings of MaxWell: overall, aesthetics and technical from 1 to 5, all others from -1 to 1.
-SCALES = np.array([(1, 5) if d.code in GENERAL else (-1, 1) for d in DIMENSIONS], float).T
+SCALES = np.array([d.ratings for d in DIMENSIONS], float).T
 FIELDS = ("low", "high", "center", "width", "half", "deviation")
 
 
@@ -45,11 +43,6 @@ class Opinions:
     def scores(self, raw: Float[np.ndarray, "*batch 16"]) -> Float[np.ndarray, "*batch 16"]:
         """Returns mean opinion scores on the scales of the ratings, `SCALES`."""
         return np.clip(self.low + (self.high - self.low) / (1 + np.exp((self.center - raw) / self.width)), *SCALES)
-
-    def chance_of_higher(self, first: Float[np.ndarray, "16"], second: Float[np.ndarray, "16"]) -> float:
-        """Returns how likely people rate the second of two videos higher overall, by the raw scores of both."""
-        apart = self.scores(second)[0] - self.scores(first)[0]
-        return NormalDist(0, 2**0.5 * float(self.deviation[0])).cdf(float(apart))
 
 
 def opinions_of(card: ModelCard | None, weights_id: str) -> Opinions | None:

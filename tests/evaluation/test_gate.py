@@ -1,13 +1,16 @@
 import dataclasses
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
 from jaxvqa import DIMENSIONS, UserError
 from jaxvqa.evaluation.gate import read_baseline, read_limits, violations
+from jaxvqa.evaluation.preference import Preference, preference_of
 from jaxvqa.results.rows import DISPLAY, POOLED, RAW
 from jaxvqa.results.store import Results
 from jaxvqa.weights.load import load_weights
+from jaxvqa.weights.opinions import maxwell_opinions
 
 BY_NAME = {d.column: d for d in DIMENSIONS}
 OVERALL, NOISE = BY_NAME["overall"], BY_NAME["noise"]
@@ -61,7 +64,7 @@ def test_limits_that_are_none(text, said):
 
 def test_a_score_at_its_limit_passes_and_one_below_does_not():
     rows = [row("a.mp4", 0.5), row("b.mp4", 0.499), row("c.mp4", 0.9, 0.2), failed("d.mp4")]
-    found = violations(rows, {OVERALL: 50, NOISE: 30}, {}, {}, None)
+    found = violations(rows, {OVERALL: 50, NOISE: 30}, {}, {}, Preference())
     assert [(each.path, each.rule) for each in found] == [
         ("b.mp4", "min overall"),
         ("c.mp4", "min noise"),
@@ -78,7 +81,7 @@ def test_falls_below_a_baseline(file, tmp_path, released_weights):
     baseline = read_baseline(folder / file, "abc", SETTINGS)
     assert [*baseline] == ["=1/b.mp4", "old/a.mp4"]
     rows = [row("new/a.mp4", 0.6), row("b.mp4", 0.66, 0.4), row("x.mp4", 0.5)]
-    found = violations(rows, {}, {OVERALL: 5, NOISE: 20}, baseline, None)
+    found = violations(rows, {}, {OVERALL: 5, NOISE: 20}, baseline, Preference())
     assert [(each.path, each.rule, each.probability) for each in found] == [
         ("new/a.mp4", "max_drop overall", None),
         ("x.mp4", "scored", None),
@@ -87,15 +90,45 @@ def test_falls_below_a_baseline(file, tmp_path, released_weights):
     assert found[0].limit == pytest.approx(65)
     assert found[1].message == "no row of the baseline may be its own"
     card = dataclasses.replace(load_weights(released_weights).card, pair_deviation=5.0)
-    [first, *_] = violations(rows, {}, {OVERALL: 5}, baseline, card)
+    [first, *_] = violations(rows, {}, {OVERALL: 5}, baseline, preference_of(card, ""))
     assert first.probability == pytest.approx(0.977, abs=1e-3)
     assert first.message.endswith("5 allowed (lower VMAF: 98%)")
+
+
+@pytest.mark.parametrize("file", ["scores.csv", "scores.jsonl"])
+def test_published_weights_tell_what_people_would_say_of_a_fall(file, tmp_path, small_weights):
+    """In every dimension; limits stay on the scale of the table."""
+    preference = preference_of(None, load_weights(small_weights).id)
+    opinions = [f"{name}_{end}" for name in RAW for end in ("mos", "low", "high")]
+    before = row("a.mp4", 0.7, 0.6, **dict.fromkeys(opinions, 0.4) | {"overall_mos": 4.0})
+    after = row("a.mp4", 0.6, 0.3, **dict.fromkeys(opinions, 0.1) | {"overall_mos": 3.0})
+    baseline = read_baseline(written(tmp_path, before) / file, "abc", SETTINGS)
+    overall, noise = violations([after], {}, {OVERALL: 5, NOISE: 20}, baseline, preference)
+    deviation = maxwell_opinions().deviation
+    assert overall.probability == pytest.approx(NormalDist().cdf(1 / (2**0.5 * deviation[0])))
+    assert noise.probability == pytest.approx(NormalDist().cdf(0.3 / (2**0.5 * deviation[9])))
+    assert overall.message == (
+        "overall 60.0 is 10.0 below the baseline's 70.0, 5 allowed (people would rate it lower: 98%)"
+    )
+    assert (noise.score, noise.limit) == pytest.approx((30, 40))
+
+
+def test_baselines_of_versions_without_opinions_tell_no_probability(tmp_path, small_weights):
+    table = written(tmp_path, row("a.mp4", 0.7)) / "scores.csv"
+    head, line = (text.split(",") for text in table.read_text().splitlines())
+    kept = [i for i, name in enumerate(head) if not name.endswith(("_mos", "_low", "_high"))]
+    table.write_text("\n".join(",".join(cells[i] for i in kept) for cells in (head, line)) + "\n")
+    baseline = read_baseline(table, "abc", SETTINGS)
+    after = row("a.mp4", 0.5, overall_mos=3.0)
+    [found] = violations([after], {}, {OVERALL: 5}, baseline, preference_of(None, load_weights(small_weights).id))
+    assert found.probability is None
+    assert found.message.endswith("5 allowed")
 
 
 def test_names_that_mean_several_rows_fail(tmp_path):
     baseline = read_baseline(written(tmp_path, row("x/a.mp4"), row("y/a.mp4")) / "scores.csv", "abc", SETTINGS)
     rows = [row("a.mp4"), row("y/a.mp4")]
-    [found] = violations(rows, {}, {OVERALL: 5}, baseline, None)
+    [found] = violations(rows, {}, {OVERALL: 5}, baseline, Preference())
     assert (found.path, found.message) == ("a.mp4", "several rows of the baseline may be its own")
 
 

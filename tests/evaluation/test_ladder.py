@@ -1,15 +1,28 @@
 import dataclasses
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
 from jaxvqa.evaluation.ladder import best, chances_worse, cheapest, content_correlations, on_hull, reversals
+from jaxvqa.evaluation.preference import Preference, preference_of
+from jaxvqa.results.rows import DISPLAY, MOS
 from jaxvqa.weights.load import load_weights
+from jaxvqa.weights.opinions import maxwell_opinions
 
 
 @pytest.fixture
-def card(released_weights):
-    return dataclasses.replace(load_weights(released_weights).card, pair_deviation=2.0)
+def preference(released_weights):
+    return preference_of(dataclasses.replace(load_weights(released_weights).card, pair_deviation=2.0), "")
+
+
+def chances_of(scores, preference):
+    """Chances of rows with these overall scores, 0 to 100."""
+    return chances_worse([{DISPLAY[0]: score / 100} for score in scores.tolist()], preference)
+
+
+def chosen(rates, scores, preference, confidence):
+    return cheapest(rates, scores, chances_of(scores, preference), confidence)
 
 
 @pytest.mark.parametrize(
@@ -32,38 +45,47 @@ def test_hull(rates, scores, expected):
     assert on_hull(np.array(rates, float), np.array(scores, float)).tolist() == expected
 
 
-def test_the_cheapest_encode_that_is_not_visibly_worse(card):
+def test_the_cheapest_encode_that_is_not_visibly_worse(preference):
     rates, scores = np.array([1.0, 2, 3, 4]), np.array([70.0, 87.0, 89.0, 90.0])
-    chances = chances_worse(scores, card)
+    chances = chances_of(scores, preference)
     assert chances.round(2).tolist() == [1.0, 0.07, 0.01, 0.0]
-    assert cheapest(rates, scores, card, 0.9) == 1
-    assert cheapest(rates, scores, card, 0.95) == 2
-    assert cheapest(rates, scores, card, 0.999) == 3
-    assert cheapest(rates, scores[::-1], card, 0.95) == 0  # the best one is the cheapest
-    assert cheapest(np.array([2.0, 2, 2]), np.array([88.0, 90, 89]), card, 0.95) == 1
+    assert chosen(rates, scores, preference, 0.9) == 1
+    assert chosen(rates, scores, preference, 0.95) == 2
+    assert chosen(rates, scores, preference, 0.999) == 3
+    assert chosen(rates, scores[::-1], preference, 0.95) == 0  # the best one is the cheapest
+    assert chosen(np.array([2.0, 2, 2]), np.array([88.0, 90, 89]), preference, 0.95) == 1
 
 
-def test_an_encode_at_the_confidence_is_chosen(card):
+def test_an_encode_at_the_confidence_is_chosen(preference):
     scores = np.array([87.0, 90.0])
-    confidence = 1 - float(chances_worse(scores, card)[0])
-    assert cheapest(np.array([1.0, 2]), scores, card, confidence - 1e-9) == 0
-    assert cheapest(np.array([1.0, 2]), scores, card, confidence + 1e-9) == 1
+    confidence = 1 - float(chances_of(scores, preference)[0])
+    assert chosen(np.array([1.0, 2]), scores, preference, confidence - 1e-9) == 0
+    assert chosen(np.array([1.0, 2]), scores, preference, confidence + 1e-9) == 1
 
 
-def test_the_best_encode_is_chosen_however_sure_one_must_be(card):
-    assert cheapest(np.array([1.0, 2]), np.array([90.0, 80.0]), card, 1 - 1e-15) == 0
+def test_the_best_encode_is_chosen_however_sure_one_must_be(preference):
+    assert chosen(np.array([1.0, 2]), np.array([90.0, 80.0]), preference, 1 - 1e-15) == 0
 
 
-def test_of_equal_scores_the_cheapest_is_the_best(card):
+def test_of_equal_scores_the_cheapest_is_the_best(preference):
     rates, scores = np.array([3.0, 1, 2]), np.array([90.0, 90.0, 80.0])
     assert best(rates, scores) == 1
-    assert cheapest(rates, scores, card, 0.95) == 1
+    assert chosen(rates, scores, preference, 0.95) == 1
 
 
-def test_weights_that_tell_no_chances_choose_nothing(released_weights):
-    for card in (None, load_weights(released_weights).card):
-        assert np.isnan(chances_worse(np.array([1.0, 2.0]), card)).all()
-        assert cheapest(np.array([1.0, 2.0]), np.array([1.0, 2.0]), card, 0.95) is None
+def test_weights_that_tell_no_chances_choose_nothing():
+    assert np.isnan(chances_of(np.array([1.0, 2.0]), Preference())).all()
+    assert chosen(np.array([1.0, 2.0]), np.array([1.0, 2.0]), Preference(), 0.95) is None
+
+
+def test_published_weights_choose_by_what_people_would_say():
+    encodes = [{DISPLAY[0]: score, MOS[0]: mos} for score, mos in ((0.5, 3.0), (0.6, 3.45), (0.61, 3.5))]
+    chances = chances_worse(encodes, preference_of(None, "abc"))
+    deviation = 2**0.5 * maxwell_opinions().deviation[0]
+    assert chances == pytest.approx([NormalDist(0.3, deviation).cdf(apart) for apart in (0.5, 0.05, 0)])
+    rates, scores = np.array([1.0, 2, 3]), np.array([50.0, 60, 61])
+    assert cheapest(rates, scores, chances, 0.7) == 1
+    assert cheapest(rates, scores, chances, 0.8) == 2
 
 
 @pytest.mark.parametrize(

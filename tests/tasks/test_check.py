@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree
@@ -59,6 +60,7 @@ def test_a_build_is_checked_against_the_one_before(check, clips, tmp_path, capfd
     assert check(folder, *rules) == 1
     out, _ = capfd.readouterr()
     assert f"{better}: overall {100 * scores[worse]:.1f} is" in out
+    assert re.search(r"\(people would rate it lower: \d\d%\)", out)
     (folder / worse).write_bytes(b"no video")
     shutil.copy(folder / better, folder / "new.mp4")
     assert check(folder, *rules) == 1

@@ -8,6 +8,7 @@ import pytest
 from conftest import SCORED
 
 import jaxvqa
+from jaxvqa.evaluation.preference import Preference
 from jaxvqa.main import main
 from jaxvqa.results.rows import DISPLAY, RAW
 from jaxvqa.system.files import lock_folder
@@ -97,7 +98,7 @@ def test_what_is_said_of_samplings(capfd):
         ({"repeats": 5, "dense": True}, pairs[1:], "other", ""),
     ):
         rows = [row | changed | {"sha256": content} for content in ("one", second)]
-        print_comparison([(p, *rows) for p in of], None, [None] * len(of))
+        print_comparison([(p, *rows) for p in of], None, Preference(), [None] * len(of))
         out, _ = capfd.readouterr()
         assert [each for each in (once, tested, same) if each in out] == [said] * bool(said)
 

@@ -11,6 +11,7 @@ from clips import moving_clip, write_clip
 
 import jaxvqa
 from jaxvqa.cli import main
+from jaxvqa.evaluation.preference import Preference, preference_of
 from jaxvqa.results.rows import DISPLAY
 from jaxvqa.tasks.ladder import COLUMNS, answer, choose, print_ladder
 from jaxvqa.weights.load import load_weights
@@ -109,13 +110,27 @@ def test_programs_get_the_rows_alone(encodes, small_weights, tmp_path, capfd):
     assert capfd.readouterr().out == (tmp_path / "out" / "ladder.jsonl").read_text()
 
 
+def test_published_weights_judge_encodes_by_what_people_would_say(encodes, small_weights, tmp_path, capfd):
+    assert ladder(small_weights, tmp_path / "out", encodes, confidence=0.6) == 0
+    out, _ = capfd.readouterr()
+    assert "These weights do not tell" not in out
+    assert "visibly" in out
+    found = [json.loads(line) for line in (tmp_path / "out" / "ladder.jsonl").open()]
+    assert sum(row["chosen"] for row in found) == 1
+    top = max(found, key=lambda row: row["overall_display"])
+    for row in found:
+        assert row["overall_low"] < row["overall_mos"] < row["overall_high"]
+        higher = preference_of(None, "published").chance_of_higher(row, top, by=0.3)
+        assert row["chance_worse"] == pytest.approx(higher, abs=1e-6)
+
+
 def test_the_cheapest_that_is_not_visibly_worse_is_said(sure_weights):
     card = load_weights(sure_weights).card
     encodes = made(*LADDER)
-    choose(encodes, card, 0.95)
+    choose(encodes, preference_of(card, ""), 0.95)
     assert (chosen(encodes), chosen(encodes, "chosen_of_size")) == (["d"], ["b", "d"])
     assert chosen(encodes, "on_hull") == ["a", "b", "d", "e"]
-    first, *sizes = answer(encodes, card, 0.95)
+    first, *sizes = answer(encodes, 0.95)
     assert first == (
         "d (900 kbit/s, overall 88) is the cheapest encode that is not visibly worse than the best one, e (1,800 "
         "kbit/s, overall 90) (probability 98 %). It takes 50 % fewer bits."
@@ -140,27 +155,27 @@ def test_the_cheapest_that_is_not_visibly_worse_is_said(sure_weights):
 )
 def test_what_is_said_of_other_ladders(facts, confidence, said, sure_weights):
     card, encodes = load_weights(sure_weights).card, made(*facts)
-    choose(encodes, card, confidence)
-    assert said in answer(encodes, card, confidence)[0]
+    choose(encodes, preference_of(card, ""), confidence)
+    assert said in answer(encodes, confidence)[0]
 
 
 def test_scores_that_fall_with_more_bits_are_not_relied_on(sure_weights):
     card = load_weights(sure_weights).card
     falling = made(("a", 1e5, 100, 60), ("b", 2e5, 100, 50), ("c", 3e5, 100, 40), ("d", 4e5, 200, 70))
-    choose(falling, card, 0.95)
+    choose(falling, preference_of(card, ""), 0.95)
     said = "Do not rely on this: 2 of 2 encodes score lower than the next cheaper one of their size and codec."
-    assert answer(falling, card, 0.95)[1] == said
+    assert answer(falling, 0.95)[1] == said
     falling = [each | {"display_height": 1080, "height": 3 * each["height"]} for each in falling]
-    assert answer(falling, card, 0.95)[1] == f"{said} Try --display-height 400."
+    assert answer(falling, 0.95)[1] == f"{said} Try --display-height 400."
     rising = made(*LADDER)
-    choose(rising, card, 0.95)
-    assert "rely" not in " ".join(answer(rising, card, 0.95))
+    choose(rising, preference_of(card, ""), 0.95)
+    assert "rely" not in " ".join(answer(rising, 0.95))
 
 
 def test_weights_that_tell_no_chances(capsys):
     encodes = made(*LADDER)
-    choose(encodes, None, 0.95)
-    said = answer(encodes, None, 0.95)
+    choose(encodes, Preference(), 0.95)
+    said = answer(encodes, 0.95)
     assert said == [
         "e (1,800 kbit/s, overall 90) scores highest. These weights do not tell how likely others are worse."
     ]
@@ -227,10 +242,10 @@ def test_wrong_usage(encodes, small_weights, released_weights, tmp_path, capfd):
 def test_nothing_is_cut(width, sure_weights, monkeypatch, capsys):
     card = load_weights(sure_weights).card
     encodes = made(*LADDER, ("a long name of an encode/1920x1080 crf 23 very slow.mp4", 4e6, 2160, 12))
-    choose(encodes, card, 0.95)
+    choose(encodes, preference_of(card, ""), 0.95)
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("FORCE_COLOR", "1")
-    print_ladder(encodes, answer(encodes, card, 0.95), card)
+    print_ladder(encodes, answer(encodes, 0.95), card)
     out = capsys.readouterr().out
     assert "\u2026" not in out
     assert all(text in out for text in ("4320x2160", "4,000", ">99 %", "best", "chosen", "hull"))

@@ -8,6 +8,7 @@ import pytest
 from conftest import SCORED
 
 from jaxvqa.dimensions import DIMENSIONS
+from jaxvqa.evaluation.preference import Preference, preference_of
 from jaxvqa.explain.percentiles import published_quantiles, weakest_dimensions
 from jaxvqa.results.rows import DISPLAY, RAW
 from jaxvqa.tasks.compare import Pair, print_comparison
@@ -15,6 +16,7 @@ from jaxvqa.tasks.score_output import print_differences, print_scores
 from jaxvqa.weights.load import load_weights
 
 NAMES = [dimension.name for dimension in DIMENSIONS]
+PEOPLE = preference_of(None, "published")
 
 
 def row(path, scores):
@@ -118,7 +120,8 @@ def test_nothing_is_cut_or_wider_than_the_terminal(terminal, width):
     assert all(name.replace(" ", "") in text for name in NAMES)
     assert "Scoresgofrom0to100" in text
     pairs = [Pair("a", "a.mp4", "b.mp4"), Pair("long " * 20, "a.mp4", "b.mp4")]
-    lines = terminal(width, print_differences, pairs, np.full((2, 16), 40.0), np.full((2, 16), 50.0), None, [0.9, None])
+    scores = np.stack([np.full((2, 16), 40.0), np.full((2, 16), 50.0)])
+    lines = terminal(width, print_differences, pairs, scores, None, PEOPLE, [0.9, None])
     assert max(map(len, lines)) <= width
     assert "".join(lines).count("long") == 20
 
@@ -161,21 +164,21 @@ def test_two_videos_are_told_apart_in_a_sentence(capsys, before, after, said):
     scores = np.full((2, 1, 16), 50.0)
     scores[:, 0, 0] = before, after
     scores[:, 0, 13] = 70, 10
-    print_differences([Pair("a.mp4 to b.mp4", "x/a.mp4", "y/b.mp4")], *scores, None, [None])
+    print_differences([Pair("a.mp4 to b.mp4", "x/a.mp4", "y/b.mp4")], scores, None, PEOPLE, [None])
     first, _, head, most, *rest = capsys.readouterr().out.splitlines()
     assert first == said
     assert head.split() == ["first", "second", "change"]
     assert most.split() == ["compression", "artifacts", "70", "10", "-60"]
     assert len(rest) == 15
-    print_differences([Pair("a.mp4 to a.mp4", "x/a.mp4", "y/a.mp4")], *scores, None, [None])
+    print_differences([Pair("a.mp4 to a.mp4", "x/a.mp4", "y/a.mp4")], scores, None, PEOPLE, [None])
     assert "y/a.mp4 scores" in capsys.readouterr().out
 
 
 def test_pairs_have_a_line_each_and_their_mean(capsys):
-    before, after = np.full((2, 16), 40.0), np.full((2, 16), 40.0)
-    after[:, 0] = 30, 45
-    after[:, 9] = 90, 35  # noise
-    print_differences([Pair("one", "a", "b"), Pair("two", "c", "d")], before, after, None, [None, None])
+    scores = np.full((2, 2, 16), 40.0)
+    scores[1, :, 0] = 30, 45
+    scores[1, :, 9] = 90, 35  # noise
+    print_differences([Pair("one", "a", "b"), Pair("two", "c", "d")], scores, None, PEOPLE, [None, None])
     _, one, two, mean = capsys.readouterr().out.splitlines()
     assert one.split() == ["-10", "one", "noise", "+50"]
     assert two.split() == ["+5", "two", "noise", "-5"]
@@ -188,7 +191,7 @@ def test_weights_that_score_custom_prompts_alone_have_no_table(terminal, capsys,
     said = terminal(1000, print_scores, rows, card)
     assert said[-2].startswith("Trained on konvid_1k.")
     assert said[-1].startswith("Not scored by this model: overall, content, ")
-    print_comparison([(Pair("a", "a.mp4", "b.mp4"), *rows, *rows)], card, [None])
+    print_comparison([(Pair("a", "a.mp4", "b.mp4"), *rows, *rows)], card, Preference(), [None])
     assert capsys.readouterr().out == ""
 
 
@@ -222,13 +225,14 @@ def test_dimensions_that_are_not_scored_are_not_printed(capsys, partial_weights)
     ],
 )
 def test_how_likely_a_video_is_better_is_said_where_it_is_known(chance, encodes, people, capsys, released_weights):
-    before, after = np.full((1, 16), 50.0), np.full((1, 16), 52.0)
-    for card, said in ((load_weights(released_weights).card, encodes), (None, people)):
-        print_differences([Pair("a", "a.mp4", "b.mp4")], before, after, card, [chance])
+    scores = np.stack([np.full((1, 16), 50.0), np.full((1, 16), 52.0)])
+    mini = dataclasses.replace(load_weights(released_weights).card, pair_deviation=5.0)
+    for card, preference, said in ((mini, preference_of(mini, ""), encodes), (None, PEOPLE, people)):
+        print_differences([Pair("a", "a.mp4", "b.mp4")], scores, card, preference, [chance])
         lines = capsys.readouterr().out.split("\n\n")[0].splitlines()
         assert " ".join(lines[1:]) == said
-    several = before.repeat(2, 0), after.repeat(2, 0)
-    print_differences([Pair("a", "a.mp4", "b.mp4")] * 2, *several, None, [chance, chance])
+    pairs = [Pair("a", "a.mp4", "b.mp4")] * 2
+    print_differences(pairs, scores.repeat(2, 1), None, PEOPLE, [chance, chance])
     cell = {0.004: "first over 99 %", 0.96: "second 96 %", 0.8: "too close to call"}.get(chance, "better")
     assert capsys.readouterr().out.count(cell) == 2 * (chance is not None)
 

@@ -16,7 +16,6 @@ from jaxvqa.weights.model_card import (
     POINTS,
     CustomDimension,
     ModelCard,
-    chance_of_higher,
     display_scale,
     not_scored,
     notice,
@@ -200,11 +199,3 @@ def test_display_scale_has_the_average_at_half_and_keeps_the_order(card):
     np.testing.assert_allclose(linear.apply(np.full(16, 0.275)), 0.25)
     np.testing.assert_allclose(linear.apply(np.full(16, 0.01)), 0)
     assert len(PERCENTS) == 21
-
-
-def test_chance_of_higher_is_that_of_a_normal_distribution(card):
-    assert chance_of_higher(None, 5) is None
-    assert chance_of_higher(card, 5) is None
-    released = dataclasses.replace(card, name="tiny", limits="knows nothing", validated=(), pair_deviation=4.0)
-    chances = [chance_of_higher(released, points) for points in (-1.96 * 4, 0, 1.645 * 4)]
-    assert chances == pytest.approx([0.025, 0.5, 0.95], abs=1e-4)

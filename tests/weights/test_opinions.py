@@ -16,17 +16,6 @@ def test_opinions_rise_with_scores_within_the_scale_of_the_ratings():
     assert (opinions.half > opinions.deviation).all()
 
 
-def test_chance_of_higher_is_symmetric_and_that_of_two_errors():
-    opinions = maxwell_opinions()
-    low, high = np.full(16, 0.4), np.full(16, 0.5)
-    chance = opinions.chance_of_higher(low, high)
-    assert 0.5 < chance < 1
-    assert opinions.chance_of_higher(high, low) == pytest.approx(1 - chance)
-    apart = (opinions.scores(high) - opinions.scores(low))[0] / opinions.deviation[0]
-    noise = np.random.default_rng(0).normal(size=(2, 10**6))
-    assert (apart + noise[1] > noise[0]).mean() == pytest.approx(chance, abs=2e-3)
-
-
 def test_only_published_weights_have_opinions(released_weights, small_weights):
     assert opinions_of(load_weights(released_weights).card, "tiny") is None
     assert opinions_of(None, "random-small") is None
