@@ -1,5 +1,6 @@
 """Full-size networks against the numbers of the published implementation."""
 
+import runpy
 import shutil
 import subprocess
 import sys
@@ -64,7 +65,8 @@ def test_script_fails_where_a_number_is_off(tmp_path, standin):
     assert "19 arrays within their limits, 3 not" in done.stdout
 
 
-def test_wrong_usage(tmp_path, small_weights):
+def test_wrong_usage(tmp_path, small_weights, monkeypatch, capsys):
+    program = runpy.run_path(str(SCRIPT))["main"]
     (tmp_path / "video_x.npz").touch()
     swin_only = save_random(tmp_path / "swin", {"swin": PARTS["swin"][1](**SMALL["swin"])})
     for arguments, message in (
@@ -73,8 +75,9 @@ def test_wrong_usage(tmp_path, small_weights):
         ([tmp_path, "--weights", tmp_path], "has no jaxvqa.json"),
         ([tmp_path, "--weights", small_weights, "--videos", tmp_path / "none"], "has no video x"),
     ):
-        done = subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True)
-        assert done.returncode == 2, done.stderr
-        assert done.stderr.startswith("check_parity: ")
-        assert message in done.stderr
-        assert done.stderr.count("\n") == 1
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
+        assert program() == 2
+        err = capsys.readouterr().err
+        assert err.startswith("check_parity: ")
+        assert message in err
+        assert err.count("\n") == 1
