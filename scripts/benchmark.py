@@ -14,7 +14,7 @@ Rows, by default the first five:
     many       scoring 200 clips with jaxvqa-mini, in one process and as a Beam pipeline, in turn
     long       1,000 scorings of short clips in one process, half of them as the command line decodes, every tenth of a
                damaged file: growth of memory per scoring after the first 200 of each half, open files, processes
-    sizes      120 clips of 30 sizes up to 1080p, scored in one process as the command line does: memory after each 30
+    sizes      90 clips of 30 sizes up to 1080p, scored in one process as the command line does: memory of each ten
     unfreeze   a training step of four videos that trains the encoders' last stages as well
     chunk      an epoch on a training chunk of 912 videos that is on disk (10 GB in the current folder)
 
@@ -412,12 +412,14 @@ def row_cost(args: argparse.Namespace) -> list[Record]:
             processor_time(
                 f"decoding 10 s of {height}p", functools.partial(decode_file, str(clip), Sampling()), file_MB=size
             )
-        views = decode_file(str(clip), Sampling()).views
-    for weights in (args.weights, "mini"):
-        model = jaxvqa.load(weights)
-        size = sum(view.nbytes for view in views) / 1e6
-        processor_time(f"scores of views, weights {weights}", lambda m=model: m.score_features(m.features(views)))
-        records[-1] |= {"views_MB": size, "features_MB": model.features(views).astype(np.float16).nbytes / 1e6}
+        for weights in (args.weights, "mini"):
+            model = jaxvqa.load(weights)
+            views = decode_file(str(clip), model.sampling(Sampling())).checked()
+            size = sum(view.nbytes for view in views) / 1e6
+            processor_time(
+                f"scores of views, weights {weights}", lambda m=model, views=views: m.score_features(m.features(views))
+            )
+            records[-1] |= {"views_MB": size, "features_MB": model.features(views).astype(np.float16).nbytes / 1e6}
     return records
 
 
@@ -453,7 +455,8 @@ def row_long(args: argparse.Namespace) -> list[Record]:
                 yield
 
         def as_command():
-            for _, features in encode_ahead(model.encode, decode_files(paths, Sampling(), DecodeLimits(workers=1))):
+            decoded = decode_files(paths, model.sampling(Sampling()), DecodeLimits(workers=1))
+            for _, features in encode_ahead(model.encode, decoded):
                 if features is not None:
                     model.score_features(features)
                 yield
@@ -491,21 +494,21 @@ def row_long(args: argparse.Namespace) -> list[Record]:
 
 def row_sizes(args: argparse.Namespace) -> list[Record]:
     model, process, generator = jaxvqa.load("mini"), psutil.Process(), np.random.default_rng(0)
+    sampling = model.sampling(Sampling())
     with tempfile.TemporaryDirectory() as folder:
         sizes = [(2 * int(generator.integers(60, 541)), 2 * int(generator.integers(60, 961))) for _ in range(30)]
-        paths = [str(write_clip(Path(folder) / f"{i}.mp4", 1, *size)) for i, size in enumerate(sizes)] * 4
+        paths = [str(write_clip(Path(folder) / f"{i}.mp4", 1, *size)) for i, size in enumerate(sizes)] * 3
         began, taken = time.perf_counter(), []
-        with contextlib.closing(decode_files(paths, Sampling(), DecodeLimits(workers=2), stills=True)) as decoded:
+        with contextlib.closing(decode_files(paths, sampling, DecodeLimits(workers=2), stills=True)) as decoded:
             for video, features in encode_ahead(model.encode, decoded):
-                model.explanation([video], model.score_features(features), Sampling())
+                model.explanation([video], model.score_features(features), sampling)
                 children = sum(child.memory_info().rss for child in process.children(recursive=True))
                 taken.append((process.memory_info().rss / 1e6, children / 1e6))
         seconds = [(time.perf_counter() - began) / len(paths)]
-    rounds = {}
-    for number in range(4):
-        own, decoders = (max(values) for values in zip(*taken[30 * number : 30 * number + 30], strict=True))
-        rounds |= {f"round_{number + 1}_MB": own, f"decoders_{number + 1}_MB": decoders}
-    return [{"what": "one of 120 clips of 30 sizes", "seconds": seconds, "first_MB": taken[0][0], **rounds}]
+    main, decoders = np.reshape(taken, (-1, 10, 2)).max(axis=1).T.tolist()
+    tens = {f"to_{10 * number}_MB": most for number, most in enumerate(main, start=1)}
+    tens |= {"decoders_first_MB": decoders[0], "decoders_last_MB": decoders[-1]}
+    return [{"what": "one of 90 clips of 30 sizes", "seconds": seconds, "first_MB": taken[0][0], **tens}]
 
 
 if __name__ == "__main__":

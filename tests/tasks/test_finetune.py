@@ -126,6 +126,9 @@ def test_twelve_videos_do_with_the_settings_as_they_are(finetune, tmp_path, capf
     err = capfd.readouterr().err
     assert re.search("fold 1 of 5: batches of (8|10) videos, because there are no more to train on", err)
     assert "all videos: batches of 12 videos, because there are no more to train on" in err
+    epochs = dict(re.findall("^(.+): epoch 1/1, (.*)$", err, re.MULTILINE))
+    assert [title for title, line in epochs.items() if "PLCC" not in line] == ["all videos"]  # of labels trained on
+    assert len(epochs) == 6
 
 
 def test_labels_that_are_missing_have_no_part_in_it(finetune, rated, tuned, tmp_path):

@@ -15,6 +15,7 @@ from jaxvqa.models.maxvqa import HeadConfig
 from jaxvqa.results.table import ScoreTable
 from jaxvqa.train.chunks import ChunkOrder
 from jaxvqa.train.data import LabeledFeatures
+from jaxvqa.train.fit import predict_start
 from jaxvqa.train.folds import cut_folds, fit_folds, joined
 from jaxvqa.train.monitor import Monitor
 from jaxvqa.train.optimizer import Schedule
@@ -43,7 +44,9 @@ def test_each_video_is_held_out_once_and_trained_on_otherwise():
             parts = fold.training[number], fold.held_out[number]
             assert sorted(parts[0].videos.names + parts[1].videos.names) == whole.videos.names
             for part in parts:
-                assert [whole.videos.names[row] for _, row in part.features.rows] == part.videos.names
+                rows = [row for _, row in part.features.rows]
+                assert [whole.videos.names[row] for row in rows] == part.videos.names
+                np.testing.assert_array_equal(part.videos.labels, whole.videos.labels[rows])
                 assert part.spec == whole.spec
     for fold in folds:  # groups stay together
         assert not {*fold.training[1].videos.groups} & {*fold.held_out[1].videos.groups}
@@ -100,8 +103,10 @@ def test_a_model_that_memorizes_labels_that_are_random_shows_no_agreement(random
     )
     encoders = Weights("small", {"maxvqa": head}, default_prompts())
     folds = cut_folds([one], [make_folds(one.videos, 2, 0)], tmp_path / "out")
-    scores = np.empty((VIDEOS, DRAWS))
+    scores, starts = np.full((VIDEOS, DRAWS), np.nan), []
     for fold, trainer, trained in fit_folds(settings, encoders, folds, partial(Monitor, brief=True)):
+        assert trainer.settings == settings  # the same seed, too
+        starts.append(predict_start(trainer, one).scores["O"].tolist())
         assert f"{fold.title}: epoch 10/10" in capfd.readouterr().err
         assert (fold.folder / "history.csv").exists()
         measured = correlations(trainer, trained.network, fold.held_out[0]).mean()
@@ -110,6 +115,8 @@ def test_a_model_that_memorizes_labels_that_are_random_shows_no_agreement(random
         rows = [one.videos.names.index(name) for name in fold.held_out[0].videos.names]
         scores[rows] = trainer.predict(nnx.state(trained.network), fold.held_out[0].features)
         assert trained.epoch == len(trained.history) == 10  # the last, whatever the videos held out say
+    assert len(starts) == 2
+    assert starts[0] == starts[1]  # whatever was trained in between
     held_out = np.array([np.corrcoef(p, t)[0, 1] for p, t in zip(scores.T, one.videos.labels.T, strict=True)])
     # Each is off 0 by 0.2, the deviation of a correlation of 24 pairs by chance; their mean by a quarter of that.
     assert abs(held_out.mean()) < 0.2, held_out
