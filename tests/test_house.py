@@ -35,6 +35,8 @@ SLOW = {
     "jax.experimental",
     "apache_beam",
     "imageio_ffmpeg",
+    "scipy.sparse",
+    "scipy.stats",
     "tokenizers",
 }
 
