@@ -144,6 +144,7 @@ LADDER: dict[str, Schema] = {
     f"{DISPLAY[0]}_high": number("upper end of its margin", 0, 1),
     **{name: OPINIONS[name] for name in (MOS[0], LOW[0], HIGH[0])},
     "compared": field("boolean", "whether it has a part in the answer", nullable=False),
+    "vmaf": number("VMAF, compared with the reference that was given", 0, 100),
     "chance_worse": number("probability that it is visibly worse than the best encode", 0, 1),
     "on_hull": field("boolean", "whether it is on the convex hull", nullable=False),
     "chosen": field("boolean", "whether it is the answer", nullable=False),

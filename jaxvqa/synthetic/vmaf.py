@@ -1,10 +1,12 @@
 """Frames through an encoder, and what VMAF says of what is left: targets of the small model.
 
-FFmpeg with libvmaf comes with imageio-ffmpeg, which only its training needs. VMAF (Netflix, v0.6.1) estimates how
+FFmpeg with libvmaf comes with imageio-ffmpeg, which only its training needs; VMAF of a user's encodes is computed by
+that on the PATH, too. VMAF (Netflix, v0.6.1) estimates how
 people rate a video on a television of 1080 lines, from 0 to 100, by comparing it with its source.
 """
 
 import json
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from ..system.extras import missing
+from ..errors import UserError, VideoError
+from ..system.extras import how_to_install, missing
 
 RATE = 30  # frames per second
 X265 = "log-level=error:pools=none:frame-threads=1"
@@ -200,3 +203,42 @@ def show_and_compare(file: Path, chain: Chain, reference: UInt8[np.ndarray, "t h
 def read_log(path: Path) -> Float[np.ndarray, " t"]:
     """VMAF of each frame."""
     return np.array([frame["metrics"]["vmaf"] for frame in json.loads(path.read_text())["frames"]])
+
+
+def installed_vmaf() -> str:
+    """Path of FFmpeg with libvmaf: that on the PATH if it has it, or that of imageio-ffmpeg.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = shutil.which("ffmpeg")
+    if found and b" libvmaf " in subprocess.run([found, "-hide_banner", "-filters"], capture_output=True).stdout:
+        return found
+    try:
+        return ffmpeg()
+    except UserError as error:
+        raise UserError(
+            "VMAF needs an FFmpeg with libvmaf, and there is none on the PATH; to get one: " + how_to_install("mini")
+        ) from error
+
+
+def compare_files(program: str, encode: str, reference: str, size: tuple[int, int]) -> float:
+    """VMAF of a file: the mean over its frames, each compared with the frame that the reference shows at its time.
+
+    Args:
+        program: FFmpeg, as `installed_vmaf` finds it.
+        size: width and height, in square pixels, that both are brought to by bicubic filtering: the reference's.
+
+    Raises:
+        VideoError: FFmpeg could not compare them.
+    """
+    shown = f"scale={size[0]}:{size[1]}:flags=bicubic,setsar=1,format=yuv420p,setpts=PTS-STARTPTS"
+    with tempfile.TemporaryDirectory() as folder:
+        graph = f"[0:v]{shown}[d];[1:v]{shown}[r];[d][r]libvmaf=log_fmt=json:log_path=vmaf.json"
+        inputs = [argument for path in (encode, reference) for argument in ("-i", f"file:{Path(path).absolute()}")]
+        command = [program, "-nostdin", "-hide_banner", "-loglevel", "error", *inputs, "-lavfi", graph]
+        done = subprocess.run([*command, "-f", "null", "-"], cwd=folder, capture_output=True, check=False)
+        if done.returncode or not (Path(folder) / "vmaf.json").exists():
+            said = (done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+            raise VideoError(f"FFmpeg could not compare {encode} with {reference}: {said.rstrip('.')}.")
+        return float(read_log(Path(folder) / "vmaf.json").mean())

@@ -22,7 +22,7 @@ from .train_inputs import cluster, train_settings
 TRAININGS = ("train", "cross", "ablate", "finetune")
 NO_VIDEOS = "no videos given: name a file, a folder, a glob or a list (.txt)"
 LOWEST = {"folds": 2, "resamples": 1, "seeds": 1, "max_megabytes": 1, "max_seconds": 1}
-TABLES = ("baseline", "labels", "label_names", "predictions")  # fields that name a file
+NAMED = ("baseline", "labels", "label_names", "predictions", "reference")  # fields that name a file
 
 
 def check(config: ml_collections.ConfigDict) -> None:
@@ -109,7 +109,7 @@ def check_files(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError if files or databases are not there, or a folder that a task makes is."""
     for source in sources(config):
         check_source(source)
-    for name in TABLES:
+    for name in NAMED:
         if name in config and config[name] and not os.path.lexists(config[name]):
             raise UserError(f"{name} {config[name]} does not exist.")
     if config.task == "download" and not re.match(r"https?://", config.source) and config.source:

@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..errors import UserError
+from ..errors import UserError, VideoError
 from ..evaluation.ladder import best, chances_worse, cheapest, content_correlations, on_hull, reversals
 from ..evaluation.preference import Preference, preference_of
 from ..explain.ladder import Encode, bit_rate, ladder_picture
@@ -19,9 +19,11 @@ from ..results.rows import DISPLAY, Row, text_of
 from ..results.schemas import LADDER
 from ..results.store import Results
 from ..scoring.videos import score_videos
+from ..synthetic.vmaf import compare_files, installed_vmaf
 from ..system.files import lock_folder, write_atomic
 from ..system.terminal import Log, printable, table_console
 from ..text.prompts import read_pairs
+from ..video.decode import Video, open_video
 from ..video.display import DisplayViews
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
@@ -54,6 +56,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     paths = inputs.find(config.videos, log)
     if len(paths) < 2:
         raise UserError(f"only one encode to choose from, {paths[0]}: give two or more of one video.")
+    original = open_video(config.reference) if config.reference else None
+    program = installed_vmaf() if original else ""
     model = load(choose_weights(config.weights, log), config.precision, custom)
     if not scored(model.card)[0]:
         raise UserError(f"weights {model.weights_id} do not score overall, which encodes are chosen by: use others.")
@@ -63,6 +67,8 @@ def run(config: ml_collections.ConfigDict) -> int:
     tell_scored(done.rows, done.kept, results, config.report, log)
     encodes = encode_rows(done.rows, model.card)
     compare_content(encodes, config.seed, limits, log)
+    if original:
+        add_vmaf(encodes, program, original, log)
     choose(encodes, preference_of(model.card, model.weights_id), config.confidence)
     said = answer(encodes, config.confidence)
     folder = Path(config.output)
@@ -128,6 +134,17 @@ def compare_content(encodes: Sequence[Row], seed: int, limits: DecodeLimits, log
         elif copies:
             each["warning"] = f"has the same content as {copies[0]}, byte by byte"
         each["compared"] = not each["warning"].startswith("is left out")
+
+
+def add_vmaf(encodes: Sequence[Row], program: str, original: Video, log: Log) -> None:
+    """Adds the VMAF of the encodes that can be compared, by FFmpeg, and warns where there is none."""
+    there, size = [each for each in encodes if each["compared"]], (original.width, original.height)
+    with log.progress("comparing with the reference") as bar:
+        for each in bar.track(there):
+            try:
+                each["vmaf"] = round(compare_files(program, each["path"], str(original.path), size), 6)
+            except VideoError as error:
+                log.warn(str(error))
 
 
 def choose(encodes: Sequence[Row], preference: Preference, confidence: float) -> None:
@@ -224,7 +241,8 @@ def print_ladder(encodes: Sequence[Row], said: Sequence[str], card: ModelCard | 
     for sentence in said:
         out.print(Text(sentence))
     sure = any(each["chance_worse"] is not None for each in encodes)
-    heads = ["kbit/s", f"overall{margin(card)}".replace(" ", "\n"), *["visibly\nworse"] * sure]
+    compared = any(each["vmaf"] is not None for each in encodes)
+    heads = ["kbit/s", f"overall{margin(card)}".replace(" ", "\n"), *["VMAF"] * compared, *["visibly\nworse"] * sure]
     rate, *judged = (Column(head, justify="right", overflow="fold") for head in heads)
     name, facts, marks = (Column(head, overflow="fold") for head in ("encode", "size, fps, codec", ""))
     table = Table(name, rate, facts, *judged, marks, **PLAIN)
@@ -238,6 +256,8 @@ def print_ladder(encodes: Sequence[Row], said: Sequence[str], card: ModelCard | 
             of_stream = [size(each), f"{fps:.4g}" if fps else "", each["codec"] or ""]
             cells = [f"{bits / 1000:,.0f}" if bits else "", " ".join(filter(None, of_stream))]
             cells += [f"{100 * each[DISPLAY[0]]:.0f}"]
+            if compared:
+                cells.append("" if each["vmaf"] is None else f"{each['vmaf']:.0f}")
             if sure:
                 unknown = each["chance_worse"] is None or each is top
                 cells.append(

@@ -2,18 +2,24 @@ import csv
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from clips import moving_clip, write_clip
 
 import jaxvqa
 from jaxvqa.cli import main
+from jaxvqa.errors import VideoError
 from jaxvqa.evaluation.preference import Preference, preference_of
 from jaxvqa.results.rows import DISPLAY
-from jaxvqa.tasks.ladder import COLUMNS, answer, choose, print_ladder
+from jaxvqa.synthetic.vmaf import compare_files, installed_vmaf
+from jaxvqa.system.terminal import Log
+from jaxvqa.tasks.ladder import COLUMNS, add_vmaf, answer, choose, print_ladder
+from jaxvqa.video.decode import open_video
 from jaxvqa.weights.load import load_weights
 
 
@@ -103,6 +109,50 @@ def test_each_encode_has_a_row_and_a_point(encodes, sure_weights, tmp_path, capf
     first = out.splitlines()[0]
     assert first in drawn.replace("\n", "") or first[:60] in drawn  # the answer stands first
     assert "±13" in out
+
+
+@pytest.fixture
+def ffmpeg(tmp_path, monkeypatch):
+    """FFmpeg with libvmaf, alone on the PATH."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+
+def test_vmaf_stands_beside_scores_where_there_is_a_reference(encodes, sure_weights, ffmpeg, tmp_path, capfd):
+    reference = moving_clip(tmp_path / "-original.mp4", seed=1, codec_options={"crf": "4"})
+    assert ladder(sure_weights, tmp_path / "out", encodes, reference=reference) == 0
+    found = {row["name"]: float(row["vmaf"]) for row in rows(tmp_path / "out")}
+    assert found["good.mp4"] > 90
+    assert found["good.mp4"] > found["bad.mp4"] + 6
+    assert 0 < found["small.mkv"] < found["good.mp4"]
+    head, *lines = [line for line in capfd.readouterr().out.splitlines() if "VMAF" in line or "h264" in line]
+    assert "VMAF" in head
+    assert any(f" {found['bad.mp4']:.0f} " in line for line in lines)
+
+
+def test_a_file_that_cannot_be_compared_is_a_warning(encodes, sure_weights, ffmpeg, tmp_path, capfd):
+    original = str(shutil.copy(encodes / "good.mp4", tmp_path / "original.mp4"))
+    program = installed_vmaf()
+    with pytest.raises(VideoError, match=r"FFmpeg could not compare .*nowhere.mp4 with .*original.mp4: .*No such file"):
+        compare_files(program, str(tmp_path / "nowhere.mp4"), original, (320, 240))
+    log = Log()
+    encode = {"path": str(tmp_path / "nowhere.mp4"), "compared": True, "vmaf": None}
+    add_vmaf([encode], program, open_video(original), log)
+    assert "FFmpeg could not compare" in capfd.readouterr().err
+    assert encode["vmaf"] is None
+
+
+def test_a_reference_that_is_no_use_is_said_first(encodes, sure_weights, tmp_path, monkeypatch, capfd):
+    (tmp_path / "text.mp4").write_text("text")
+    for reference, message in ((tmp_path / "text.mp4", "text.mp4"), (tmp_path / "nowhere.mp4", "does not exist")):
+        assert ladder(sure_weights, tmp_path / "out", encodes, reference=reference) == 2
+        assert message in capfd.readouterr().err
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    assert ladder(sure_weights, tmp_path / "out", encodes, reference=encodes / "good.mp4") == 2
+    assert "VMAF needs an FFmpeg with libvmaf, and there is none on the PATH; to get one: pip" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_programs_get_the_rows_alone(encodes, small_weights, tmp_path, capfd):
@@ -239,9 +289,11 @@ def test_wrong_usage(encodes, small_weights, released_weights, tmp_path, capfd):
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_nothing_is_cut(width, sure_weights, monkeypatch, capsys):
+@pytest.mark.parametrize("vmaf", [None, 87.4])
+def test_nothing_is_cut(width, vmaf, sure_weights, monkeypatch, capsys):
     card = load_weights(sure_weights).card
     encodes = made(*LADDER, ("a long name of an encode/1920x1080 crf 23 very slow.mp4", 4e6, 2160, 12))
+    encodes = [each | {"vmaf": vmaf} for each in encodes]
     choose(encodes, preference_of(card, ""), 0.95)
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("FORCE_COLOR", "1")
