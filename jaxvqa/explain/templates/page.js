@@ -87,7 +87,7 @@ function fill(section) {
       const image = nearest(second.frames.map(pair => pair[1]), shown * second.duration / data.duration);
       const [its, then] = second.frames[image];
       Object.assign(find(".second img"), { src: second.pictures[image], alt: `Compared: frame ${its}, at ${then.toFixed(2)} s` });
-      find("output.at").append(`; below, compared: frame ${its}, ${then.toFixed(2)} s`);
+      find("output.at").append(`; compared: frame ${its}, ${then.toFixed(2)} s`);
     }
     slider.value = seconds;
     const values = data.charts.map(each => [each.name, valueAt(each, seconds)]).filter(pair => pair[1] !== null);
