@@ -9,7 +9,7 @@ comparisons where one seed samples both encodes, and where each is sampled by a 
     right      share of comparisons in which the higher quality scores higher
     deviation  standard deviation of the difference between seeds, in points, the mean over pairs
 
-with 90 % intervals by bootstrap over videos. Needs FFmpeg of the extra `mini`. Nine videos take about ten minutes.
+with 90 % intervals by bootstrap over videos. Needs FFmpeg of the extra `mini`. Nine videos take about half an hour.
 """
 
 import argparse
