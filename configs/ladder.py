@@ -5,7 +5,7 @@
 Prints the cheapest encode that is not visibly worse than the best one, over all and for each size, and a line for each
 encode. Writes OUTPUT/ladder.csv, OUTPUT/ladder.jsonl and OUTPUT/ladder.svg, a picture of quality over bit rate, besides
 what configs/score.py writes. Each encode is decoded twice: to score it, and to check that all show one video.
---config.reference=ORIGINAL adds the VMAF of each, by an FFmpeg with libvmaf.
+--reference=ORIGINAL adds the VMAF of each, by an FFmpeg with libvmaf.
 """
 
 import ml_collections
