@@ -51,7 +51,7 @@ def test_table_and_files(clips, small_weights, scored, capfd):
     assert score(clips, small_weights, scored) == 0
     out, err = capfd.readouterr()
     ranking, dimensions = (part.splitlines() for part in out.split("\n\n"))
-    assert ranking[0].split() == ["overall", "video", "in", str(clips), "lowest", "in"]
+    assert ranking[0].split() == ["overall", "video", "in", str(clips), "weakest", "in"]
     ranked = [line.split() for line in ranking[1:]]
     assert {name for _, _, name, *_ in ranked} == {"a.mp4", "b.mp4", "deep/c.mkv"}
     shown = {name: int(overall) for _, overall, name, *_ in ranked}
