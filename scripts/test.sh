@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what the tests need, and runs them; half an hour on two cores. No compiler is needed. Arguments go to pytest:
+# Makes what the tests need, and runs them; 30 to 50 minutes on two cores. No compiler is needed. Arguments go to pytest:
 #
 #   sh scripts/test.sh
 #   sh scripts/test.sh -m 'not slow'
