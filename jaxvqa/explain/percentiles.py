@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from ..dimensions import DIMENSIONS, GENERAL, PERCENTS
-from ..weights.model_card import ModelCard, display_scale, not_scored, unvalidated
+from ..dimensions import PERCENTS
+from ..weights.model_card import ModelCard, display_scale, single_validated
 
 
 def reference_quantiles(card: ModelCard | None) -> Float[np.ndarray, "21 16"]:
@@ -36,10 +36,8 @@ def weakest_dimensions(
         display: the same on the display scale.
         card: what is known of the weights; None for published ones.
     """
-    passed_over = {*GENERAL, *unvalidated(card), *not_scored(card)}
-    single = [i for i, dimension in enumerate(DIMENSIONS) if dimension.code not in passed_over]
     order = display if display_scale(card).linear else percentiles(raw, card)
-    return sorted(single, key=lambda i: order[i])
+    return sorted(np.flatnonzero(single_validated(card)).tolist(), key=lambda i: order[i])
 
 
 @cache

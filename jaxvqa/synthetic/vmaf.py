@@ -1,8 +1,8 @@
 """Frames through an encoder, and what VMAF says of what is left: targets of the small model.
 
 FFmpeg with libvmaf comes with imageio-ffmpeg, which only its training needs; VMAF of a user's encodes is computed by
-that on the PATH, too. VMAF (Netflix, v0.6.1) estimates how
-people rate a video on a television of 1080 lines, from 0 to 100, by comparing it with its source.
+that on the PATH, too. VMAF (Netflix, v0.6.1) estimates how people rate a video on a television of 1080 lines, from 0 to
+100, by comparing it with its source.
 """
 
 import json

@@ -152,8 +152,7 @@ def choose(encodes: Sequence[Row], preference: Preference, confidence: float) ->
     there = [each for each in encodes if each["compared"]]
     if not there:
         return
-    rates, scores = numbers(there)
-    for each, hull, chance in zip(there, on_hull(rates, scores), chances_worse(there, preference), strict=True):
+    for each, hull, chance in zip(there, on_hull(*numbers(there)), chances_worse(there, preference), strict=True):
         each["on_hull"], each["chance_worse"] = bool(hull), None if np.isnan(chance) else round(float(chance), 6)
     for column, group in [("chosen", there), *(("chosen_of_size", group) for group in by_size(there).values())]:
         if (found := cheapest(*numbers(group), chances_worse(group, preference), confidence)) is not None:

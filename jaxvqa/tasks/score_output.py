@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..dimensions import DIMENSIONS, GENERAL, Dimension
+from ..dimensions import DIMENSIONS, Dimension
 from ..evaluation.preference import Preference
 from ..explain.percentiles import weakest_dimensions
 from ..results.rows import DISPLAY, HIGH, MOS, RAW, Row
 from ..system.terminal import printable, table_console
-from ..weights.model_card import ModelCard, margin, notice, scored, unvalidated
+from ..weights.model_card import ModelCard, margin, notice, scored, single_validated, unvalidated
 
 WIDTH = 80  # columns that are counted on where no terminal tells
 BAR = 20  # columns of a score of 100
@@ -186,10 +186,9 @@ def bar(out: Console, score: float) -> Text:
 
 def most_changed(changes: Float[np.ndarray, " dimensions"], card: ModelCard | None) -> Text:
     """The validated single dimension that changes most, with its change."""
-    there, passed_over = dimensions(card), {*GENERAL, *unvalidated(card)}
-    single = [i for i, each in enumerate(there) if each.code not in passed_over]
+    single = np.flatnonzero(single_validated(card)[scored(card)]).tolist()
     most = max(single, key=lambda i: abs(changes[i]), default=None)
-    return Text("" if most is None else f"{there[most].name} {signed(changes[most])}")
+    return Text("" if most is None else f"{dimensions(card)[most].name} {signed(changes[most])}")
 
 
 def whole_numbers(values: Float[np.ndarray, " dimensions"]) -> list[str]:

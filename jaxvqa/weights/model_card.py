@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..dimensions import DIMENSIONS, PERCENTS, PUBLISHED, DisplayScale
+from ..dimensions import DIMENSIONS, GENERAL, PERCENTS, PUBLISHED, DisplayScale
 from ..errors import UserError, WeightsError
 from ..text.prompts import PromptPair, read_pairs
 
@@ -248,6 +248,12 @@ def unvalidated(card: ModelCard | None) -> list[str]:
         known = () if card.synthetic else card.dimensions
     codes = [dimension.code for dimension in DIMENSIONS if dimension.code in card.dimensions]
     return [code for code in codes if code not in known]
+
+
+def single_validated(card: ModelCard | None) -> Bool[np.ndarray, "16"]:
+    """Returns which dimensions may be named as a video's weakest: scored and validated ones that sum up no others."""
+    passed_over = {*GENERAL, *unvalidated(card), *not_scored(card)}
+    return np.array([dimension.code not in passed_over for dimension in DIMENSIONS])
 
 
 def margin(card: ModelCard | None) -> str:
