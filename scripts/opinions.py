@@ -20,22 +20,23 @@ Source of the interval: split conformal prediction (Vovk et al., Algorithmic Lea
 import csv
 import json
 import sys
-import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
-from scipy.optimize import OptimizeWarning, curve_fit
-from scipy.special import expit
 
 import jaxvqa
 from jaxvqa.dimensions import DIMENSIONS
-from jaxvqa.weights.opinions import FIELDS, Opinions
+from jaxvqa.evaluation.opinions import fit_opinions
+from jaxvqa.weights.known_opinions import maxwell_opinions
+from jaxvqa.weights.opinions import Opinions
 
 TARGET = Path(jaxvqa.__file__).parent / "weights" / "maxwell_opinions.json"
 SPLITS = 100
+FIELDS = ("low", "high", "center", "width", "half", "deviation")
 
 
 def main() -> int:
@@ -64,19 +65,12 @@ def read(path: str) -> Float[np.ndarray, "videos 16"]:
 
 
 def fit(raw: Float[np.ndarray, "videos 16"], labels: Float[np.ndarray, "videos 16"]) -> Opinions:
-    """The curve of each dimension, and its errors."""
-
-    def curve(x, low, high, center, width):
-        return low + (high - low) * expit((x - center) / width)
-
-    rows = []
-    for x, y in zip(raw.T, labels.T, strict=True):
-        with warnings.catch_warnings(action="ignore", category=OptimizeWarning):
-            values, _ = curve_fit(curve, x, y, (y.min(), y.max(), x.mean(), x.std()), maxfev=20000)
-        errors = np.sort(abs(y - curve(x, *values)))
-        rank = min(int(np.ceil(0.9 * (len(errors) + 1))), len(errors))
-        rows.append([*values, errors[rank - 1], np.sqrt(np.mean(errors**2))])
-    return Opinions(*np.transpose(rows))
+    """The curve of each dimension on MaxWell's scale of ratings, and its errors."""
+    published = maxwell_opinions()
+    found = fit_opinions(raw, labels)
+    if not found or np.isnan(found.half).any():
+        raise SystemExit("opinions: in some dimension, ratings do not rise with scores.")
+    return replace(found, lowest=published.lowest, highest=published.highest)
 
 
 def measure(raw: Float[np.ndarray, "videos 16"], labels: Float[np.ndarray, "videos 16"]) -> Float[np.ndarray, "16 5"]:

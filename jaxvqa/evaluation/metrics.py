@@ -147,21 +147,33 @@ def metrics(
 
 
 def fitted(predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Predictions on the scale of the labels, by VQEG's monotone logistic (Final Report, 2000) with four parameters.
+    """Predictions on the scale of the labels, by a logistic curve.
 
     Where least squares finds none, the best straight line takes its place.
     """
+    curve = fit_logistic(predictions, labels)
+    if curve is None:
+        return np.polyval(np.polyfit(predictions, labels, 1), predictions)
+    return logistic(predictions, *curve)
 
-    def logistic(x, low, high, centre, width):
-        return low + (high - low) * expit((x - centre) / width)
 
+def logistic(
+    x: Float[np.ndarray, " n"], low: float, high: float, center: float, width: float
+) -> Float[np.ndarray, " n"]:
+    """VQEG's monotone curve with four parameters (Final Report, 2000)."""
+    return low + (high - low) * expit((x - center) / width)
+
+
+def fit_logistic(
+    predictions: Float[np.ndarray, " n"], labels: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, "4"] | None:
+    """The parameters of `logistic` with the least squared errors; None if none are found."""
     start = (labels.min(), labels.max(), predictions.mean(), predictions.std())
     try:
         with warnings.catch_warnings(action="ignore", category=OptimizeWarning):  # of the fit's own uncertainty
-            parameters, _ = curve_fit(logistic, predictions, labels, start, maxfev=10_000)
+            return curve_fit(logistic, predictions, labels, start, maxfev=20_000)[0]
     except (RuntimeError, TypeError):  # no fit found, or fewer videos than parameters
-        return np.polyval(np.polyfit(predictions, labels, 1), predictions)
-    return logistic(predictions, *parameters)
+        return None
 
 
 def agreement(

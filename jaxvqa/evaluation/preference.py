@@ -1,20 +1,23 @@
 """Which of two videos is better, and how likely: by VMAF or by people's ratings, depending on the weights."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
+import numpy as np
+
 from ..dimensions import DIMENSIONS, Dimension
+from ..weights.known_opinions import opinions_of
 from ..weights.model_card import ModelCard
-from ..weights.opinions import opinions_of
 
 OVERALL = DIMENSIONS[0]
 # Points from which people see a difference: of VMAF, about a just noticeable one; of ratings from 1 to 5, the same part
 # of the scale, because the five ratings are VMAF 20, 40, ..., 100.
 # Source: Netflix/vmaf, resource/doc/models.md, by which "bad" is about 20, and "excellent" 100.
 VISIBLE_VMAF = 6.0
-VISIBLE_RATING = VISIBLE_VMAF / 20
+VISIBLE_PART = VISIBLE_VMAF / 80
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,13 @@ def preference_of(card: ModelCard | None, weights_id: str) -> Preference:
 
     By people's ratings, the two errors are taken to be independent, as those of videos of different content are.
     """
-    if opinions := opinions_of(card, weights_id):
+    opinions = opinions_of(card, weights_id)
+    if opinions and not np.isnan(opinions.deviation[0]):
         deviations = (2**0.5 * opinions.deviation).tolist()
         return Preference(
             ending="_mos",
-            deviations=dict(zip(DIMENSIONS, deviations, strict=True)),
-            visible=VISIBLE_RATING,
+            deviations={d: each for d, each in zip(DIMENSIONS, deviations, strict=True) if not math.isnan(each)},
+            visible=VISIBLE_PART * float(opinions.highest[0] - opinions.lowest[0]),
             better="people would rate {} higher",
             worse="people would rate it lower",
             condition="Overall",

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from ..dimensions import DIMENSIONS
 from ..geometry import GRID, INTERVAL
+from ..weights.known_opinions import opinions_of
 from .explanation import NOTABLE, Explanation, Series, region
 from .locations import TECHNICAL
 
@@ -99,6 +100,10 @@ def band(explanation: Explanation) -> list[float] | None:
     """The interval of the overall score of the video, 0 to 100, if there is one."""
     if interval := vmaf_interval(explanation):
         return [float(end) for end in interval]
+    if (opinions := opinions_of(explanation.card, explanation.weights_id)) and not np.isnan(opinions.half[0]):
+        ends = np.full((2, len(DIMENSIONS)), np.nan)
+        ends[:, 0] = opinions.overall_interval(explanation.scores.raw)
+        return (100 * explanation.scale.apply(ends)[:, 0]).round(1).tolist()
     if not (off := deviation(explanation, 0)):
         return None
     score = 100 * float(explanation.scores.display[0])

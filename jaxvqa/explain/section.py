@@ -13,6 +13,7 @@ from PIL import Image
 
 from ..dimensions import DIMENSIONS, GENERAL
 from ..geometry import GRID
+from ..weights.known_opinions import opinions_of
 from ..weights.model_card import scored, trained_pairs, unvalidated
 from .charts import charts, deviation, duration, mean_places, notable, percent, stands_out, vmaf_interval
 from .explanation import REGIONS, THIRDS, Explanation, ordinal, region
@@ -69,6 +70,7 @@ def section(explanation: Explanation) -> Section:
         why=reason,
         rows=[row(explanation, chart) for chart in drawn["charts"]],
         vmaf=vmaf_interval(explanation),
+        people=people(explanation),
         strip=[(webp(picture, *PICTURE), parts) for picture, (_, parts) in zip(pictures, strip, strict=True)],
         moments=[show(explanation, moment, frames) for moment in moments],
         charts=drawn,
@@ -77,6 +79,12 @@ def section(explanation: Explanation) -> Section:
         general=GENERAL,
     )
     return Section(webp(pictures[len(pictures) // 2], *THUMBNAIL), reason, html)
+
+
+def people(explanation: Explanation) -> str:
+    """What people would say of the video overall; empty if that is not known."""
+    opinions = opinions_of(explanation.card, explanation.weights_id)
+    return opinions.overall_words(explanation.scores.raw) if opinions else ""
 
 
 def why(explanation: Explanation) -> str:

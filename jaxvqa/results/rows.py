@@ -82,7 +82,8 @@ def is_sound(row: Row) -> bool:
     if row["status"] != "ok":
         return kinds == [str, int, str, int]
     facts = {"path", "status", "error", "custom", *FACTS, *NESTED, *(DEVIATION if row.get("repeats", 1) == 1 else ())}
-    facts |= {*MOS, *LOW, *HIGH} if row.get(MOS[0]) is None else set()
+    for opinion in zip(MOS, LOW, HIGH, strict=True):  # known or not, dimension by dimension
+        facts |= {*opinion} if row.get(opinion[0]) is None else set()
     unscored = (row.get("not_scored") or "").split()
     columns = zip(DIMENSIONS, RAW, DISPLAY, DEVIATION, strict=True)
     missing = {name for dimension, *names in columns if dimension.code in unscored for name in names}

@@ -59,7 +59,7 @@ RAW_SCORE = number("raw score, higher is better", 0, 1)
 RAW_SCORES = per_dimension(RAW, "raw score, higher is better")
 DISPLAY_SCORES = per_dimension(DISPLAY, "score on the display scale, higher is better")
 OPINIONS = {
-    name: number(f"{d.name}: mean opinion score that people would give", *d.ratings)
+    name: number(f"{d.name}: mean opinion score that people would give, on the scale of the ratings")
     for d, name in zip(DIMENSIONS, MOS, strict=True)
 }
 OPINIONS |= {name: number("lower end of the 90 % interval of its opinion score") for name in LOW}

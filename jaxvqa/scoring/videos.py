@@ -2,11 +2,13 @@
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from .. import __version__
 from ..explain.report import Entry, page
@@ -22,8 +24,8 @@ from ..system.terminal import Log
 from ..video.limits import DecodeLimits
 from ..video.sampling import Sampling
 from ..video.workers import Decoded, decode_samples, noted
+from ..weights.known_opinions import opinions_of
 from ..weights.model_card import display_scale, not_scored, unvalidated
-from ..weights.opinions import opinions_of
 from .coding import coding_facts
 from .kept import find_kept, has_files, same_work, section_path, shown_height
 
@@ -103,12 +105,10 @@ def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, s
     row["coding"] = coding_facts(video.video.coding) if video.video and video.video.coding else None
     for names, numbers in ((RAW, scores.raw), (DISPLAY, scores.display), (DEVIATION, scores.deviation)):
         if numbers is not None:
-            pairs = zip(names, numbers, strict=True)
-            row.update((name, None if np.isnan(number) else round(float(number), 6)) for name, number in pairs)
+            row |= cells(names, numbers)
     if opinions := opinions_of(model.card, model.weights_id):
         means = opinions.scores(scores.raw)
-        for names, numbers in ((MOS, means), (LOW, means - opinions.half), (HIGH, means + opinions.half)):
-            row.update((name, round(float(number), 6)) for name, number in zip(names, numbers, strict=True))
+        row |= cells(MOS, means) | cells(LOW, means - opinions.half) | cells(HIGH, means + opinions.half)
     if scores.samplings is not None:
         row["samplings"] = [[None if np.isnan(x) else round(float(x), 6) for x in raw] for raw in scores.samplings]
     row["custom"] = {str(pair): round(score, 6) for pair, score in scores.custom.items()}
@@ -116,6 +116,12 @@ def score_row(model: Model, samples: Sequence[Decoded], scores: Scores | None, s
     row["pooled"] = pool(display)
     row |= {f"{DISPLAY[0]}_{name}": value for name, value in row["pooled"].get(RAW[0], {}).items()}
     return row
+
+
+def cells(names: Sequence[str], numbers: Float[np.ndarray, "16"]) -> Row:
+    """Numbers as they stand in a row, by the names of their columns; None for NaN."""
+    pairs = zip(names, numbers.tolist(), strict=True)
+    return {name: None if math.isnan(number) else round(number, 6) for name, number in pairs}
 
 
 def failure(video: Decoded) -> str:

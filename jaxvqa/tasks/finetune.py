@@ -10,6 +10,7 @@ import numpy as np
 from ..datasets.custom import load_custom
 from ..datasets.videos import make_folds
 from ..evaluation.metrics import evaluate
+from ..evaluation.opinions import opinions_by
 from ..evaluation.summary import write_evaluation
 from ..results.table import ScoreTable, write_table
 from ..system.distributed import is_first, start
@@ -63,9 +64,9 @@ def run(config: ml_collections.ConfigDict) -> int:
             if settings.head.warm_start:
                 before.append(predict_start(trainer, fold.held_out[0]))
         trainer, trained = fit(settings, encoders, [rated], [], monitor(folder, "all videos"))
-        export_weights(trainer, trained, [rated], folder / "model")
+        labels = label_table(rated, trainer.codes)
+        export_weights(trainer, trained, [rated], folder / "model", opinions_by(joined(after), labels))
         if is_first():
-            labels = label_table(rated, trainer.codes)
             report(config, labels, joined(after))
             gain = None
             if before:

@@ -14,8 +14,9 @@ from rich.text import Text
 from ..dimensions import DIMENSIONS, Dimension
 from ..evaluation.preference import Preference
 from ..explain.percentiles import weakest_dimensions
-from ..results.rows import DISPLAY, HIGH, MOS, RAW, Row
+from ..results.rows import DISPLAY, RAW, Row
 from ..system.terminal import printable, table_console
+from ..weights.known_opinions import opinions_of
 from ..weights.model_card import ModelCard, margin, notice, scored, single_validated, unvalidated
 
 WIDTH = 80  # columns that are counted on where no terminal tells
@@ -37,7 +38,7 @@ def print_scores(rows: Sequence[Row], card: ModelCard | None, legend: bool = Tru
     within = margin(card) if there[:1] == [DIMENSIONS[0]] else ""
     if len(paths) == 1:
         out.print(Text(paths[0], "bold"), soft_wrap=not out.is_terminal)
-        out.print(Text.assemble(f"{there[0].name} ", (f"{values[0, 0]:.0f}", "bold"), within, people(whole[0])))
+        out.print(Text.assemble(f"{there[0].name} ", (f"{values[0, 0]:.0f}", "bold"), within, people(whole[0], card)))
         single = values[0, 1:]
         print_dimensions(out, there[1:], {"": whole_numbers(single), " ": [bar(out, x) for x in single]}, single, card)
     elif paths:
@@ -64,11 +65,11 @@ def weakest(row: Row, card: ModelCard | None) -> str:
     return "".join(f"{DIMENSIONS[i].name} {100 * shown[i]:.0f}" for i in weakest_dimensions(raw, shown, card)[:1])
 
 
-def people(row: Row) -> str:
+def people(row: Row, card: ModelCard | None) -> str:
     """What people would say of a video overall, in words; empty for weights of which that is not known."""
-    if row.get(MOS[0]) is None:
-        return ""
-    return f"; people would say {row[MOS[0]]:.1f} ±{row[HIGH[0]] - row[MOS[0]]:.1f} of 5"
+    opinions = opinions_of(card, row["weights"])
+    said = opinions.overall_words(np.array([row[name] for name in RAW], float)) if opinions else ""
+    return f"; {said}" if said else ""
 
 
 def print_differences(

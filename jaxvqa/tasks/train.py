@@ -7,8 +7,9 @@ import jax
 import ml_collections
 
 from ..evaluation.metrics import evaluate
+from ..evaluation.opinions import opinions_by
 from ..evaluation.summary import write_evaluation
-from ..results.table import write_table
+from ..results.table import ScoreTable, write_table
 from ..system.distributed import is_first, start
 from ..system.files import lock_folder
 from ..system.terminal import Log
@@ -18,6 +19,7 @@ from ..train.fit import fit, load_encoders, predict, predict_start
 from ..train.loop import FitResult, Trainer
 from ..train.monitor import Monitor
 from ..train.to_weights import export_weights
+from ..weights.opinions import Opinions
 from .evaluation_output import print_evaluation, print_gain
 from .output import tell_left_out, write_config
 from .train_inputs import cluster, data_source, train_settings
@@ -42,9 +44,25 @@ def run(config: ml_collections.ConfigDict) -> int:
         check_labels(training, validation + tests)
         monitor = Monitor(folder, "maxvqa", started=partial(write_config, config=config))
         trainer, trained = fit(settings, encoders, training, validation, monitor)
-        export_weights(trainer, trained, training, folder / "model")
-        report(config, trainer, trained, training, (validation, tests))
+        predictions = [predict(trainer, trained.network, one) for one in validation + tests]
+        tested = [*zip(validation + tests, predictions, strict=True)]
+        unbiased = tested[len(validation) :] if settings.keep == "best" else tested
+        export_weights(trainer, trained, training, folder / "model", opinions(trainer.codes, training, unbiased))
+        report(config, trainer, trained, training, (validation, tests), predictions)
     return tell_left_out(failures, config.data.allow_failures, Log(quiet=not is_first()))
+
+
+def opinions(
+    codes: dict[int, str], training: list[LabeledFeatures], tested: list[tuple[LabeledFeatures, ScoreTable]]
+) -> Opinions | None:
+    """What people would say, by the first database tested on whose ratings are those trained on, and videos others."""
+    first = training[0].videos
+    if first.synthetic or len({one.videos.database for one in training}) > 1:
+        return None
+    for one, scores in tested:
+        if one.videos.database == first.database and not seen(one, training):
+            return opinions_by(scores, label_table(one, codes))
+    return None
 
 
 def report(
@@ -53,6 +71,7 @@ def report(
     trained: FitResult,
     training: list[LabeledFeatures],
     tested: tuple[list[LabeledFeatures], list[LabeledFeatures]],
+    predictions: list[ScoreTable],
 ) -> None:
     """Evaluates the epoch that is kept on databases, and prints the tables.
 
@@ -60,19 +79,17 @@ def report(
 
     Args:
         tested: databases for validation, and those for tests.
+        predictions: for each of them.
     """
     folder, (validation, tests) = Path(config.output), tested
-    predictions = [
-        (predict(trainer, trained.network, one), predict_start(trainer, one) if config.warm_start else None)
-        for one in validation + tests
-    ]
+    starts = [predict_start(trainer, one) if config.warm_start else None for one in validation + tests]
     if not is_first():
         return
     best = config.train.keep == "best"
     note = f"Epoch {trained.epoch} of {len(trained.history)}, the {config.train.keep}"
     note += f" on {config.data.validation}" * best + "; trained on "
     note += describe(training) + "."
-    for one, (scores, before) in zip(validation + tests, predictions, strict=True):
+    for one, scores, before in zip(validation + tests, predictions, starts, strict=True):
         name = one.spec.replace(":", "-")
         write_table(folder / f"predictions-{name}.csv", scores)
         labels = label_table(one, trainer.codes)

@@ -18,6 +18,7 @@ from ..weights.assemble import ENCODERS, tensors_of
 from ..weights.directory import Weights, save_weights
 from ..weights.load import load_weights
 from ..weights.model_card import CustomDimension, ModelCard
+from ..weights.opinions import Opinions
 from .data import LabeledFeatures, label_scales
 from .loop import FitResult, Trainer
 
@@ -32,8 +33,18 @@ def trained_parts(encoders: Weights, network: MaxVQA | LastStages) -> dict[str, 
     return {**parts, "maxvqa": network.maxvqa}
 
 
-def export_weights(trainer: Trainer, trained: FitResult, training: list[LabeledFeatures], directory: Path) -> None:
-    """Writes a weights directory that scoring loads, with the scales of its scores, unless an earlier run did."""
+def export_weights(
+    trainer: Trainer,
+    trained: FitResult,
+    training: list[LabeledFeatures],
+    directory: Path,
+    opinions: Opinions | None = None,
+) -> None:
+    """Writes a weights directory that scoring loads, with the scales of its scores, unless an earlier run did.
+
+    Args:
+        opinions: what people would say, from videos that were not trained on.
+    """
     parts = trained_parts(trainer.encoders, trained.network)
     if multihost_utils.broadcast_one_to_all(np.array(is_exported(directory, parts))):
         return
@@ -57,6 +68,7 @@ def export_weights(trainer: Trainer, trained: FitResult, training: list[LabeledF
         scale=scale,
         quantiles=quantiles,
         custom=tuple(CustomDimension(*each) for each in custom),
+        opinions=opinions,
     )
     whole: dict[str, Any] = {**trainer.encoders.parts, **parts}
     tensors = {name: values for part, module in whole.items() for name, values in tensors_of(part, module).items()}

@@ -5,7 +5,7 @@ Published weights have none: functions here take None for them.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from ..dimensions import DIMENSIONS, GENERAL, PERCENTS, PUBLISHED, DisplayScale
 from ..errors import UserError, WeightsError
 from ..text.prompts import PromptPair, read_pairs
+from .opinions import Opinions
 
 QUANTILES = f"quantiles must be {len(PERCENTS)} rows of {len(DIMENSIONS)} numbers from 0 to 1, in ascending order."
 RELEASE = ("name", "limits", "validated")  # fields of weights that were released
@@ -55,6 +56,7 @@ class ModelCard:
             interval around it that holds VMAF of nine in ten encodes of scenes not trained on, in points of a hundred.
         pair_deviation: of the same, the deviation of a normal distribution that tells how likely the one of two encodes
             of a source that scores higher has the higher VMAF, in points of a hundred: see `evaluation.preference`.
+        opinions: what people would say, by ratings of videos that were not trained on; None if that is not known.
 
     Raises:
         WeightsError: a field has another shape or range, or a text that cannot be printed.
@@ -73,6 +75,7 @@ class ModelCard:
     validated: tuple[str, ...] | None = None
     vmaf_interval: float | None = None
     pair_deviation: float | None = None
+    opinions: Opinions | None = None
 
     def __post_init__(self):
         there = scored(self)
@@ -113,6 +116,8 @@ class ModelCard:
                 if not isinstance(value[field], float):
                     raise WeightsError(f"{field} must be a number with a decimal point.")
                 released[field] = value[field]
+        if "opinions" in value:
+            released["opinions"] = read_opinions(value["opinions"])
         return cls(
             databases=read_texts(value, "databases"),
             synthetic=value["synthetic"],
@@ -143,6 +148,8 @@ class ModelCard:
             value["custom"] = [[*pair, *numbers_or_none(labels)] for pair, *labels in self.custom]
         if self.validated is not None:
             value |= {"name": self.name, "limits": self.limits, "validated": list(self.validated)}
+        if self.opinions:
+            value["opinions"] = {field: numbers_or_none(values) for field, values in vars(self.opinions).items()}
         return value | {field: getattr(self, field) for field in POINTS if getattr(self, field) is not None}
 
 
@@ -191,6 +198,13 @@ def read_array(value: dict[str, Any], field: str) -> Float[np.ndarray, "..."]:
         return np.array(value.get(field), np.float64)
     except (TypeError, ValueError, OverflowError):
         raise WeightsError(f"{field} must be numbers.") from None
+
+
+def read_opinions(value: Any) -> Opinions:
+    """Returns what people would say."""
+    if not isinstance(value, dict):
+        raise WeightsError("opinions must be a JSON object.")
+    return Opinions(**{field.name: read_numbers(value, field.name) for field in fields(Opinions)})
 
 
 def read_custom(values: Any) -> tuple[CustomDimension, ...]:

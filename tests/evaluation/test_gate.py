@@ -9,8 +9,8 @@ from jaxvqa.evaluation.gate import read_baseline, read_limits, violations
 from jaxvqa.evaluation.preference import Preference, preference_of
 from jaxvqa.results.rows import DISPLAY, POOLED, RAW
 from jaxvqa.results.store import Results
+from jaxvqa.weights.known_opinions import maxwell_opinions
 from jaxvqa.weights.load import load_weights
-from jaxvqa.weights.opinions import maxwell_opinions
 
 BY_NAME = {d.column: d for d in DIMENSIONS}
 OVERALL, NOISE = BY_NAME["overall"], BY_NAME["noise"]

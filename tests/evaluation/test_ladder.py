@@ -7,8 +7,8 @@ import pytest
 from jaxvqa.evaluation.ladder import best, chances_worse, cheapest, content_correlations, on_hull, reversals
 from jaxvqa.evaluation.preference import Preference, preference_of
 from jaxvqa.results.rows import DISPLAY, MOS
+from jaxvqa.weights.known_opinions import maxwell_opinions
 from jaxvqa.weights.load import load_weights
-from jaxvqa.weights.opinions import maxwell_opinions
 
 
 @pytest.fixture

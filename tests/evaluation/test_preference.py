@@ -5,8 +5,8 @@ import pytest
 
 from jaxvqa import DIMENSIONS
 from jaxvqa.evaluation.preference import Preference, preference_of
+from jaxvqa.weights.known_opinions import maxwell_opinions
 from jaxvqa.weights.load import load_weights
-from jaxvqa.weights.opinions import maxwell_opinions
 
 OVERALL, NOISE = DIMENSIONS[0], DIMENSIONS[9]
 

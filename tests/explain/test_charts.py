@@ -8,6 +8,8 @@ from clips import moving_clip
 
 import jaxvqa
 from jaxvqa.explain.charts import charts, line
+from jaxvqa.explain.section import people, section
+from jaxvqa.weights.opinions import Opinions
 
 NAMES = [dimension.name for dimension in jaxvqa.DIMENSIONS]
 OVERALL, SHARPNESS, NOISE = NAMES.index("overall"), NAMES.index("sharpness"), NAMES.index("noise")
@@ -67,6 +69,20 @@ def test_flat_lines_have_no_mark_and_even_frames_no_map(with_local):
     places = np.array(chart["places"]).reshape(7, 7)
     assert (places[5:, 5:] < places[:5, :5].min()).all()
     assert drawn(e, NOISE)["mark"] is None
+
+
+def test_the_band_is_what_people_would_say(explained):
+    values = (0, 100, 0.5, 0.1, 9, 5, 0, 100)
+    opinions = Opinions(*(np.full(16, float(value)) for value in values))
+    e = dataclasses.replace(explained, card=dataclasses.replace(explained.card, opinions=opinions))
+    low, high = drawn(e, OVERALL)["band"]
+    ends = explained.scale.apply(np.stack([np.full(16, each) for each in opinions.overall_interval(e.scores.raw)]))
+    assert [low, high] == pytest.approx(100 * ends[:, 0], abs=0.06)
+    assert low < 100 * e.scores.display[0] < high
+    assert people(e) == opinions.overall_words(e.scores.raw)
+    assert people(e) in section(e).html
+    assert people(explained) == ""
+    assert drawn(e, SHARPNESS)["band"] is None
 
 
 def test_bands_are_intervals_of_the_overall_score_only(explained):

@@ -62,6 +62,17 @@ def test_rows_of_another_kind_are_refused(tmp_path):
             Results(tmp_path)
 
 
+def test_opinions_are_known_or_not_in_each_dimension(tmp_path):
+    known = {"noise_mos": 3.0, "noise_low": 2.0, "noise_high": 4.0}
+    write(tmp_path, row("a.mp4", **known))
+    assert Results(tmp_path).rows["a.mp4", 0, "abc"]["noise_mos"] == 3.0
+    line = json.loads((tmp_path / "scores.jsonl").read_text())
+    for wrong in ({"noise_low": None}, {"noise_high": "4"}, {"overall_mos": 3.0}):
+        (tmp_path / "scores.jsonl").write_text(json.dumps({**line, **wrong}) + "\n")
+        with pytest.raises(UserError, match="line 1: not a row of scores"):
+            Results(tmp_path)
+
+
 def test_scores_are_missing_only_where_they_are_not_scored(tmp_path):
     none = dict.fromkeys(["content", "content_display", "content_deviation"])
     one = row("a.mp4", not_scored="A-1", repeats=2, **dict.fromkeys(DEVIATION, 0.1))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxvqa.dimensions import DIMENSIONS
-from jaxvqa.weights.opinions import SCALES
+
+SCALES = np.array([d.ratings for d in DIMENSIONS], float).T
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "opinions.py"
 

@@ -14,6 +14,7 @@ from jaxvqa import UserError
 from jaxvqa.cli import main
 from jaxvqa.datasets.custom import load_custom
 from jaxvqa.datasets.videos import make_folds
+from jaxvqa.evaluation import opinions
 from jaxvqa.features.store import Features
 from jaxvqa.results.table import read_table
 from jaxvqa.tasks.evaluation_output import Gain
@@ -129,6 +130,21 @@ def test_twelve_videos_do_with_the_settings_as_they_are(finetune, tmp_path, capf
     epochs = dict(re.findall("^(.+): epoch 1/1, (.*)$", err, re.MULTILINE))
     assert [title for title, line in epochs.items() if "PLCC" not in line] == ["all videos"]  # of labels trained on
     assert len(epochs) == 6
+
+
+def test_the_card_says_what_people_would_say(finetune, tuned, tmp_path, monkeypatch):
+    """By videos that were held out, where their ratings rise with scores; of twelve, nothing is known."""
+    assert load_weights(tuned / "model").card.opinions is None
+    before = read_table(tuned / "predictions.csv", custom=True)
+    rows = zip(before.names, before.scores["O"], before.scores["T-1"][::-1], strict=True)
+    labels = write_labels(tmp_path / "labels.csv", rows, ("filename", "overall", "T-1"))
+    monkeypatch.setattr(opinions, "LEAST", 12)
+    assert finetune(tmp_path / "out", labels=labels) == 0
+    found = load_weights(tmp_path / "out" / "model").card.opinions
+    expected = opinions.opinions_by(read_table(tmp_path / "out" / "predictions.csv"), read_table(labels))
+    assert np.isfinite(found.half[0])
+    for field in ("half", "deviation", "lowest", "highest"):
+        np.testing.assert_allclose(getattr(found, field), getattr(expected, field), atol=1e-3)
 
 
 def test_labels_that_are_missing_have_no_part_in_it(finetune, rated, tuned, tmp_path):

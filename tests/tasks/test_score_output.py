@@ -20,7 +20,7 @@ PEOPLE = preference_of(None, "published")
 
 
 def row(path, scores):
-    facts = {"path": path, "status": "ok", "repeats": 1, "dense": False}
+    facts = {"path": path, "status": "ok", "repeats": 1, "dense": False, "weights": "random-small"}
     return facts | dict(zip(RAW, scores, strict=True)) | dict(zip(DISPLAY, scores, strict=True))
 
 
@@ -239,5 +239,6 @@ def test_how_likely_a_video_is_better_is_said_where_it_is_known(chance, encodes,
 
 def test_what_people_would_say_stands_beside_overall(capsys):
     scores = row("a.mp4", np.full(16, 0.5))
-    print_scores([scores | {"overall_mos": 3.42, "overall_low": 2.89, "overall_high": 3.95}], None)
-    assert capsys.readouterr().out.splitlines()[1] == "overall 50; people would say 3.4 ±0.5 of 5"
+    for weights, said in (("published", "; people would say 2.8 ±0.5 of 5"), ("random-small", "")):
+        print_scores([scores | {"weights": weights}], None)
+        assert capsys.readouterr().out.splitlines()[1] == "overall 50" + said

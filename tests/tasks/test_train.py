@@ -7,6 +7,7 @@ import shutil
 import socket
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +15,13 @@ from safetensors.numpy import load_file
 from trainings import CODES, EPOCHS, ROOT, checkpoints, history, launch, sentence, tensors
 
 import jaxvqa
+from jaxvqa.datasets.videos import RatedVideos
+from jaxvqa.evaluation import opinions as fits
 from jaxvqa.features.store import Features
-from jaxvqa.results.table import read_table
+from jaxvqa.results.table import ScoreTable, read_table
 from jaxvqa.system.files import lock_folder
+from jaxvqa.tasks.train import opinions
+from jaxvqa.train.data import LabeledFeatures
 from jaxvqa.train.monitor import Monitor
 from jaxvqa.train.step import TrainStep
 
@@ -222,6 +227,27 @@ def test_two_runs_at_once(train, trained, tmp_path, capfd, config):
 
 
 CHANGES = {"train.chunk": 16, "train.epochs_per_chunk": 2, "train.passes": 1}
+
+
+def test_people_are_known_by_new_videos_of_the_same_ratings(monkeypatch):
+    monkeypatch.setattr(fits, "LEAST", 8)
+
+    def database(name, count, first=0, synthetic=False):
+        names = [str(first + i) for i in range(count)]
+        labels = np.full((count, 16), np.nan)
+        labels[:, 0] = range(count)
+        videos = RatedVideos(name, names, [], labels, synthetic)
+        return LabeledFeatures(name, videos, Features([(Path(name), i) for i in range(count)], names))
+
+    def scores(one):
+        return ScoreTable(Path("p"), one.videos.names, {"O": np.linspace(0.2, 0.8, len(one.videos.names)) ** 2})
+
+    training, new = database("a", 12), database("a", 9, 100)
+    tested = [(one, scores(one)) for one in (database("b", 12, 50), database("a", 9, 5), new)]
+    assert opinions({0: "O"}, [training], tested).highest[0] == 8
+    assert opinions({0: "O"}, [training], tested[:2]) is None  # other ratings, or videos that were trained on
+    assert opinions({0: "O"}, [training, database("b", 9)], tested) is None
+    assert opinions({0: "O"}, [database("a", 12, synthetic=True)], tested) is None
 
 
 @pytest.fixture(scope="module")
