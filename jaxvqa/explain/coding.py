@@ -13,7 +13,7 @@ from ..video.coding import Coding
 from ..video.decode import Video
 from ..video.quantizers import SCALES, UNKNOWN
 from ..weights.model_card import scored
-from .charts import VISIBLE, duration, percent
+from .charts import VISIBLE, duration
 from .explanation import Explanation
 from .locations import TECHNICAL
 
@@ -78,8 +78,8 @@ def coding_panel(explanation: Explanation, frames: Sequence[int]) -> Panel | Non
             points = line(values, video.seconds / duration(explanation))
             ends = axis(points, codec)
             drawn.append({"name": name, "values": [short(point) for point in points], "range": ends})
-            lowest, highest = short(np.nanmin(values)), short(np.nanmax(values))
-            words = f"mean {short(np.nanmean(values))}, from {lowest} to {highest}"
+            lowest, mean, highest = (short(of(values)) for of in (np.nanmin, np.nanmean, np.nanmax))
+            words = f"mean {mean}, from {lowest} to {highest}" if lowest != highest else f"{mean} throughout"
             rows.append((name, words, f"{name} over time: {words}"))
     maps, names = frame_maps(explanation, coding, frames), ["quantizer"]
     if scored(explanation.card)[ARTIFACTS]:
@@ -119,8 +119,10 @@ def key_frames(coding: Coding) -> str:
         return "one key frame" if coding.keys.any() else "no key frame"
     shortest, longest = int(distances.min()), int(distances.max())
     if longest == 1:
-        return "all key frames" if coding.keys.all() else "key frames in a row"
-    return f"a key frame every {longest} frames" if shortest == longest else f"key frames {shortest} to {longest} frames apart"
+        return "every frame a key frame" if coding.keys.all() else "key frames in a row"
+    if shortest == longest:
+        return f"a key frame every {longest} frames"
+    return f"key frames {shortest} to {longest} frames apart"
 
 
 def missing(coding: Coding, mapped: bool) -> list[str]:
@@ -186,7 +188,7 @@ def artifacts_map(explanation: Explanation, frame: int) -> list[float | None] | 
     if not here.any() or not scored(explanation.card)[ARTIFACTS]:
         return None
     scores = explanation.local_display[here, :, ARTIFACTS].mean(axis=0)
-    return frame_map(np.array([percent(score) for score in scores]), 100 * VISIBLE)
+    return frame_map((100 * scores).round(), 100 * VISIBLE)
 
 
 def frame_map(cells: Float[np.ndarray, "49"], same: float) -> list[float | None] | float | None:

@@ -61,7 +61,7 @@ class CodedStream:
     pixel_format: str = ""
     chroma: str = ""
     bits: int = 0
-    orientation: Orientation = Orientation()
+    orientation: Orientation = field(default_factory=Orientation)
     encoder: tuple[str, ...] = ()
 
     @classmethod
