@@ -18,7 +18,7 @@ from .explanation import Explanation
 from .locations import TECHNICAL
 
 POINTS = 160  # of a line at most: a page of 1,000 videos has all of theirs
-WORDS = 100  # characters of what encoders say of themselves; rows of results have all of it
+WORDS = 60  # characters of what encoders say of themselves: the program and its version; rows of results have all
 BLOCK = 16  # pixels of a side of a block that a quantizer is of
 SAME = 0.5  # quantizers that differ by less are about the same
 ARTIFACTS = next(i for i, dimension in enumerate(DIMENSIONS) if dimension.name == "compression artifacts")
