@@ -191,6 +191,10 @@ class Model:
             raise ValueError(f"{first.path} was not decoded")
         for note in (note for sample in samples if sample.video for note in sample.video.notes):
             first.video.presentation.note(note)
+        for sample in samples:  # each kept maps of the frames that it looked at
+            if first.video.coding and sample.video and sample.video.coding and sample.stills:
+                maps = sample.video.coding.maps
+                first.video.coding.maps.update({number: maps[number] for number in sample.stills if number in maps})
         return Explanation(
             scores,
             first.path,

@@ -103,7 +103,7 @@ def test_what_is_not_scored_is_nan(clips, partial_weights):
     with pytest.raises(jaxvqa.UserError, match="content is not scored by weights"):
         explained.worst(1)
     page = Page(jaxvqa.report([explained]))
-    assert page.attributes.count(("class", "plot")) == len(SCORED)
+    assert page.attributes.count(("class", "plot")) == len(SCORED) + 2  # and how it was coded
     assert "".join(page.text).count("Not scored by this model: content, composition, ") == 1
 
 

@@ -16,6 +16,7 @@ from ..geometry import GRID
 from ..weights.known_opinions import opinions_of
 from ..weights.model_card import scored, trained_pairs, unvalidated
 from .charts import charts, deviation, duration, mean_places, notable, percent, stands_out, vmaf_interval
+from .coding import coding_panel
 from .explanation import REGIONS, THIRDS, Explanation, ordinal, region
 from .locations import TECHNICAL, boxes
 from .render import colours, png, template, webp
@@ -64,6 +65,8 @@ def section(explanation: Explanation) -> Section:
     drawn["frames"] = [[frame, round(float(explanation.video.seconds[frame]), 3)] for frame in frames]
     drawn["start"] = round(moments[0].seconds if moments else duration(explanation) / 2, 3)
     drawn["weakest"] = explanation.weakest[:1]
+    panel = coding_panel(explanation, frames)
+    drawn["coding"] = panel and panel.data
     reason = why(explanation)
     html = template("video").render(
         e=explanation,
@@ -74,6 +77,7 @@ def section(explanation: Explanation) -> Section:
         strip=[(webp(picture, *PICTURE), parts) for picture, (_, parts) in zip(pictures, strip, strict=True)],
         moments=[show(explanation, moment, frames) for moment in moments],
         charts=drawn,
+        coding=panel,
         facts=facts(explanation),
         trained=trained_pairs(explanation.card),
         general=GENERAL,

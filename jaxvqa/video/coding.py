@@ -19,7 +19,7 @@ from .bits import HeaderError
 from .h264_headers import H264Quantizers
 from .hevc_headers import HevcQuantizers
 from .quantizers import SCALES, Quantized, log2_steps, quantized
-from .side_data import attached
+from .side_data import Orientation, attached, orientation
 
 Decode = Callable[[av.Packet | None], Iterable[av.VideoFrame]]
 # Codecs whose quantizer is in headers; of others, decoders export it.
@@ -45,6 +45,7 @@ class CodedStream:
         pixel_format: FFmpeg's name of it.
         chroma: how colors are subsampled, such as "4:2:0"; "4:0:0" of gray, "RGB" of what has no luma, "" if unknown.
         bits: of a sample of luma.
+        orientation: how frames are turned to be shown, as the first one says.
         encoder: what encoders say of themselves, to be shown, not to be believed: tags of the container and the stream,
             and the message that comes with the first frame.
     """
@@ -60,6 +61,7 @@ class CodedStream:
     pixel_format: str = ""
     chroma: str = ""
     bits: int = 0
+    orientation: Orientation = field(default_factory=Orientation)
     encoder: tuple[str, ...] = ()
 
     @classmethod
@@ -82,6 +84,7 @@ class CodedStream:
             pixel_format=frame.format.name,
             chroma=chroma(frame.format),
             bits=frame.format.components[0].bits,
+            orientation=orientation(frame) or Orientation(),
             encoder=encoder_words(container.metadata, stream.metadata, attached(frame, "SEI_UNREGISTERED")),
         )
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer, Type
-from jaxtyping import Int32, UInt8
+from jaxtyping import Int32, Shaped
 
 
 @functools.cache
@@ -33,8 +33,8 @@ class Orientation(NamedTuple):
     turns: int = 0
     mirrored: bool = False
 
-    def apply(self, pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 3"]:
-        """Turns a frame; the result is a view of it."""
+    def apply(self, pixels: Shaped[np.ndarray, "h w *channels"]) -> Shaped[np.ndarray, "h2 w2 *channels"]:
+        """Turns a frame, or a map over it; the result is a view of it."""
         turned = np.rot90(pixels, self.turns)
         return turned[:, ::-1] if self.mirrored else turned
 

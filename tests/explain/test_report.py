@@ -98,10 +98,10 @@ def test_sections_are_made_when_a_video_is_opened_and_let_go_after(page, paths):
     assert head.inner_text() == "folder/70.mp4"
     assert head.evaluate("head => head === document.activeElement")
     assert page.locator("#overview").is_hidden()
-    assert page.locator(".plot canvas").count() == 16
+    assert page.locator(".plot canvas").count() == 16 + 2  # and how it was coded
     page.get_by_role("link", name="Next").click()
     page.wait_for_function("() => document.title === 'folder/69.mp4'")
-    assert page.locator(".plot canvas").count() == 16
+    assert page.locator(".plot canvas").count() == 18
     page.go_back()
     page.go_back()
     page.locator("#overview").wait_for()

@@ -102,7 +102,7 @@ def test_what_is_not_scored_has_no_numbers(clips, partial_weights, tmp_path, cap
     assert "3 of 3 videos scored (3 of them in an earlier run)" in err
     assert out == said
     page = Page((tmp_path / "report.html").read_text())
-    assert [html.count('class="plot"') for html in page.stored] == 3 * [len(SCORED)]
+    assert [html.count('class="plot"') for html in page.stored] == 3 * [len(SCORED) + 2]  # and how it was coded
     assert "nan" not in "".join([*page.text, *Page("".join(page.stored)).text]).lower().split()
     assert [set(found["pooled"]) for found in written] == [
         {d.column for d in jaxvqa.DIMENSIONS if d not in unscored}

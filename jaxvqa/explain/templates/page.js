@@ -5,17 +5,18 @@ const drawn = new Set(); // charts on the page
 const hairline = { stroke: () => css("--line"), width: 1 };
 const font = "11px system-ui, sans-serif";
 
-// A chart over time. Points of data stand for moments; null is a gap.
+// A chart over time. Points of data stand for moments; null is a gap. The axis is turned if its range begins with the higher end.
 function chart(box, data, times, duration, shared) {
+  const [bottom, top] = data.range ?? [0, 100], low = Math.min(bottom, top), high = Math.max(bottom, top);
   const points = times.map((time, i) => data.mark && time === data.mark[0] ? data.scores[i] : null);
   const ends = end => times.map(() => data.band ? data.band[end] : null);
   const axis = { stroke: () => css("--soft"), grid: hairline, ticks: { show: false }, font };
   const plot = new uPlot({
     width: box.clientWidth, height: box.clientHeight, legend: { show: false }, padding: [7, 10, shared ? 0 : 7, 0],
-    scales: { x: { time: false, range: [0, duration] }, y: { range: [0, 100] } },
+    scales: { x: { time: false, range: [0, duration] }, y: { range: [low, high], dir: bottom < top ? 1 : -1 } },
     axes: [
       { ...axis, size: shared ? 20 : 0, gap: 3, values: (_, seconds) => seconds.map(s => shared ? `${+s.toFixed(2)} s` : "") },
-      { ...axis, size: 34, gap: 4, splits: () => [0, 50, 100] },
+      { ...axis, size: 34, gap: 4, splits: () => [low, (low + high) / 2, high] },
     ],
     cursor: { y: false, drag: { x: false, y: false } },
     bands: [{ series: [1, 2], fill: () => css("--band") }],
@@ -43,6 +44,26 @@ function chart(box, data, times, duration, shared) {
   return plot;
 }
 
+// Lays values of 7x7 cells over the frame of a figure, if they are a list: colored from the worst to the best, which is
+// the highest, unless the map is of something else than scores. Null is a cell of which nothing is known.
+function overlay(figure, name, values, reversed = false) {
+  const list = Array.isArray(values) ? values : [], known = list.filter(value => value !== null);
+  const ends = [Math.min(...known), Math.max(...known)];
+  const [worst, best] = reversed ? ends.reverse() : ends;
+  const table = figure.querySelector(".places table"), legend = figure.querySelector(".legend");
+  figure.querySelector(".places").hidden = legend.hidden = !known.length;
+  table.ariaLabel = known.length ? `${name} over the frame` : "";
+  table.replaceChildren();
+  list.forEach((value, i) => {
+    const cell = (i % 7 ? table.rows[Math.floor(i / 7)] : table.insertRow()).insertCell();
+    if (value === null) return;
+    cell.className = `s${Math.round(100 * (value - worst) / (best - worst))}`;
+    cell.textContent = cell.title = value;
+  });
+  legend.firstElementChild.textContent = worst;
+  legend.lastElementChild.textContent = best;
+}
+
 // What is kept of a video, in a script: what its charts are drawn from, and its pictures.
 function stored(script) {
   const section = new DOMParser().parseFromString(JSON.parse(script.textContent), "text/html");
@@ -56,11 +77,16 @@ function fill(section) {
   const find = selector => section.querySelector(selector);
   const data = JSON.parse(find("script").textContent);
   const strip = [...section.querySelectorAll(".strip img")];
-  const rows = [...section.querySelectorAll(".dimensions tbody tr:not(.film)")];
-  const slider = find("input[type=range]"), picture = find(".viewer img"), places = find(".places"), grid = find(".places table");
+  const rows = [...section.querySelectorAll(".dimensions:not(.coded) tbody tr:not(.film)")];
+  const coded = [...section.querySelectorAll(".coded tr")], maps = [...section.querySelectorAll(".maps figure")];
+  const slider = find("input[type=range]"), picture = find(".viewer img");
   for (const image of section.querySelectorAll("img[data-picture]")) image.src = strip[image.dataset.picture].src;
   const charts = data.charts.map((chart_, i) => chart(
     rows[i].querySelector(".plot"), chart_, data.times[chart_.time], data.duration, i === 0 || i === rows.length - 1));
+  const lines = coded.map((row, i) => {
+    const { values, range } = data.coding.lines[i], times = values.map((_, at) => at / (values.length - 1) * data.duration);
+    return chart(row.querySelector(".plot"), { scores: values, range }, times, data.duration, i === coded.length - 1);
+  });
 
   let second = null;
   const valueAt = ({ scores, time }, seconds, { times } = data) => scores[nearest(times[time], seconds)];
@@ -73,6 +99,12 @@ function fill(section) {
       const its = same(data.charts[i]), beside = its && valueAt(its, seconds * second.duration / data.duration, second);
       cell.textContent = value === null ? "–" : Math.round(value);
       if (its) cell.append(` / ${beside === null ? "–" : Math.round(beside)}`);
+      cell.dataset.at = `at ${seconds.toFixed(1)} s `;
+    });
+    lines.forEach((u, i) => {
+      u.setCursor({ left: u.valToPos(seconds, "x"), top: 0 });
+      const { values } = data.coding.lines[i], cell = coded[i].querySelector(".now");
+      cell.textContent = values[Math.round(seconds / data.duration * (values.length - 1))] ?? "–";
       cell.dataset.at = `at ${seconds.toFixed(1)} s `;
     });
   };
@@ -89,6 +121,13 @@ function fill(section) {
       Object.assign(find(".second img"), { src: second.pictures[image], alt: `Compared: frame ${its}, at ${then.toFixed(2)} s` });
       find("output.at").append(`; compared: frame ${its}, ${then.toFixed(2)} s`);
     }
+    maps.forEach((figure, i) => {
+      const values = data.coding.maps[at][i], name = figure.querySelector("b").textContent;
+      Object.assign(figure.querySelector("img"), { src: picture.src, alt: picture.alt });
+      overlay(figure, name, values, i === 0); // the larger a quantizer, the worse
+      figure.querySelector(".said").textContent = `of frame ${frame}${
+        Array.isArray(values) ? "" : values === null ? `: not ${i ? "sampled" : "known"}` : `: about ${values} everywhere`}`;
+    });
     slider.value = seconds;
     const values = data.charts.map(each => [each.name, valueAt(each, seconds)]).filter(pair => pair[1] !== null);
     slider.setAttribute("aria-valuetext",
@@ -103,7 +142,7 @@ function fill(section) {
     event.preventDefault();
     go(stops[Math.min(Math.max(nearest(stops, +slider.value) + step, 0), stops.length - 1)]);
   });
-  for (const u of charts) {
+  for (const u of [...charts, ...lines]) {
     const time = event => Math.min(Math.max(u.posToVal(event.offsetX, "x"), 0), data.duration);
     u.over.addEventListener("mousemove", event => read(time(event)));
     u.over.addEventListener("mouseleave", () => read(+slider.value));
@@ -119,25 +158,14 @@ function fill(section) {
   const map = number => {
     const chosen = data.charts.find(each => each.number === number);
     const scores = chosen?.places;
-    const low = Math.min(...scores ?? [0]), high = Math.max(...scores ?? [0]);
     select.value = chosen ? number : "";
     rows.forEach((row, i) => row.querySelector(".map")?.setAttribute("aria-pressed", data.charts[i] === chosen));
-    places.hidden = find(".legend").hidden = !scores;
-    grid.ariaLabel = chosen ? `${chosen.name} over the frame` : "";
-    grid.replaceChildren();
-    for (let row = 0; scores && row < 7; row++)
-      scores.slice(7 * row, 7 * row + 7).forEach((score, i, { length }) => {
-        const cell = (i ? grid.rows[row] : grid.insertRow()).insertCell();
-        cell.className = `s${Math.round(100 * (score - low) / (high - low))}`;
-        cell.textContent = cell.title = score;
-      });
-    find(".legend :first-child").textContent = low;
-    find(".legend :last-child").textContent = high;
+    overlay(find(".viewer"), chosen?.name, scores);
     find(".said").textContent = !chosen ? "" : !scores ? `${chosen.name} is about the same everywhere.`
       : `${chosen.name}, mean over the video${chosen.region ? `; lowest: ${chosen.region}` : ""}`;
   };
   select.onchange = () => map(select.value === "" ? null : +select.value);
-  numbers.onchange = () => places.classList.toggle("numbers", numbers.checked);
+  numbers.onchange = () => section.querySelectorAll(".places").forEach(each => each.classList.toggle("numbers", numbers.checked));
   rows.forEach((row, i) => row.querySelector(".map")?.addEventListener("click", event =>
     map(event.currentTarget.ariaPressed === "true" ? null : data.charts[i].number)));
 
@@ -153,7 +181,7 @@ function fill(section) {
 
   map(data.weakest[0] ?? null);
   go(data.start);
-  new ResizeObserver(() => charts.filter(u => drawn.has(u)).forEach(u => {
+  new ResizeObserver(() => [...charts, ...lines].filter(u => drawn.has(u)).forEach(u => {
     const { clientWidth: width, clientHeight: height } = u.root.parentNode;
     if (width && (width !== u.width || height !== u.height)) u.setSize({ width, height });
     u.setCursor({ left: u.valToPos(+slider.value, "x"), top: 0 });
