@@ -51,7 +51,7 @@ import psutil
 from flax import nnx
 
 import jaxvqa
-from jaxvqa.features.encoder import encode_ahead
+from jaxvqa.features.ahead import encode_ahead
 from jaxvqa.features.store import Features, aligned, create_shard
 from jaxvqa.geometry import CLIP_FRAMES, MOMENTS, POSITIONS, SIDE
 from jaxvqa.models.last_stages import LastStages
