@@ -76,7 +76,10 @@ def load_kept(weights: str | os.PathLike, precision: str) -> tuple[Weights, Netw
         return None
     directory = find_weights(weights)
     description = read_description(directory)
-    entry = kept.read(about(description["parts"], precision))
+    try:
+        entry = kept.read(about(description["parts"], precision))
+    except RecursionError:  # sizes of no network
+        return None
     if entry is None:
         return None
     path, shapes = check_tensors(directory, description), entry["shapes"]
