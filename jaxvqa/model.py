@@ -1,37 +1,32 @@
 """A loaded model: video to features to explained scores."""
 
+import importlib
 import itertools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from .dimensions import DIMENSIONS
-from .errors import UserError, WeightsError
+from .errors import UserError
 from .explain.explanation import Explanation
-from .features.encoder import Encoder, encode_ahead, result_of
+from .features.ahead import encode_ahead
+from .features.kept import Networks, load_kept
 from .geometry import POSITIONS
-from .models.clip_text import prompt_tree
-from .models.maxvqa import MaxVQA
-from .models.visual_encoders import PRECISIONS
+from .models.sizes import PRECISIONS
 from .results.scores import Scores
-from .system.compilation import jitted
-from .system.untrusted import untrusted
 from .text.prompts import PromptPair, with_pairs
-from .text.tokens import tokenize
 from .video.decode import open_video
 from .video.display import DisplayPlan, DisplayViews
 from .video.sampling import Sampling, SamplingPlan
 from .video.views import Views, video_views
 from .video.workers import Decoded, decode_file
-from .weights.assemble import PUBLISHED_PARTS, SCORING_PARTS
 from .weights.directory import HOW_TO_GET, Weights
 from .weights.find import default_weights
-from .weights.load import load_weights
 from .weights.model_card import display_scale, scored
 
 
@@ -43,30 +38,28 @@ class Model:
             compare.
         card: what is known of the weights, if this package trained them; None for published and random ones.
         custom: prompt pairs scored next to the 16 dimensions: those of the weights, then those of the caller.
+        networks: what it computes with; made of the weights' parts, unless it is given.
     """
 
-    def __init__(self, loaded: Weights, precision: str = "float32", custom: Iterable[tuple[str, str]] = ()):
+    def __init__(
+        self,
+        loaded: Weights,
+        precision: str = "float32",
+        custom: Iterable[tuple[str, str]] = (),
+        networks: Networks | None = None,
+    ):
         self.weights_id = loaded.id if precision == "float32" else f"{loaded.id}-{precision}"
         new = [PromptPair(*pair) for pair in custom if pair not in loaded.custom]
         self.card, self.custom = loaded.card, (*loaded.custom, *new)
-        text, head = loaded.parts.get("clip_text"), loaded.parts["maxvqa"]
-        if new and not text:
+        if new and "clip_text" not in loaded.parts:
             raise UserError(
                 f"weights {loaded.id} have no text encoder, so they cannot score custom prompts; use others: "
                 f"{HOW_TO_GET}."
             )
-        prompts = with_pairs(loaded.prompts, new)
-        tree = prompt_tree(tokenize(prompts)) if text else None
-        self.encode = Encoder(loaded.parts, precision)
-        self.localize = jitted(MaxVQA.__call__, head)
-        said, remedy = f"the parts of weights {loaded.id}", "copy or convert them again"
-        with untrusted(said, WeightsError, remedy, "do not fit together"):
-            embeddings = text.embedding(jnp.asarray(tree.tokens)) if text and tree else None
-            self.text_features = jitted(MaxVQA.text_features, head, text)(embeddings, tree)
-            features = result_of(self.encode, *self.encode.shapes)
-            shape = result_of(self.localize, features, self.text_features).shape
-        if shape[1:] != (POSITIONS, len(prompts) // 2):
-            raise WeightsError(f"{said} do not fit together (scores would be {list(shape)}): {remedy}.")
+        if networks is None:
+            networks = made().make_networks(loaded, precision, with_pairs(loaded.prompts, new))
+        self.networks = networks
+        self.encode, self.localize, self.text_features = networks[1:]
 
     def sampling(self, sampling: Sampling) -> Sampling:
         """A sampling of the views that these weights take.
@@ -74,7 +67,7 @@ class Model:
         Raises:
             UserError: its rule is of other views.
         """
-        return replace(sampling, views=self.encode.views)
+        return replace(sampling, views=self.networks.views)
 
     def features(self, views: Views | DisplayViews) -> Float[np.ndarray, "moments 49 c"]:
         """Float32 features of a video's views; of MaxVQA, CLIP's (1024 at full size), then FAST-VQA's (768)."""
@@ -229,7 +222,18 @@ def load(
     """
     if precision not in PRECISIONS:
         raise UserError(f"precision is {precision!r}, but must be {' or '.join(PRECISIONS)}.")
-    return Model(load_weights(directory or default_weights(), SCORING_PARTS), precision, custom)
+    weights = directory or default_weights()
+    if kept := load_kept(weights, precision):
+        loaded, networks = kept
+    else:
+        loaded = made().load_weights(weights, made().SCORING_PARTS)
+        networks = made().keep_networks(loaded, precision, Model(loaded, precision, custom).networks)
+    return Model(loaded, precision, custom, networks)
+
+
+def made() -> ModuleType:
+    """What makes networks of weights, which imports Flax: where they are kept, it is not needed."""
+    return importlib.import_module(".features.networks", __package__)
 
 
 def check_weights(folder: Path) -> str:
@@ -238,7 +242,7 @@ def check_weights(folder: Path) -> str:
     Raises:
         UserError: it does not.
     """
-    loaded = load_weights(folder, PUBLISHED_PARTS)
+    loaded = made().load_weights(folder, made().PUBLISHED_PARTS)
     sizes = loaded.parts["maxvqa"].config
     shape = 1, POSITIONS, sizes.clip_width + sizes.technical_width
     # Raises an error where scores are not finite.

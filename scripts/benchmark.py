@@ -7,6 +7,8 @@ Rows, by default the first five:
     features   features of one video (4 clips, 64 frames), decoding apart; a clip and a frame by themselves
     step       a training step: batch 16, shallow recipe, text encoder and dropout included
     first      scoring one video in a new process: import, load, compile; without and with what was compiled before
+    startup    processor time of the commands `jaxvqa --help` and `jaxvqa score`, the latter of the example with
+               jaxvqa-mini, each after one that compiled, by all processes of it together
     overlap    scoring several videos: decoding alone, encoding alone, and both at once
     compile    functions that are compiled for the first video, and for more of other sizes
     growth     scoring 1, 10 and 100 videos, of 5 s to 10 min and 240p to 2160p, with small encoders
@@ -51,7 +53,8 @@ import psutil
 from flax import nnx
 
 import jaxvqa
-from jaxvqa.features.encoder import encode_ahead
+from jaxvqa.example import EXAMPLE
+from jaxvqa.features.ahead import encode_ahead
 from jaxvqa.features.store import Features, aligned, create_shard
 from jaxvqa.geometry import CLIP_FRAMES, MOMENTS, POSITIONS, SIDE
 from jaxvqa.models.last_stages import LastStages
@@ -332,6 +335,25 @@ def row_first(args: argparse.Namespace) -> list[Record]:
         {"what": "first score, nothing compiled before", "seconds": [cold], "peak_GB": memory},
         {"what": "first score of the next process", "seconds": warm},
     ]
+
+
+def row_startup(args: argparse.Namespace) -> list[Record]:
+    records = []
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("JAX_COMPILATION_CACHE")}
+        scoring = ["score", str(EXAMPLE), "--weights", "mini", "--output"]
+        for what, arguments in (("jaxvqa --help", ["--help"]), ("jaxvqa score, the example, mini", scoring)):
+            seconds, cores = [], []
+            for number in range(args.repeats + 1):
+                output = [f"{folder}/{number}"] if arguments is scoring else []
+                began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+                command = [sys.executable, "-m", "jaxvqa", *arguments, *output]
+                subprocess.run(command, env=environment | {"XDG_CACHE_HOME": folder}, check=True, capture_output=True)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                seconds.append(time.perf_counter() - began)
+                cores.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            records.append({"what": what, "seconds": seconds[1:], "core_s": statistics.median(cores[1:])})
+    return records
 
 
 def row_overlap(args: argparse.Namespace) -> list[Record]:

@@ -139,9 +139,9 @@ def partial_weights(tmp_path_factory):
     return save_random(tmp_path_factory.mktemp("partial") / "weights", configs, card=card)
 
 
-def save_random(directory, configs, prompts=None, card=None):
+def save_random(directory, configs, prompts=None, card=None, seed=0):
     """Writes a weights directory with random parameters for some parts."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     tensors = {}
     for part, config in configs.items():
         for name, shape in flat_shapes(part, config).items():

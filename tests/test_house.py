@@ -32,6 +32,7 @@ SLOW = {
     "pandas",
     "gradio",
     "joblib",
+    "flax",
     "jax.experimental",
     "apache_beam",
     "imageio_ffmpeg",

@@ -1,6 +1,6 @@
-"""Views to features, one video ahead of whoever takes them."""
+"""Views to features."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,7 +13,6 @@ from ..models.display import encode_pieces
 from ..models.visual_encoders import encode_views, in_precision
 from ..system.compilation import jitted
 from ..video import display
-from ..video.workers import Decoded
 from ..weights.assemble import encoders_of
 
 FRAGMENTS = [jax.ShapeDtypeStruct((n, SIDE, SIDE, 3), np.uint8) for n in (CLIPS * CLIP_FRAMES, MOMENTS)]
@@ -51,20 +50,3 @@ class Encoder:
 def result_of(compiled: Callable, *arrays: Any) -> jax.ShapeDtypeStruct:
     """Shape and type of what a function of `jitted` gives, which costs no more than the first steps of compiling it."""
     return jax.eval_shape(compiled, *arrays)
-
-
-def encode_ahead(
-    encode: Callable, videos: Iterable[Decoded]
-) -> Iterator[tuple[Decoded, Float[Array, "moments 49 c"] | None]]:
-    """Features of decoded videos, None for those that could not be decoded.
-
-    The device has the next video before one is given, so that it need not wait while that is dealt with.
-    """
-    before = None
-    for video in videos:
-        now = (video, None if video.views is None else encode(*video.views))
-        if before:
-            yield before
-        before = now
-    if before:
-        yield before

@@ -25,7 +25,8 @@ from ..video.sampling import Sampling
 from ..video.workers import decode_files
 from ..weights.assemble import encoders_id
 from ..weights.directory import Weights
-from .encoder import Encoder, encode_ahead
+from .ahead import encode_ahead
+from .encoder import Encoder
 from .store import VERSION, Features, open_shards, read_index, store_row
 
 

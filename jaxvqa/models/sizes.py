@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+PRECISIONS = ("float32", "bfloat16")  # in which encoders compute
+
 
 def check_sizes(config: Any, but: Sequence[str] = ()) -> None:
     """Checks that each field of a config is a positive integer, or a tuple of such.

@@ -11,13 +11,12 @@ from jaxtyping import Array, Float, UInt8
 
 from ..geometry import CLIP_FRAMES
 from .clip_resnet import CLIPResNet
+from .sizes import PRECISIONS as PRECISIONS
 from .swin3d import VideoSwin, at_once
 
 # ImageNet's, on 0-255 RGB, for both encoders: MaxVQA does not use CLIP's own.
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
-
-PRECISIONS = ("float32", "bfloat16")
 
 
 def in_precision(encoder: nnx.Module, precision: str) -> nnx.Module:

@@ -44,7 +44,7 @@ def export_scorer(loaded: Weights) -> export.Exported:
 def scorer(loaded: Weights) -> Callable:
     """Views of videos to their scores, as `export_scorer` says; one video after another, so that few are in memory."""
     model, head = Model(loaded), loaded.parts["maxvqa"]
-    encoder, text_features = model.encode, jnp.asarray(model.text_features)
+    encoder, text_features = Encoder(loaded.parts), jnp.asarray(model.text_features)
     scale = display_scale(loaded.card)
     mean, deviation = scale.mean.astype(np.float32), scale.deviation.astype(np.float32)
     onto_scale = (lambda off: jnp.clip(off + 0.5, 0, 1)) if scale.linear else jax.nn.sigmoid

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from .. import __version__
 from ..explain.report import Entry, page
 from ..explain.section import Section, section
-from ..features.encoder import encode_ahead
+from ..features.ahead import encode_ahead
 from ..model import Model
 from ..results.moments import over_time, pool
 from ..results.rows import DEVIATION, DISPLAY, HIGH, LOW, MOS, RAW, Row

@@ -14,8 +14,8 @@ from ..errors import CheckpointError, few_of_each
 from ..models.maxvqa import HeadConfig
 from ..system.files import file_sha256
 from ..text.tokens import tokenize
-from ..weights.assemble import PARTS, flat_shapes, is_finite
-from ..weights.directory import check_free, save_weights
+from ..weights.assemble import PARTS, flat_shapes
+from ..weights.directory import check_free, is_finite, save_weights
 from . import parameter_names
 from .reader import read_checkpoint
 from .together import check_together

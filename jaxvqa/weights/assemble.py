@@ -100,23 +100,3 @@ def tensors_of(part: str, module: nnx.Module) -> dict[str, np.ndarray]:
     return {
         parameter_name(part, path): np.asarray(variable[...]) for path, variable in nnx.to_flat_state(nnx.state(module))
     }
-
-
-def mismatches(shapes: dict[str, tuple[int, ...]], tensors: dict[str, np.ndarray]) -> list[str]:
-    """Every way in which `tensors` are not exactly the parameters that `shapes` asks for."""
-    return [
-        *(f"missing: {key} {list(shapes[key])}" for key in shapes if key not in tensors),
-        *(f"unexpected: {key} {list(tensors[key].shape)}" for key in tensors if key not in shapes),
-        *(
-            f"misshapen: {key} is {list(tensors[key].shape)}, not {list(shape)}"
-            for key, shape in shapes.items()
-            if key in tensors and tensors[key].shape != shape
-        ),
-        *(f"not finite: {key} holds what is no number in float32" for key in tensors if not is_finite(tensors[key])),
-    ]
-
-
-def is_finite(values: np.ndarray) -> bool:
-    """Whether values are floating-point numbers that remain such in float32."""
-    with np.errstate(over="ignore"):
-        return np.issubdtype(values.dtype, np.floating) and bool(np.isfinite(values.astype(np.float32)).all())

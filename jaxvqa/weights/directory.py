@@ -175,6 +175,26 @@ def read_tensors(path: Path, part: str) -> dict[str, np.ndarray]:
         raise WeightsError(f"{path} cannot be read ({first_line(error)}): copy or convert it again.") from error
 
 
+def mismatches(shapes: dict[str, tuple[int, ...]], tensors: dict[str, np.ndarray]) -> list[str]:
+    """Every way in which `tensors` are not exactly the parameters that `shapes` asks for."""
+    return [
+        *(f"missing: {key} {list(shapes[key])}" for key in shapes if key not in tensors),
+        *(f"unexpected: {key} {list(tensors[key].shape)}" for key in tensors if key not in shapes),
+        *(
+            f"misshapen: {key} is {list(tensors[key].shape)}, not {list(shape)}"
+            for key, shape in shapes.items()
+            if key in tensors and tensors[key].shape != shape
+        ),
+        *(f"not finite: {key} holds what is no number in float32" for key in tensors if not is_finite(tensors[key])),
+    ]
+
+
+def is_finite(values: np.ndarray) -> bool:
+    """Whether values are floating-point numbers that remain such in float32."""
+    with np.errstate(over="ignore"):
+        return np.issubdtype(values.dtype, np.floating) and bool(np.isfinite(values.astype(np.float32)).all())
+
+
 def identity(description: dict[str, Any]) -> str:
     """12 hexadecimal digits for what a description speaks of, wherever it was converted from."""
     keys = ("version", "parts", "prompts", "tensors", "training")

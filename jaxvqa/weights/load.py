@@ -17,7 +17,7 @@ from ..models.maxvqa import HeadConfig, MaxVQA
 from ..models.swin3d import SwinConfig
 from ..system.untrusted import untrusted
 from ..text.prompts import PromptPair, with_pairs
-from .assemble import ENCODERS, PARTS, SCORING_PARTS, assemble_part, flat_shapes, mismatches, tensors_of
+from .assemble import ENCODERS, PARTS, SCORING_PARTS, assemble_part, flat_shapes, tensors_of
 from .directory import (
     DESCRIPTION,
     HOW_TO_GET,
@@ -25,6 +25,7 @@ from .directory import (
     card_of,
     check_tensors,
     full_id,
+    mismatches,
     read_description,
     read_tensors,
 )

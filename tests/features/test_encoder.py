@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxvqa.features.encoder import Encoder, encode_ahead, result_of
+from jaxvqa.features.ahead import encode_ahead
+from jaxvqa.features.encoder import Encoder, result_of
 from jaxvqa.video.display import DisplayViews
 from jaxvqa.video.views import Views
 from jaxvqa.video.workers import Decoded
