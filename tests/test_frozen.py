@@ -23,7 +23,7 @@ from jaxvqa.cli import main
 
 ROOT = Path(__file__).parents[1]
 FROZEN = Path(__file__).parent / "frozen"
-MINI = "jaxvqa-mini-efd9be9f3b68"
+MINI = "jaxvqa-mini-b37e34112f0c"
 COMMANDS = (
     "score score-many report compare zero-shot demo evaluate train finetune extract synthetic convert export download "
     "doctor"

@@ -41,7 +41,7 @@ PICTURES = (4, 7)  # frames of an encode that are kept
 INDEX = {dimension.code: i for i, dimension in enumerate(DIMENSIONS)}
 VMAF_OF = {"O": "total", "T-all": "total", "T-1": "soft", "T-7": "coded"}
 LIGHT = 0.4  # of the way from an encoder's best setting to its worst: up to there it keeps noise
-FLAWS = {"T-2": 0.13, "T-3": 0.13, "T-4": 0.16, "T-5": 0.22, "T-6": 0.13, "T-8": 0.23}  # how often each is made
+FLAWS = {"T-2": 0.12, "T-3": 0.12, "T-4": 0.15, "T-5": 0.22, "T-6": 0.16, "T-8": 0.23}  # how often each is made
 IN_TIME = ("T-5", "T-8")  # of which single frames show nothing, so that they need not be coded
 
 
@@ -62,7 +62,7 @@ class Example(NamedTuple):
 def make_example(sources: Sequence[Source], seed: int, number: int) -> Example:
     """Makes the example of a number."""
     generator = np.random.default_rng([seed, number])
-    kind = generator.choice(["encode", "flaw", "sound"], p=(0.5, 0.43, 0.07))
+    kind = generator.choice(["encode", "flaw", "sound"], p=(0.5, 0.4, 0.1))
     if kind == "sound":
         frames = rendered(ROW_FRAMES, generator)
     else:
@@ -84,8 +84,10 @@ def encoded(frames: Clip, generator: np.random.Generator) -> Example:
     targets = np.full((len(PICTURES), len(DIMENSIONS)), np.nan, np.float32)
     for code in FLAWS:
         targets[:, INDEX[code]] = BEST
-    chain = draw_chain(*frames.shape[1:3], generator)
     known = generator.choice(["", "T-3", "T-4"], p=(0.56, 0.34, 0.1))  # a flaw of which VMAF knows that it is none's
+    # Grain that is enlarged with its picture is the easiest to take for detail, and chains alone have little of it.
+    few_lines = known == "T-3" and generator.random() < 0.4
+    chain = draw_chain(*frames.shape[1:3], generator, generator.uniform(0.15, 0.4) if few_lines else None)
     strength = generator.uniform(0, 1) if known else 0.0
     pictures, soft = list(PICTURES), None
     spoilt, sharp = frames, chain.size == frames.shape[1:3] and not chain.blur
@@ -116,19 +118,17 @@ def encoded(frames: Clip, generator: np.random.Generator) -> Example:
     return Example(cells(outcome.frames[pictures], generator), motion, targets)
 
 
-def draw_chain(height: int, width: int, generator: np.random.Generator) -> Chain:
-    """A chain as there are many: one encoder or two, at full size or a part of it."""
+def draw_chain(height: int, width: int, generator: np.random.Generator, scale: float | None = None) -> Chain:
+    """A chain as there are many: one encoder or two, at full size or a part of it, or at the part that is named."""
     names, filters = list(ENCODERS), ["bilinear", "bicubic", "lanczos", "bicubic", "area"]
     weights = np.array([0.17, 0.13, 0.19, 0.15, 0.15, 0.07, 0.07, 0.07])
     steps = []
     for _ in range(2 if generator.random() < 0.2 else 1):
         name = str(generator.choice(names, p=weights))
         steps.append((name, draw_quality(name, 1, generator)))
-    scale = (
-        1.0
-        if generator.random() < 0.45
-        else float(generator.choice([2 / 3, 1 / 2, 1 / 3, generator.uniform(0.2, 0.95)]))
-    )
+    if scale is None:
+        parts = [2 / 3, 1 / 2, 1 / 3, generator.uniform(0.2, 0.95)]
+        scale = 1.0 if generator.random() < 0.45 else float(generator.choice(parts))
     blur = float(generator.uniform(0.3, 3.5)) if scale == 1 and generator.random() < 0.12 else 0.0
     size = (max(round(height * scale / 2) * 2, 64), max(round(width * scale / 2) * 2, 64))
     return Chain(tuple(steps), size, str(generator.choice(filters)), str(generator.choice(filters[:3])), blur)

@@ -239,14 +239,15 @@ def rendered(frames: int, generator: np.random.Generator) -> UInt8[np.ndarray, "
             picture = 255 - picture
     else:
         level = generator.integers(0, 14 if kind == "night" or generator.random() < 0.5 else 256)
-        picture = np.full((900, 900, 3), level, np.uint8)
+        picture = np.full((960, 960, 3), level, np.uint8)
         if kind == "night":
-            light = np.zeros((900, 900))
-            places = generator.integers(0, 900, (int(generator.integers(20, 400)), 2))
-            light[places[:, 0], places[:, 1]] = generator.exponential(1, len(places)) * 600
-            light = gaussian_filter(light, generator.uniform(0.6, 1.5)) + 30 * gaussian_filter(light, 8)
+            light = np.zeros((960, 960))
+            places = generator.integers(0, 960, (round(20 * 200 ** generator.random()), 2))  # 20 to 4,000 stars
+            light[places[:, 0], places[:, 1]] = generator.exponential(1, len(places)) ** 2 * 300
+            glow = 30 * (generator.random() < 0.5)
+            light = gaussian_filter(light, generator.uniform(0.4, 1.8)) + glow * gaussian_filter(light, 8)
             tint = generator.uniform(0.6, 1, 3)
             picture = np.clip(picture + light[..., None] * tint, 0, 255).astype(np.uint8)
-    picture = picture[:height, : min(width, 900)]
+    picture = picture[:height, :width]
     picture = np.pad(picture, ((0, 0), (0, width - picture.shape[1]), (0, 0)), "edge")
     return picture[None].repeat(frames, 0)
