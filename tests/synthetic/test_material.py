@@ -44,7 +44,7 @@ def frames():
 
 def test_encodes_are_free_of_flaws_but_for_noise_put_in(frames):
     noisy = washed_out = soft = 0
-    for seed in range(16):
+    for seed in range(20, 36):
         example = material.encoded(frames, np.random.default_rng(seed))
         targets = example.targets[0]
         assert targets[INDEX["T-6"]] == targets[INDEX["T-8"]] == pytest.approx(material.BEST)
@@ -57,6 +57,14 @@ def test_encodes_are_free_of_flaws_but_for_noise_put_in(frames):
     assert 0 < noisy < 6
     assert 0 < washed_out < 6
     assert soft  # and noise at once
+
+
+def test_grain_of_few_lines_is_enlarged_with_its_picture():
+    chain = material.draw_chain(540, 960, np.random.default_rng(0), 0.25)
+    assert (chain.size, chain.blur) == ((136, 240), 0)
+    sizes = {material.draw_chain(540, 960, np.random.default_rng(seed)).size[0] for seed in range(20)}
+    assert min(sizes) < 300
+    assert 540 in sizes
 
 
 def test_the_camera_moves_evenly():
