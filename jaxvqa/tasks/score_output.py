@@ -220,6 +220,10 @@ def print_legend(out: Console, said: str, card: ModelCard | None) -> None:
     if not card:
         mark = "50 is the center of the published demo's display scale"
     else:
-        mark = "95 or more means no visible distortion" if card.scale.linear else "50 is the average of the videos trained on"
+        mark = (
+            "95 or more means no visible distortion"
+            if card.scale.linear
+            else "50 is the average of the videos trained on"
+        )
     scale = f"Scores go from 0 to 100, higher is better (noise 90: little noise); {mark}."
     out.print(Text(f"\n{said}{scale}\n{notice(card)}".rstrip(), "dim"))
